@@ -1,0 +1,3 @@
+// Package formula turns R's model formulas into design matrices with R's
+// column names, order and treatment contrasts.
+package formula

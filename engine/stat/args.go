@@ -1,0 +1,61 @@
+package stat
+
+import (
+	"slices"
+
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// Args are the keys of one analysis of a study file. Which of them a kind
+// takes is said in its catalog line; the study file's parser refuses others.
+type Args struct {
+	ID   string
+	Kind string
+
+	Variables    []string  `yaml:"variables"`
+	By           string    `yaml:"by"`
+	Variable     string    `yaml:"variable"`
+	Rows         string    `yaml:"rows"`
+	Columns      string    `yaml:"columns"`
+	Paired       []string  `yaml:"paired"` // two variables; estimate is first minus second
+	Outcome      string    `yaml:"outcome"`
+	Score        string    `yaml:"score"`
+	Formula      string    `yaml:"formula"`
+	Medians      []string  `yaml:"medians"`
+	Breaks       []float64 `yaml:"breaks"`
+	Thresholds   []float64 `yaml:"thresholds"`
+	Quantiles    []float64 `yaml:"quantiles"`
+	QuantileType int       `yaml:"quantile_type"` // 7 (default 0 means 7), 1 or 2
+	Method       string    `yaml:"method"`
+	Grid         float64   `yaml:"grid"` // step in which a score is counted; 0 means the variable's own
+	Ridge        *float64  `yaml:"ridge"`
+	Drop1        bool      `yaml:"drop1"`
+	Evaluate     *Evaluate `yaml:"evaluate"`
+	FinalSteps   *int      `yaml:"final_steps"` // reveal: model only
+
+	Where       *table.Condition `yaml:"-"` // of this analysis, after the cohort's
+	PerHospital bool             `yaml:"-"` // the analysis or a condition names site: it shows figures of single hospitals
+	Rules       Rules            `yaml:"-"`
+}
+
+// Evaluate asks for the in-sample evaluation of a fitted model.
+type Evaluate struct {
+	Cells int `yaml:"cells"` // classes of predicted probability; 0 switches evaluation off
+}
+
+// Kind is a line of the catalog: a kind of analysis and the keys it takes beside id, kind and where.
+type Kind struct {
+	Name      string
+	Statistic Statistic
+	Required  []string
+	Optional  []string
+}
+
+// Lookup returns the catalog line of a kind.
+func Lookup(kind string) (Kind, bool) {
+	i := slices.IndexFunc(Catalog(), func(k Kind) bool { return k.Name == kind })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return Catalog()[i], true
+}
