@@ -108,6 +108,6 @@ func (c *census) take(t fixed.Totals) {
 }
 
 // frame starts the outcome with the counts.
-func (c *census) frame() Frame {
+func (c *census) counts() Frame {
 	return Frame{N: c.n, Excluded: c.excluded, Filtered: c.filtered, Sites: c.sites}
 }

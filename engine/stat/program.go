@@ -1,0 +1,123 @@
+package stat
+
+import (
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// part is a piece of a program: one search, one set of moments, one histogram.
+// Several parts advance side by side in the rounds after the census.
+type part interface {
+	// plan declares what the part may open; known before any row is read.
+	plan() []Opening
+	// ask returns this round's sums, nil when the part is done. Openings are numbered within the part.
+	ask() []Ask
+	// add writes the hospital's term of the asked cells.
+	add(rows *table.View, out *fixed.Sums) error
+	// reduce takes the totals of the asked cells.
+	reduce(total fixed.Totals) error
+}
+
+// program is a census followed by parts: the form of most statistics.
+type program struct {
+	*census
+	parts  []part
+	start  func() error          // after the census: apply the rules on n and levels, settle the parts
+	finish func() (Frame, error) // when all parts are done
+
+	counted bool
+	frame   Frame
+}
+
+var _ Program = (*program)(nil)
+
+// Plan implements Program: the census, then the parts' openings one after the other.
+func (p *program) Plan() []Opening {
+	plan := []Opening{p.census.opening()}
+	for _, q := range p.parts {
+		for _, o := range q.plan() {
+			o.PerHospital = o.PerHospital || p.census.args.PerHospital
+			plan = append(plan, o)
+		}
+	}
+	return plan
+}
+
+// Ask implements Program.
+func (p *program) Ask() []Ask {
+	if !p.counted {
+		return []Ask{p.census.ask()}
+	}
+	var asks []Ask
+	first := 1
+	for _, q := range p.parts {
+		for _, a := range q.ask() {
+			a.Opening += first
+			asks = append(asks, a)
+		}
+		first += len(q.plan())
+	}
+	return asks
+}
+
+// Map implements Program.
+func (p *program) Map(rows *table.View, out *fixed.Sums) error {
+	if !p.counted {
+		return p.census.count(rows, out)
+	}
+	at := 0
+	for _, q := range p.parts {
+		n := cells(q.ask())
+		if n == 0 {
+			continue
+		}
+		if err := q.add(rows, out.Slice(at, at+n)); err != nil {
+			return err
+		}
+		at += n
+	}
+	return nil
+}
+
+// Reduce implements Program.
+func (p *program) Reduce(total fixed.Totals) (bool, error) {
+	if !p.counted {
+		p.census.take(total)
+		p.counted = true
+		if p.start != nil {
+			if err := p.start(); err != nil {
+				return false, err
+			}
+		}
+	} else {
+		at := 0
+		for _, q := range p.parts {
+			n := cells(q.ask())
+			if n == 0 {
+				continue
+			}
+			if err := q.reduce(total.Slice(at, at+n)); err != nil {
+				return false, err
+			}
+			at += n
+		}
+	}
+	for _, q := range p.parts {
+		if len(q.ask()) > 0 {
+			return false, nil
+		}
+	}
+	f, err := p.finish()
+	p.frame = f
+	return true, err
+}
+
+// Result implements Program.
+func (p *program) Result() Frame { return p.frame }
+
+func cells(asks []Ask) (n int) {
+	for _, a := range asks {
+		n += len(a.Cells)
+	}
+	return n
+}
