@@ -1,0 +1,86 @@
+// Package report writes the outcome of a study: a readable report in the
+// manner of R's summary, result.json, disclosed.json and one CSV per analysis;
+// and, before anything runs, the plan that a data steward approves.
+//
+//	Report ──► WriteText   report.txt   people
+//	       ──► WriteJSON   result.json  programs
+//	       ──► WriteDir    all of them, in one step or not at all
+//
+// It prints what the disclosure rules let through and nothing else: it never
+// sees a total that was suppressed.
+package report
+
+import (
+	"slices"
+
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/engine/study"
+)
+
+// Report is the outcome of a study.
+type Report struct {
+	Spec       *study.Spec
+	PlanDigest string // "sha256:..."
+	Consilium  string // version of the program that computed it
+	Cohort     Cohort
+	Analyses   []Analysis // in the order of the study file
+	Cost       Cost
+}
+
+// Cohort says how many rows all hospitals hold together and how many of them the cohort's `where` removed.
+type Cohort struct {
+	Rows     int64 `json:"rows"`
+	Filtered int64 `json:"filtered"`
+}
+
+// Analysis is the outcome of one analysis: a frame, or the rule that refused it.
+type Analysis struct {
+	ID, Kind  string
+	Frame     *stat.Frame   // nil when refused
+	Refused   *stat.Refusal // nil when not
+	N         *int64        // rows used, known although refused; nil when n was not opened. Frame.N stands when there is a frame
+	Disclosed []Disclosed   // in the order of the program's plan
+}
+
+// Disclosed is one opening of an analysis and how often it was used.
+type Disclosed struct {
+	What         string `json:"what"`
+	Cells        int    `json:"cells"`     // numbers per sum
+	Times        int    `json:"times"`     // sums opened
+	MaxTimes     int    `json:"max_times"` // sums declared
+	CountsPeople bool   `json:"counts_people"`
+	PerHospital  bool   `json:"per_hospital"`
+	Released     bool   `json:"released"`
+	To           string `json:"to"` // see To
+}
+
+// Cost is what the computation took.
+type Cost struct {
+	Seconds   float64          `json:"seconds"`
+	Rounds    int              `json:"rounds"`     // masked sums
+	BytesUp   map[string]int64 `json:"bytes_up"`   // sent to the hub, by hospital
+	BytesDown map[string]int64 `json:"bytes_down"` // received from the hub, by hospital
+}
+
+// To says who learns an opened total under a study's privacy section.
+func To(p study.Privacy) string {
+	if p.Release == "analyst" {
+		return "the analyst"
+	}
+	return "all hospitals"
+}
+
+// Refusals reports whether a disclosure rule refused at least one analysis.
+func (r *Report) Refusals() bool {
+	return slices.ContainsFunc(r.Analyses, func(a Analysis) bool { return a.Refused != nil })
+}
+
+// args returns the keys of an analysis, from the study file.
+func (r *Report) args(id string) stat.Args {
+	for _, a := range r.Spec.Analyses {
+		if a.ID == id {
+			return a
+		}
+	}
+	return stat.Args{ID: id}
+}
