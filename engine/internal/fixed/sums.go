@@ -23,6 +23,9 @@ func New(cells []Cell) *Sums {
 // Len returns the number of cells.
 func (s *Sums) Len() int { return len(s.cells) }
 
+// Cells returns the declarations of the cells; the slice is not a copy.
+func (s *Sums) Cells() []Cell { return s.cells }
+
 // Slice returns the cells lo to hi-1 as sums of their own over the same numbers.
 func (s *Sums) Slice(lo, hi int) *Sums {
 	return &Sums{cells: s.cells[lo:hi:hi], v: s.v[lo:hi:hi], fail: s.fail}

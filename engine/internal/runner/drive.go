@@ -1,0 +1,107 @@
+// Package runner drives the pure machines of the protocols over a link, and
+// runs a study's programs in lockstep: ask, map, sum, reduce. With package
+// transport and the command it is the only place with goroutines and clocks.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/consilium-health/consilium/engine/transport"
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/round"
+)
+
+// wire is one party's end of the network and the time it waits for a message.
+type wire struct {
+	self     party.ID
+	link     transport.Link
+	deadline time.Duration // of a round; 0 waits for ever
+}
+
+// drive runs a machine to its result.
+func drive[R any](ctx context.Context, w wire, m round.Machine[R]) (R, error) {
+	var none R
+	out, err := m.Start()
+	for {
+		if sendErr := w.send(ctx, out); sendErr != nil {
+			return none, sendErr
+		}
+		if err != nil {
+			return none, err
+		}
+		if r, done := m.Result(); done {
+			return r, nil
+		}
+		from, body, late, recvErr := w.receive(ctx)
+		switch {
+		case recvErr != nil:
+			return none, recvErr
+		case late:
+			out, err = m.Expire()
+		default:
+			out, err = guard(func() ([]round.Message, error) {
+				return m.Receive(round.Message{From: from, To: w.self, Body: body})
+			})
+		}
+	}
+}
+
+// guard turns a panic of a handler into an error of its session: one bad
+// message may burn a session, never the process.
+func guard(f func() ([]round.Message, error)) (out []round.Message, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = nil, fmt.Errorf("runner: a message handler failed (%T)", p)
+		}
+	}()
+	return f()
+}
+
+func (w wire) send(ctx context.Context, out []round.Message) error {
+	for _, m := range out {
+		if err := w.link.Send(ctx, m.To, m.Body); err != nil {
+			return fmt.Errorf("runner: %s cannot reach %s: %w", w.self, m.To, err)
+		}
+	}
+	return nil
+}
+
+func (w wire) receive(ctx context.Context) (from party.ID, body []byte, late bool, err error) {
+	wait := ctx
+	if w.deadline > 0 {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, w.deadline)
+		defer cancel()
+	}
+	from, body, err = w.link.Receive(wait)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return "", nil, true, nil
+	}
+	return from, body, false, err
+}
+
+// Together runs the parties of one process, each in a goroutine of its own. The first failure
+// stops the others; it is the one returned, not the cancellations it causes.
+func Together(ctx context.Context, parties ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	for _, run := range parties {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if err := run(ctx); err != nil {
+				cancel(err) // only the first cause counts
+			}
+		}()
+	}
+	all.Wait()
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}

@@ -1,0 +1,278 @@
+package runner
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"math"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/policy"
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// analysis is one program under way at one hospital.
+type analysis struct {
+	args    stat.Args
+	program stat.Program
+	plan    []stat.Opening
+	rows    *table.View
+	asks    []stat.Ask
+	out     *fixed.Sums // this round's term
+	times   []int       // sums opened, per opening
+	cells   []int       // largest number of cells opened at once, per opening
+
+	n        *int64 // rows over all hospitals, once opened
+	own      int64  // rows of this hospital
+	sites    int64
+	refused  *stat.Refusal
+	warnings []string
+	done     bool
+}
+
+// lockstep advances all analyses of a study together: one sum a round carries
+// every unfinished program's asks.
+type lockstep struct {
+	spec  *study.Spec
+	gate  policy.Gate
+	table *table.Table
+	all   []*analysis
+	round int
+	veto  bool // the next sum asks which analyses a hospital stops
+	state [32]byte
+}
+
+func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table) (*lockstep, error) {
+	l := &lockstep{spec: s, gate: gate, table: t}
+	programs, err := s.Programs()
+	if err != nil {
+		return nil, err
+	}
+	for i, args := range s.Analyses {
+		rows, err := t.Select(s.Cohort, args.Where)
+		if err != nil {
+			return nil, err
+		}
+		plan := programs[i].Plan()
+		l.all = append(l.all, &analysis{args: args, program: programs[i], plan: plan, rows: rows, times: make([]int, len(plan)), cells: make([]int, len(plan))})
+	}
+	return l, nil
+}
+
+// running returns the analyses that still need sums.
+func (l *lockstep) running() (rest []*analysis) {
+	for _, a := range l.all {
+		if !a.done && a.refused == nil {
+			rest = append(rest, a)
+		}
+	}
+	return rest
+}
+
+// ask returns the digest of this round's asks and this hospital's term of all
+// their cells. No cells: the study is finished.
+func (l *lockstep) ask(context [32]byte) (digest [32]byte, x [][2]uint64, err error) {
+	h := newDigest("ask", context)
+	h.number(uint64(l.round))
+	if l.veto {
+		return h.sum(), l.vetoes(h), nil
+	}
+	for i, a := range l.all {
+		if a.done || a.refused != nil {
+			continue
+		}
+		a.asks = a.program.Ask()
+		if err := l.gate.Contribute(i, a.plan, a.asks, l.table.Rows()); err != nil {
+			return digest, nil, fmt.Errorf("analysis %s: %w", a.args.ID, err)
+		}
+		h.text(a.args.ID)
+		var cells []fixed.Cell
+		for _, ask := range a.asks {
+			h.ask(a.plan[ask.Opening], ask)
+			for _, c := range ask.Cells {
+				cells = append(cells, c.Cell)
+			}
+		}
+		a.out = fixed.New(cells)
+		if err := a.program.Map(a.rows, a.out); err != nil {
+			return digest, nil, fmt.Errorf("analysis %s: %w", a.args.ID, err)
+		}
+		if err := a.out.Check(uint64(max(1, l.table.Rows()))); err != nil {
+			return digest, nil, fmt.Errorf("analysis %s: %w", a.args.ID, err)
+		}
+		x = append(x, a.out.Words()...)
+	}
+	return h.sum(), x, nil
+}
+
+// vetoes is the one sum that is nobody's statistic: for every analysis, how many hospitals stop it.
+func (l *lockstep) vetoes(h digest) [][2]uint64 {
+	var x [][2]uint64
+	for i, a := range l.all {
+		if a.refused != nil {
+			continue
+		}
+		h.text("hospitals that stop " + a.args.ID)
+		var one uint64
+		if l.gate.Veto(l.counted(i)) {
+			one = 1
+		}
+		x = append(x, [2]uint64{one, 0})
+	}
+	return x
+}
+
+// reduce hands the totals of the round to the programs.
+func (l *lockstep) reduce(total [][2]uint64) error {
+	l.chain(total)
+	l.round++
+	if l.veto {
+		l.veto = false
+		for _, a := range l.all {
+			if a.refused != nil {
+				continue
+			}
+			if total[0] != [2]uint64{} {
+				a.refused = policy.Remainder(a.args.Rules.MinCell)
+			}
+			total = total[1:]
+		}
+		return nil
+	}
+	first := l.round == 1
+	for _, a := range l.running() {
+		n := a.out.Len()
+		t, err := fixed.Decode(a.out.Cells(), total[:n], l.spec.Privacy.MaxRows)
+		if err != nil {
+			return fmt.Errorf("analysis %s: %w", a.args.ID, err)
+		}
+		if err := a.take(t, total[:n], first); err != nil {
+			return fmt.Errorf("analysis %s: %w", a.args.ID, err)
+		}
+		total = total[n:]
+	}
+	if first {
+		l.judge()
+	}
+	return nil
+}
+
+// take lets the program reduce its totals and keeps count of what was opened.
+func (a *analysis) take(t fixed.Totals, words [][2]uint64, first bool) error {
+	per := make(map[int]int)
+	at := 0
+	for _, ask := range a.asks {
+		per[ask.Opening] += len(ask.Cells)
+		for _, c := range ask.Cells {
+			if first {
+				a.census(c.Meaning, t.Count(at), int64(a.out.Words()[at][0]))
+			}
+			at++
+		}
+	}
+	for o, n := range per {
+		a.times[o]++
+		a.cells[o] = max(a.cells[o], n)
+	}
+	a.asks = nil
+	done, err := a.program.Reduce(t)
+	if errors.As(err, &a.refused) {
+		return nil
+	}
+	a.done = done
+	return err
+}
+
+// census notes the cells of the first ask that the gate has rules for.
+func (a *analysis) census(m stat.Meaning, total, own int64) {
+	switch m {
+	case stat.People:
+		a.n, a.own = &total, own
+	case stat.Contributors:
+		a.sites = total
+	}
+}
+
+// judge applies the rules on counts; a veto round follows when anything is left to stop.
+func (l *lockstep) judge() {
+	var counted []policy.Counted
+	for i, a := range l.all {
+		if a.refused == nil && a.n != nil {
+			counted = append(counted, l.counted(i))
+		}
+	}
+	refused, warnings := l.gate.Judge(counted)
+	for i, a := range l.all {
+		if r := refused[i]; r != nil {
+			a.refused = r
+		}
+		a.warnings = append(a.warnings, warnings[i]...)
+		l.veto = l.veto || a.refused == nil
+	}
+}
+
+func (l *lockstep) counted(i int) policy.Counted {
+	a := l.all[i]
+	c := policy.Counted{Index: i, ID: a.args.ID, Variables: l.spec.Variables(i), Sites: a.sites, Own: a.own}
+	if a.n != nil {
+		c.N = *a.n
+	}
+	return c
+}
+
+// chain extends the state digest by exact integer totals, never by floating-point values.
+func (l *lockstep) chain(total [][2]uint64) {
+	h := newDigest("state", l.state)
+	for _, w := range total {
+		h.number(w[0])
+		h.number(w[1])
+	}
+	l.state = h.sum()
+}
+
+// digest hashes length-prefixed fields.
+type digest struct{ h hash.Hash }
+
+func newDigest(label string, parent [32]byte) digest {
+	d := digest{sha256.New()}
+	d.text("consilium/1 " + label)
+	d.h.Write(parent[:])
+	return d
+}
+
+func (d digest) number(x uint64) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], x)
+	d.h.Write(b[:])
+}
+
+func (d digest) text(s string) {
+	d.number(uint64(len(s)))
+	d.h.Write([]byte(s))
+}
+
+// ask binds what is opened, of which cells, at which resolution and state.
+func (d digest) ask(o stat.Opening, a stat.Ask) {
+	d.text(o.What)
+	d.number(uint64(len(a.Cells)))
+	for _, c := range a.Cells {
+		d.text(c.Name)
+		d.number(math.Float64bits(c.Max))
+		d.number(uint64(c.Step.M))
+		d.number(uint64(int64(c.Step.E10)))
+		d.number(uint64(int64(c.Step.E2)))
+	}
+	d.number(uint64(len(a.State)))
+	for _, x := range a.State {
+		d.number(math.Float64bits(x))
+	}
+}
+
+func (d digest) sum() (s [32]byte) {
+	d.h.Sum(s[:0])
+	return s
+}
