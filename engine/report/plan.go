@@ -8,7 +8,8 @@ import (
 // Plan is what a study would open, known before any row is read.
 type Plan struct {
 	Spec     *study.Spec
-	Digest   string // of the plan, "sha256:..."
+	Digest   string         // of the plan, "sha256:..."
+	Openings []stat.Opening // for the study as a whole: rows of the cohort, hospitals that stop an analysis
 	Analyses []PlannedAnalysis
 	Rounds   Range // masked sums, all analyses side by side
 	// BytesUp and BytesDown estimate what one hospital sends and receives, at most.

@@ -23,7 +23,8 @@ type Report struct {
 	PlanDigest string // "sha256:..."
 	Consilium  string // version of the program that computed it
 	Cohort     Cohort
-	Analyses   []Analysis // in the order of the study file
+	Disclosed  []Disclosed // opened for the study as a whole, beside its analyses
+	Analyses   []Analysis  // in the order of the study file
 	Cost       Cost
 }
 

@@ -44,6 +44,17 @@ type lockstep struct {
 	round int
 	veto  bool // the next sum asks which analyses a hospital stops
 	state [32]byte
+
+	rows, filtered int64 // of the cohort, over all hospitals
+	vetoed         bool  // the veto sum was opened
+}
+
+// Openings declares what is opened for the study as a whole, beside its analyses.
+func Openings(s *study.Spec) []stat.Opening {
+	return []stat.Opening{
+		{What: "how many records all hospitals hold together, and how many the cohort's condition removes", Cells: 2, MaxTimes: 1, CountsPeople: true, Released: true},
+		{What: "for each analysis, how many hospitals stop it because the others' rows beside their own would be too few", Cells: len(s.Analyses), MaxTimes: 1},
+	}
 }
 
 func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table) (*lockstep, error) {
@@ -81,6 +92,11 @@ func (l *lockstep) ask(context [32]byte) (digest [32]byte, x [][2]uint64, err er
 	if l.veto {
 		return h.sum(), l.vetoes(h), nil
 	}
+	if l.round == 0 {
+		if x, err = l.cohort(); err != nil {
+			return digest, nil, err
+		}
+	}
 	for i, a := range l.all {
 		if a.done || a.refused != nil {
 			continue
@@ -109,6 +125,15 @@ func (l *lockstep) ask(context [32]byte) (digest [32]byte, x [][2]uint64, err er
 	return h.sum(), x, nil
 }
 
+// cohort is this hospital's term of the two counts that open with the first sum.
+func (l *lockstep) cohort() ([][2]uint64, error) {
+	v, err := l.table.Select(l.spec.Cohort)
+	if err != nil {
+		return nil, err
+	}
+	return [][2]uint64{{uint64(l.table.Rows()), 0}, {uint64(v.Filtered), 0}}, nil
+}
+
 // vetoes is the one sum that is nobody's statistic: for every analysis, how many hospitals stop it.
 func (l *lockstep) vetoes(h digest) [][2]uint64 {
 	var x [][2]uint64
@@ -131,7 +156,7 @@ func (l *lockstep) reduce(total [][2]uint64) error {
 	l.chain(total)
 	l.round++
 	if l.veto {
-		l.veto = false
+		l.veto, l.vetoed = false, true
 		for _, a := range l.all {
 			if a.refused != nil {
 				continue
@@ -144,6 +169,13 @@ func (l *lockstep) reduce(total [][2]uint64) error {
 		return nil
 	}
 	first := l.round == 1
+	if first {
+		l.rows, l.filtered = int64(total[0][0]), int64(total[1][0])
+		if uint64(l.rows) > l.spec.Privacy.MaxRows {
+			return fmt.Errorf("runner: the hospitals hold %d rows together, the study allows %d: raise max_rows", l.rows, l.spec.Privacy.MaxRows)
+		}
+		total = total[2:]
+	}
 	for _, a := range l.running() {
 		n := a.out.Len()
 		t, err := fixed.Decode(a.out.Cells(), total[:n], l.spec.Privacy.MaxRows)
