@@ -1,0 +1,37 @@
+package formula
+
+import "github.com/consilium-health/consilium/engine/table"
+
+// Model is a formula bound to a dictionary.
+type Model struct {
+	Outcome   string   // as written: "y", "log(y)"; "" without left side
+	Variables []string // every dictionary variable (and site) the formula uses, outcome included: rows missing one are dropped
+	Factors   []string // variables used as categories on the right side, in order
+	Terms     []Term   // in R's order: main effects before interactions
+	Intercept bool
+	HasOffset bool
+
+	// OutcomeColumn describes the outcome's values: range, grid, whether 0/1.
+	// A category of two levels is the 0/1 of its second level.
+	OutcomeColumn Column
+	// OutcomeKind is Number for a number or an expression, Binary, or Category (two levels, as 0 and 1).
+	OutcomeKind table.Kind
+	// OutcomeLevels are the two levels of a Category outcome, the second being the event; nil otherwise.
+	OutcomeLevels []string
+	// OffsetMin and OffsetMax bound the sum of the offsets; both 0 without one.
+	OffsetMin, OffsetMax float64
+}
+
+// Term is one term of a model.
+type Term struct {
+	Label     string   // as R prints it: "age:sex", "log(chol)"
+	Variables []string // dictionary variables the term uses, in order
+	Order     int      // 1 for main effects, 2 for two-way interactions, ...
+}
+
+// Droppable returns the indices of the terms that no other term contains: R's drop1 scope.
+func (m *Model) Droppable() []int { return nil }
+
+// Without returns the model without one term. Contrasts are those of R's
+// update(. ~ . - term); Variables stay, so that both models use the same rows.
+func (m *Model) Without(term int) *Model { return m }
