@@ -1,0 +1,283 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// maxGridCells bounds the cells of one sum of a statistic on the grid.
+const maxGridCells = 65536
+
+// branch is the number of sub-cells of a cell in a descent, and topCells the
+// most cells it starts with.
+const (
+	branch   = 64
+	topCells = 4096
+)
+
+// gridPart opens how many rows lie on each point of a variable's grid. Up to
+// maxGridCells points are opened at once; a finer grid by descent, 64 sub-cells
+// of every cell of at least max(2, min_cell) people a round. With classes it
+// counts each class of rows apart.
+type gridPart struct {
+	field   *table.Field
+	vars    []string // rows missing one of these are left out
+	classes int
+	classOf func(rows *table.View) (func(row int) int, error) // nil with one class
+	rules   Rules
+	what    string
+
+	lo, hi int64    // first and last grid point
+	levels int      // rounds of descent after the first
+	spans  []span   // cells asked this round; nil when done
+	asks   []Ask    // of this round
+	leaves []leaf   // occupied cells, in order
+	off    int64    // rows whose value is no grid point
+	points []string // legend of classes
+}
+
+// span is a run of equal cells: cell c covers grid points lo+c·width and the width-1 after it, up to hi.
+type span struct {
+	lo, hi, width int64
+	first         int // number of its first cell among the cells asked
+}
+
+func (s span) cells() int { return int((s.hi-s.lo)/s.width) + 1 }
+
+// leaf is an occupied cell: grid points lo to hi, and rows by class.
+type leaf struct {
+	lo, hi int64
+	n      []int64
+}
+
+func (l leaf) total() (n int64) {
+	for _, k := range l.n {
+		n += k
+	}
+	return n
+}
+
+func newGridPart(f *table.Field, rules Rules, vars ...string) (*gridPart, error) {
+	if f.Kind == table.Category {
+		return nil, fmt.Errorf("variable %q is a category, want a number", f.Name)
+	}
+	g := &gridPart{field: f, vars: append([]string{f.Name}, vars...), classes: 1, rules: rules, points: []string{""}}
+	g.lo, g.hi = gridRange(f)
+	g.what = fmt.Sprintf("how many people have each value of %s: its distribution over all hospitals, single people included; used on the way, never written", f.Name)
+	g.begin()
+	return g, nil
+}
+
+// gridRange returns the first and last grid point of a number or binary.
+func gridRange(f *table.Field) (lo, hi int64) {
+	if f.Kind == table.Binary {
+		return 0, 1
+	}
+	return f.Points()
+}
+
+// begin settles the rounds for the grid and the number of classes.
+func (g *gridPart) begin() {
+	k := g.hi - g.lo + 1
+	width := int64(1)
+	g.levels = 0
+	if k*int64(g.classes) > maxGridCells {
+		for (k+width-1)/width > topCells {
+			width *= branch
+			g.levels++
+		}
+	}
+	g.open([]span{{lo: g.lo, hi: g.hi, width: width}})
+}
+
+// gridDeclared reports whether every conforming value is a grid point.
+func (g *gridPart) gridDeclared() bool { return g.field.Kind == table.Binary || g.field.GridDeclared }
+
+func (g *gridPart) plan() []Opening {
+	k := g.hi - g.lo + 1
+	n := maxGridCells
+	if g.levels == 0 {
+		n = int(k) * g.classes
+	}
+	if !g.gridDeclared() {
+		n++
+	}
+	return []Opening{{What: g.what, Cells: n, MaxTimes: 1 + g.levels, CountsPeople: true}}
+}
+
+func (g *gridPart) ask() []Ask { return g.asks }
+
+// stop ends the part without opening more.
+func (g *gridPart) stop() { g.spans, g.asks = nil, nil }
+
+func (g *gridPart) done() bool { return g.asks == nil }
+
+// open asks for the cells of the spans.
+func (g *gridPart) open(spans []span) {
+	if len(spans) == 0 {
+		g.stop()
+		return
+	}
+	first := g.spans == nil
+	g.spans = spans
+	var cells []Cell
+	n := 0
+	for i := range spans {
+		s := &spans[i]
+		s.first = n
+		n += s.cells()
+		for c := range s.cells() {
+			a := s.lo + int64(c)*s.width
+			name := g.field.Name + " = " + number(g.value(a))
+			if b := min(a+s.width-1, s.hi); b > a {
+				name = g.field.Name + " from " + number(g.value(a)) + " to " + number(g.value(b))
+			}
+			for _, p := range g.points {
+				cells = append(cells, countCell(name+p, Plain))
+			}
+		}
+	}
+	if first && !g.gridDeclared() {
+		cells = append(cells, countCell(g.field.Name+" finer than its step", Plain))
+	}
+	g.asks = []Ask{{Cells: cells}}
+}
+
+// value returns the number at a grid point.
+func (g *gridPart) value(k int64) float64 {
+	if g.field.Kind == table.Binary {
+		return float64(k)
+	}
+	return g.field.Value(k)
+}
+
+// point returns the grid point of a value, within the declared range.
+func (g *gridPart) point(x float64) int64 {
+	if g.field.Kind == table.Binary {
+		return int64(x)
+	}
+	return max(g.lo, min(g.hi, g.field.Point(x)))
+}
+
+// values calls f with the grid point and the value of every row in use.
+func (g *gridPart) values(rows *table.View, f func(row int, k int64, x float64)) (*table.View, error) {
+	used, _, err := rows.Complete(g.vars...)
+	if err != nil {
+		return nil, err
+	}
+	col, err := rows.Table.Column(g.field.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range used.Rows {
+		f(i, g.point(col[i]), col[i])
+	}
+	return used, nil
+}
+
+func (g *gridPart) add(rows *table.View, out *fixed.Sums) error {
+	class := func(int) int { return 0 }
+	if g.classOf != nil {
+		var err error
+		if class, err = g.classOf(rows); err != nil {
+			return err
+		}
+	}
+	all := g.cellsAsked()
+	_, err := g.values(rows, func(row int, k int64, x float64) {
+		if i := sort.Search(len(g.spans), func(i int) bool { return g.spans[i].hi >= k }); i < len(g.spans) && g.spans[i].lo <= k {
+			s := g.spans[i]
+			out.Add((s.first+int((k-s.lo)/s.width))*g.classes+class(row), 1)
+		}
+		if out.Len() > all && !g.field.OnGrid(x) {
+			out.Add(all, 1)
+		}
+	})
+	return err
+}
+
+// cellsAsked returns the number of counts by class asked this round.
+func (g *gridPart) cellsAsked() int {
+	last := g.spans[len(g.spans)-1]
+	return (last.first + last.cells()) * g.classes
+}
+
+// reduce keeps the occupied cells and opens those that are wide and full enough.
+func (g *gridPart) reduce(total fixed.Totals) error {
+	if n := g.cellsAsked(); total.Len() > n {
+		g.off = total.Count(n)
+	}
+	var next []span
+	cells := 0
+	for _, s := range g.spans {
+		for c := range s.cells() {
+			l := leaf{lo: s.lo + int64(c)*s.width, n: make([]int64, g.classes)}
+			l.hi = min(l.lo+s.width-1, s.hi)
+			for j := range l.n {
+				l.n[j] = total.Count((s.first+c)*g.classes + j)
+			}
+			switch n := l.total(); {
+			case n == 0:
+			case n < int64(max(2, g.rules.MinCell)) || l.hi == l.lo:
+				g.leaves = append(g.leaves, l)
+			default:
+				sub := span{lo: l.lo, hi: l.hi, width: s.width / branch}
+				next = append(next, sub)
+				cells += sub.cells() * g.classes
+			}
+		}
+	}
+	if cells > maxGridCells {
+		g.stop()
+		return &Refusal{Rule: "resolution",
+			Message: fmt.Sprintf("%s is recorded so finely that more than %d cells would be opened at once", g.field.Name, maxGridCells),
+			Remedy:  fmt.Sprintf("declare a coarser unit for it, step:, at least (max-min)/%d", maxGridCells/g.classes)}
+	}
+	g.open(next)
+	if g.done() {
+		slices.SortFunc(g.leaves, func(a, b leaf) int {
+			if a.lo < b.lo {
+				return -1
+			}
+			return 1
+		})
+	}
+	return nil
+}
+
+// leafOf returns the number of the leaf that holds grid point k, -1 when there is none.
+func (g *gridPart) leafOf(k int64) int {
+	i := sort.Search(len(g.leaves), func(i int) bool { return g.leaves[i].hi >= k })
+	if i == len(g.leaves) || g.leaves[i].lo > k {
+		return -1
+	}
+	return i
+}
+
+// tied returns the number of people in leaves of several grid points, whose order among themselves is unknown.
+func (g *gridPart) tied() (n int64) {
+	for _, l := range g.leaves {
+		if k := l.total(); l.hi > l.lo && k > 1 {
+			n += k
+		}
+	}
+	return n
+}
+
+// resolution returns the step in which values were counted where it is too coarse for some value, else NaN, and a warning.
+func (g *gridPart) resolution() (step float64, warnings []string) {
+	step = math.NaN()
+	if g.off > 0 {
+		step = g.value(g.lo+1) - g.value(g.lo)
+		warnings = append(warnings, fmt.Sprintf("values of %s closer than %s count as equal: declare its step", g.field.Name, number(step)))
+	}
+	if g.tied() > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s is recorded more finely than the rules allow to look: a few neighbouring values count as equal; declare a coarser step for a result that is exact on it", g.field.Name))
+	}
+	return step, warnings
+}
