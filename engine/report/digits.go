@@ -1,0 +1,82 @@
+package report
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/consilium-health/consilium/engine/stat"
+)
+
+// rounded returns the report with its released numbers at the precision the
+// study declares: as they are, or to 4 significant digits. Counts stay whole.
+func (r *Report) rounded() *Report {
+	if r.Spec.Privacy.Digits != "4" {
+		return r
+	}
+	short := *r
+	short.Analyses = nil
+	for _, a := range r.Analyses {
+		if a.Frame != nil {
+			a.Frame = roundFrame(a.Frame)
+		}
+		short.Analyses = append(short.Analyses, a)
+	}
+	return &short
+}
+
+func roundFrame(f *stat.Frame) *stat.Frame {
+	short := *f
+	short.Tidy = nil
+	for _, r := range f.Tidy {
+		short.Tidy = append(short.Tidy, roundRecord(r))
+	}
+	short.Glance = roundRecord(f.Glance)
+	short.VCov = roundMatrix(f.VCov)
+	return &short
+}
+
+func roundRecord(r stat.Record) stat.Record {
+	if r == nil {
+		return nil
+	}
+	short := make(stat.Record, len(r))
+	for i, e := range r {
+		switch v := e.Value.(type) {
+		case float64:
+			e.Value = toSignificant(v, 4)
+		case *stat.Matrix:
+			e.Value = roundMatrix(v)
+		}
+		short[i] = e
+	}
+	return short
+}
+
+func roundMatrix(m *stat.Matrix) *stat.Matrix {
+	if m == nil {
+		return nil
+	}
+	short := &stat.Matrix{Terms: m.Terms}
+	for _, row := range m.Matrix {
+		var cells []float64
+		for _, x := range row {
+			cells = append(cells, toSignificant(x, 4))
+		}
+		short.Matrix = append(short.Matrix, cells)
+	}
+	return short
+}
+
+// toSignificant rounds x to so many significant digits.
+func toSignificant(x float64, digits int) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return x
+	}
+	return parse(strconv.FormatFloat(x, 'e', digits-1, 64))
+}
+
+// parse reads back what strconv has written.
+func parse(s string) float64 {
+	x, _ := strconv.ParseFloat(s, 64) // an overflow of the last digit is ±Inf, as it should be
+	return x
+}

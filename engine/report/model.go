@@ -1,0 +1,209 @@
+package report
+
+import (
+	"math"
+	"strings"
+
+	"github.com/consilium-health/consilium/engine/stat"
+)
+
+// model prints a regression as R's print.summary.lm and print.summary.glm do,
+// and for a logistic model the odds ratios.
+func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
+	var rows []stat.Record
+	aliased := 0
+	for _, r := range f.Tidy {
+		if is, _ := r.Get("aliased").(bool); is {
+			aliased++
+		}
+		if r.Get("term") != nil {
+			rows = append(rows, r)
+		}
+	}
+	switch {
+	case aliased == 1:
+		p.line("Coefficients: (1 not defined because of singularities)")
+	case aliased > 1:
+		p.line("Coefficients: (%d not defined because of singularities)", aliased)
+	default:
+		p.line("Coefficients:")
+	}
+	p.coefficients(kind, rows)
+	if kind == "logistic" {
+		p.odds(rows)
+		p.logisticFit(f.Glance)
+	} else {
+		p.linearFit(f.Glance)
+	}
+}
+
+// coefficients follows R's printCoefmat with digits = 4: estimates and standard
+// errors share a format, statistics have three decimals at most.
+func (p *printer) coefficients(kind string, rows []stat.Record) {
+	if len(rows) == 0 {
+		return
+	}
+	const digits = 4
+	letter := "t"
+	if kind == "logistic" {
+		letter = "z"
+	}
+	var sizes, statistics, ps []float64
+	for _, r := range rows {
+		sizes = append(sizes, number(r, "estimate"), number(r, "std_error"))
+		statistics = append(statistics, toDecimals(number(r, "statistic"), digits-1))
+		ps = append(ps, number(r, "p_value"))
+	}
+	shared := coefficientFormat(sizes, digits)
+	g := grid{left: 1}
+	if !has(rows, "std_error") && !has(rows, "p_value") { // ridge
+		g.add("", "Estimate", "Standardized")
+		standardized := coefficientFormat(values(rows, "estimate_standardized"), digits)
+		for i, r := range rows {
+			g.add(text(r, "term"), orGone(shared[2*i], r), orGone(standardized[i], r))
+		}
+		g.write(&p.Builder, "")
+		return
+	}
+	tests, tails := column(statistics, digits), pvalues(ps, digits-1)
+	g.add("", "Estimate", "Std. Error", letter+" value", "Pr(>|"+letter+"|)", "")
+	starred := false
+	for i, r := range rows {
+		estimate := orGone(shared[2*i], r)
+		if sign := text(r, "infinite"); sign != "" {
+			estimate = strings.TrimPrefix(sign, "+") + "Inf"
+		}
+		star := stars(ps[i])
+		starred = starred || star != ""
+		g.add(text(r, "term"), estimate, orGone(shared[2*i+1], r), orGone(tests[i], r), orGone(tails[i], r), star+strings.Repeat(" ", 3-len(star)))
+	}
+	g.write(&p.Builder, "")
+	if starred {
+		p.line("---\nSignif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1")
+	}
+}
+
+// coefficientFormat formats estimates and standard errors together, with so
+// many decimals that the smallest of them shows digits significant ones, as R does.
+func coefficientFormat(xs []float64, digits int) []string {
+	least := math.Inf(1)
+	for _, x := range xs {
+		if a := math.Abs(x); a != 0 && a < least {
+			least = a
+		}
+	}
+	kept := digits - 1
+	if !math.IsInf(least, 1) {
+		kept = max(1, digits-1-int(math.Floor(math.Log10(least))))
+	}
+	cut := make([]float64, len(xs))
+	for i, x := range xs {
+		cut[i] = toDecimals(x, kept)
+	}
+	return column(cut, digits)
+}
+
+// odds prints odds ratios with Wald limits; the intercept's is left to the CSV.
+func (p *printer) odds(rows []stat.Record) {
+	if !has(rows, "odds_ratio") {
+		return
+	}
+	g := grid{left: 1}
+	g.add("", "Odds ratio", "95% CI (Wald)")
+	for _, r := range rows {
+		term := text(r, "term")
+		if term == "(Intercept)" || r.Get("odds_ratio") == nil {
+			continue
+		}
+		g.add(term, alone(number(r, "odds_ratio"), 3), interval(r, "odds_low", "odds_high", 3))
+	}
+	if len(g.rows) > 1 {
+		p.line("")
+		g.write(&p.Builder, "")
+	}
+}
+
+func (p *printer) linearFit(g stat.Record) {
+	p.line("")
+	if sigma := number(g, "sigma"); !math.IsNaN(sigma) {
+		p.line("Residual standard error: %s on %s degrees of freedom", alone(sigma, 4), show(g, "df_residual"))
+	}
+	if r2 := number(g, "r_squared"); !math.IsNaN(r2) {
+		p.line("Multiple R-squared: %s, Adjusted R-squared: %s", alone(r2, 4), show(g, "adj_r_squared"))
+	}
+	if f := number(g, "statistic"); !math.IsNaN(f) {
+		p.line("F-statistic: %s on %s and %s DF, %s", alone(f, 4), show(g, "df"), show(g, "df_residual"), pEquals(number(g, "p_value")))
+	}
+	p.criteria(g)
+}
+
+func (p *printer) logisticFit(g stat.Record) {
+	d := column([]float64{toDecimals(number(g, "null_deviance"), 2), toDecimals(number(g, "deviance"), 2)}, 5)
+	p.line("")
+	p.line("    Null deviance: %s on %s degrees of freedom", d[0], show(g, "df_null"))
+	p.line("Residual deviance: %s on %s degrees of freedom", d[1], show(g, "df_residual"))
+	if lr := number(g, "lr_statistic"); !math.IsNaN(lr) {
+		p.line("Likelihood ratio test: %s on %s degrees of freedom, %s", alone(lr, 4), show(g, "lr_df"), pEquals(number(g, "lr_p")))
+	}
+	p.criteria(g)
+	if r2 := number(g, "mcfadden_r2"); !math.IsNaN(r2) {
+		p.line("Pseudo R-squared: %s (McFadden), %s (Nagelkerke)", alone(r2, 4), show(g, "nagelkerke_r2"))
+	}
+	if events := number(g, "n_event"); !math.IsNaN(events) {
+		p.line("Events: %s, %s per parameter", show(g, "n_event"), show(g, "events_per_parameter"))
+	}
+	if auc := number(g, "auc"); !math.IsNaN(auc) {
+		p.line("In-sample: AUC %s%s, 95%% CI %s; Brier score %s, log loss %s", alone(auc, 4), bound(g), interval(g, "auc_low", "auc_high", 4), show(g, "brier"), show(g, "log_loss"))
+	}
+	if n := number(g, "iterations"); !math.IsNaN(n) {
+		p.line("Newton steps: %s", show(g, "iterations"))
+	}
+}
+
+// criteria prints the information criteria.
+func (p *printer) criteria(g stat.Record) {
+	if aic := number(g, "aic"); !math.IsNaN(aic) {
+		p.line("AIC: %s, BIC: %s, log likelihood: %s", alone(aic, 5), alone(number(g, "bic"), 5), alone(number(g, "log_lik"), 5))
+	}
+}
+
+// bound prints the largest possible error of an area under the curve that was computed from classes.
+func bound(g stat.Record) string {
+	if b := number(g, "auc_bound"); b > 0 {
+		return " (within " + alone(b, 2) + ")"
+	}
+	return ""
+}
+
+// interval prints two limits as "0.152 to 0.728".
+func interval(r stat.Record, low, high string, digits int) string {
+	lo, hi := number(r, low), number(r, high)
+	if math.IsNaN(lo) && math.IsNaN(hi) {
+		return gone(r)
+	}
+	return alone(lo, digits) + " to " + alone(hi, digits)
+}
+
+func values(rows []stat.Record, key string) []float64 {
+	xs := make([]float64, len(rows))
+	for i, r := range rows {
+		xs[i] = number(r, key)
+	}
+	return xs
+}
+
+// orGone replaces a number that does not exist by the reason.
+func orGone(s string, r stat.Record) string {
+	if s == absent {
+		return gone(r)
+	}
+	return s
+}
+
+// toDecimals rounds x to so many decimals.
+func toDecimals(x float64, n int) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return x
+	}
+	return parse(decimals(x, n))
+}
