@@ -24,12 +24,30 @@ type program struct {
 	parts  []part
 	start  func() error          // after the census: apply the rules on n and levels, settle the parts
 	finish func() (Frame, error) // when all parts are done
+	blind  bool                  // no ask depends on totals: every part asks once, whatever the census says
 
 	counted bool
+	over    bool // skipped to the end
 	frame   Frame
 }
 
-var _ Program = (*program)(nil)
+var _ Blind = (*program)(nil)
+
+// Blind is a program that may be able to make all its asks without seeing a
+// total: what `release: analyst` needs.
+type Blind interface {
+	Program
+	// Blind reports whether no ask depends on totals.
+	Blind() bool
+	// Skip moves on to the next round's asks without totals, where Reduce would have.
+	Skip()
+}
+
+// Blind implements Blind.
+func (p *program) Blind() bool { return p.blind }
+
+// Skip implements Blind.
+func (p *program) Skip() { p.counted, p.over = true, p.counted }
 
 // Plan implements Program: the census, then the parts' openings one after the other.
 func (p *program) Plan() []Opening {
@@ -45,7 +63,10 @@ func (p *program) Plan() []Opening {
 
 // Ask implements Program.
 func (p *program) Ask() []Ask {
-	if !p.counted {
+	switch {
+	case p.over:
+		return nil
+	case !p.counted:
 		return []Ask{p.census.ask()}
 	}
 	var asks []Ask

@@ -30,6 +30,7 @@ type analysis struct {
 	own      int64  // rows of this hospital
 	sites    int64
 	refused  *stat.Refusal
+	static   bool // refused before anything was asked
 	warnings []string
 	done     bool
 }
@@ -43,10 +44,12 @@ type lockstep struct {
 	all   []*analysis
 	round int
 	veto  bool // the next sum asks which analyses a hospital stops
+	blind bool // release: analyst: hospitals make all asks without seeing a total
 	state [32]byte
 
 	rows, filtered int64 // of the cohort, over all hospitals
 	vetoed         bool  // the veto sum was opened
+	vetoCells      int
 }
 
 // Openings declares what is opened for the study as a whole, beside its analyses.
@@ -58,30 +61,74 @@ func Openings(s *study.Spec) []stat.Opening {
 }
 
 func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table) (*lockstep, error) {
-	l := &lockstep{spec: s, gate: gate, table: t}
-	programs, err := s.Programs()
-	if err != nil {
-		return nil, err
-	}
-	for i, args := range s.Analyses {
-		rows, err := t.Select(s.Cohort, args.Where)
-		if err != nil {
+	l := &lockstep{spec: s, gate: gate, table: t, blind: s.Privacy.Release == "analyst"}
+	for _, args := range s.Analyses {
+		a := &analysis{args: args}
+		l.all = append(l.all, a)
+		var err error
+		if a.program, a.refused, err = begin(args, s); err != nil {
 			return nil, err
 		}
-		plan := programs[i].Plan()
-		l.all = append(l.all, &analysis{args: args, program: programs[i], plan: plan, rows: rows, times: make([]int, len(plan)), cells: make([]int, len(plan))})
+		if a.refused != nil {
+			a.static = true
+			continue
+		}
+		if a.rows, err = t.Select(s.Cohort, args.Where); err != nil {
+			return nil, err
+		}
+		a.plan = a.program.Plan()
+		a.times, a.cells = make([]int, len(a.plan)), make([]int, len(a.plan))
 	}
 	return l, nil
+}
+
+// begin makes the program of an analysis, or says which rule refuses it before any row is read.
+func begin(args stat.Args, s *study.Spec) (stat.Program, *stat.Refusal, error) {
+	kind, ok := stat.Lookup(args.Kind)
+	if !ok {
+		return nil, nil, fmt.Errorf("runner: analysis %s: no kind %q", args.ID, args.Kind)
+	}
+	p, err := kind.Statistic.Begin(args, s.Schema)
+	var refused *stat.Refusal
+	if errors.As(err, &refused) {
+		return nil, refused, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("runner: analysis %s: %w", args.ID, err)
+	}
+	if b, ok := p.(stat.Blind); s.Privacy.Release == "analyst" && !(ok && b.Blind()) {
+		return nil, &stat.Refusal{Rule: "release", Message: "a later step of kind " + args.Kind + " depends on totals, which hospitals do not see under release: analyst",
+			Remedy: "use release: all, or a kind whose sums are all known beforehand"}, nil
+	}
+	return p, nil, nil
+}
+
+// asking reports whether an analysis takes part in the next sum. Hospitals that
+// see no totals cannot know of a refusal: they ask to the end.
+func (l *lockstep) asking(a *analysis) bool {
+	if l.blind {
+		return !a.static && len(a.program.Ask()) > 0
+	}
+	return !a.done && a.refused == nil
 }
 
 // running returns the analyses that still need sums.
 func (l *lockstep) running() (rest []*analysis) {
 	for _, a := range l.all {
-		if !a.done && a.refused == nil {
+		if l.asking(a) {
 			rest = append(rest, a)
 		}
 	}
 	return rest
+}
+
+// skip moves on without totals.
+func (l *lockstep) skip() {
+	l.round++
+	for _, a := range l.running() {
+		a.tally()
+		a.program.(stat.Blind).Skip()
+	}
 }
 
 // ask returns the digest of this round's asks and this hospital's term of all
@@ -92,13 +139,13 @@ func (l *lockstep) ask(context [32]byte) (digest [32]byte, x [][2]uint64, err er
 	if l.veto {
 		return h.sum(), l.vetoes(h), nil
 	}
-	if l.round == 0 {
+	if l.round == 0 && len(l.running()) > 0 {
 		if x, err = l.cohort(); err != nil {
 			return digest, nil, err
 		}
 	}
 	for i, a := range l.all {
-		if a.done || a.refused != nil {
+		if !l.asking(a) {
 			continue
 		}
 		a.asks = a.program.Ask()
@@ -148,12 +195,15 @@ func (l *lockstep) vetoes(h digest) [][2]uint64 {
 		}
 		x = append(x, [2]uint64{one, 0})
 	}
+	l.vetoCells = len(x)
 	return x
 }
 
 // reduce hands the totals of the round to the programs.
 func (l *lockstep) reduce(total [][2]uint64) error {
-	l.chain(total)
+	if !l.blind {
+		l.chain(total)
+	}
 	l.round++
 	if l.veto {
 		l.veto, l.vetoed = false, true
@@ -182,7 +232,7 @@ func (l *lockstep) reduce(total [][2]uint64) error {
 		if err != nil {
 			return fmt.Errorf("analysis %s: %w", a.args.ID, err)
 		}
-		if err := a.take(t, total[:n], first); err != nil {
+		if err := a.take(t, first); err != nil {
 			return fmt.Errorf("analysis %s: %w", a.args.ID, err)
 		}
 		total = total[n:]
@@ -194,11 +244,9 @@ func (l *lockstep) reduce(total [][2]uint64) error {
 }
 
 // take lets the program reduce its totals and keeps count of what was opened.
-func (a *analysis) take(t fixed.Totals, words [][2]uint64, first bool) error {
-	per := make(map[int]int)
+func (a *analysis) take(t fixed.Totals, first bool) error {
 	at := 0
 	for _, ask := range a.asks {
-		per[ask.Opening] += len(ask.Cells)
 		for _, c := range ask.Cells {
 			if first {
 				a.census(c.Meaning, t.Count(at), int64(a.out.Words()[at][0]))
@@ -206,17 +254,29 @@ func (a *analysis) take(t fixed.Totals, words [][2]uint64, first bool) error {
 			at++
 		}
 	}
-	for o, n := range per {
-		a.times[o]++
-		a.cells[o] = max(a.cells[o], n)
+	a.tally()
+	if a.refused != nil { // at the reader: hospitals could not know
+		a.program.(stat.Blind).Skip()
+		return nil
 	}
-	a.asks = nil
 	done, err := a.program.Reduce(t)
 	if errors.As(err, &a.refused) {
 		return nil
 	}
 	a.done = done
 	return err
+}
+
+// tally counts what the round's sum opens.
+func (a *analysis) tally() {
+	per := make(map[int]int)
+	for _, ask := range a.asks {
+		per[ask.Opening] += len(ask.Cells)
+	}
+	for o, n := range per {
+		a.times[o]++
+		a.cells[o] = max(a.cells[o], n)
+	}
 }
 
 // census notes the cells of the first ask that the gate has rules for.
@@ -243,7 +303,7 @@ func (l *lockstep) judge() {
 			a.refused = r
 		}
 		a.warnings = append(a.warnings, warnings[i]...)
-		l.veto = l.veto || a.refused == nil
+		l.veto = l.veto || a.refused == nil && !l.blind
 	}
 }
 
