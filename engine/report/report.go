@@ -25,6 +25,7 @@ type Report struct {
 	Cohort     Cohort
 	Disclosed  []Disclosed // opened for the study as a whole, beside its analyses
 	Analyses   []Analysis  // in the order of the study file
+	Sealed     [][]byte    // release: analyst: one sealed sum a round, for the analyst's key alone; then no analysis has a frame
 	Cost       Cost
 }
 

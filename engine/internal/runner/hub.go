@@ -1,0 +1,107 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/secagg"
+)
+
+// Hub adds noise to noise for one study; it never sees a total.
+type Hub struct {
+	Party
+	Identity *party.Identity
+}
+
+// Run serves the study until every member has closed.
+func (h *Hub) Run(ctx context.Context) error {
+	m, err := secagg.NewHub(secagg.HubConfig{Charter: h.Charter, Roster: h.Roster, Identity: h.Identity})
+	if err != nil {
+		return err
+	}
+	if _, err := drive(ctx, wire{self: party.Hub, link: h.Link, deadline: h.Deadline}, m); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	return nil
+}
+
+// Charter is what all members of a first attempt sign.
+func Charter(s *study.Spec, version string, plan [32]byte, roster party.Roster, reader *party.PublicKey, cells int) secagg.Charter {
+	c := secagg.Charter{Version: version, Study: s.Digest(), Plan: plan, Roster: roster.Digest(),
+		Reveal: s.Privacy.Reveal, Release: s.Privacy.Release, Attempt: 1,
+		Limits: secagg.Limits{Members: roster.Len(), Cells: cells}}
+	if reader != nil {
+		c.Reader = reader.Digest()
+	}
+	h := newDigest("parameters", [32]byte{})
+	h.number(s.Privacy.MaxRows)
+	c.Parameters = h.sum()
+	return c
+}
+
+// LargestSum returns the most cells one sum of a plan can have: every opening at once.
+func LargestSum(p *report.Plan) int {
+	n := 0
+	for _, o := range p.Openings {
+		n += o.Cells
+	}
+	for _, a := range p.Analyses {
+		for _, o := range a.Openings {
+			n += o.Cells
+		}
+	}
+	return n
+}
+
+// Planned begins every analysis and returns its openings, or the rule that already refuses it.
+func Planned(s *study.Spec) ([]report.PlannedAnalysis, error) {
+	var all []report.PlannedAnalysis
+	for _, args := range s.Analyses {
+		p, refused, err := begin(args, s)
+		if err != nil {
+			return nil, err
+		}
+		a := report.PlannedAnalysis{ID: args.ID, Kind: args.Kind, Refused: refused}
+		if refused == nil {
+			a.Openings = p.Plan()
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// Estimate returns the number of masked sums and the bytes one hospital sends and receives, at most.
+func Estimate(s *study.Spec, p *report.Plan) (rounds report.Range, up, down int64) {
+	rounds = report.Range{Min: 2, Max: 2}
+	var cells int64
+	count := func(o stat.Opening) { cells += int64(o.Cells) * int64(o.MaxTimes) }
+	for _, o := range p.Openings {
+		count(o)
+	}
+	for _, a := range p.Analyses {
+		longest := 0
+		for _, o := range a.Openings {
+			count(o)
+			longest = max(longest, o.MaxTimes)
+		}
+		rounds.Min = max(rounds.Min, 1+min(len(a.Openings), 3))
+		rounds.Max = max(rounds.Max, 4+longest)
+	}
+	n := int64(len(s.Sites))
+	// Measured sizes of what surrounds the vectors: two signed messages up, heads and unlocks of all down.
+	const signed, head, hello, seal = 3700, 500, 4900, 3500
+	up = hello + seal + n*1200 + cells*16 + int64(rounds.Max)*(2*signed+32*n)
+	down = n*(hello+seal+1200) + cells*17 + int64(rounds.Max)*head*n
+	return rounds, up, down
+}
+
+// Clock reads the time: the only room above transport that may.
+func Clock() time.Time { return time.Now() }
+
+// MemoryJournal returns a journal for parties that live and die with this process.
+func MemoryJournal() secagg.Journal { return new(secagg.MemoryJournal) }

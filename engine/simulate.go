@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/consilium-health/consilium/engine/internal/runner"
+	"github.com/consilium-health/consilium/engine/policy"
+	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/table"
+	"github.com/consilium-health/consilium/engine/transport"
+	"github.com/consilium-health/consilium/protocols/party"
+)
+
+// Progress tells how far a study is.
+type Progress = runner.Progress
+
+// Options of Simulate. The zero value of each field is its default.
+type Options struct {
+	Progress func(Progress)                    // called after every sum by one gateway
+	Reader   *party.PublicKey                  // the analyst's key; needed by, and only by, release: analyst
+	Tap      func(from, to party.ID, b []byte) // sees every message as sent, from several goroutines
+	Rand     io.Reader                         // keys and masks; nil means the operating system's. Safe for concurrent use
+}
+
+// Simulate runs a study with all its parties in this process: a gateway for
+// every hospital and a hub that adds, each with its own keys, over links in
+// memory. tables has the records of every site of the study.
+//
+// With release: analyst the report has no figures; its Sealed packages are opened by Open.
+func Simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Table, options ...Options) (*report.Report, error) {
+	var o Options
+	switch len(options) {
+	case 0:
+	case 1:
+		o = options[0]
+	default:
+		return nil, errors.New("engine: more than one Options")
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if (o.Reader != nil) != (s.Privacy.Release == "analyst") {
+		return nil, errors.New("engine: release: analyst and the analyst's public key go together: give both or neither")
+	}
+	start := runner.Clock()
+	plan, err := Plan(s)
+	if err != nil {
+		return nil, err
+	}
+	parties, err := enrol(s, plan, tables, o)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := parties.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := outcomes[0].Report
+	r.Sealed = outcomes[0].Sealed
+	r.Cost = report.Cost{Seconds: runner.Clock().Sub(start).Seconds(), Rounds: outcomes[0].Rounds,
+		BytesUp: make(map[string]int64), BytesDown: make(map[string]int64)}
+	for _, site := range s.Sites {
+		r.Cost.BytesUp[string(site.ID)], r.Cost.BytesDown[string(site.ID)] = parties.net.Traffic(site.ID)
+	}
+	return r, agree(outcomes)
+}
+
+// parties are everyone in a simulated study.
+type parties struct {
+	hub      *runner.Hub
+	gateways []*runner.Gateway
+	net      *transport.Memory
+}
+
+// enrol draws identities, signs up the roster and makes a gateway per hospital.
+func enrol(s *study.Spec, plan *report.Plan, tables map[party.ID]*table.Table, o Options) (*parties, error) {
+	ids := []party.ID{party.Hub}
+	keys := make(map[party.ID]*party.Identity)
+	var members []party.Member
+	for _, site := range s.Sites {
+		if tables[site.ID] == nil {
+			return nil, fmt.Errorf("engine: no records for site %q", site.ID)
+		}
+		id, err := party.NewIdentity(o.Rand)
+		if err != nil {
+			return nil, err
+		}
+		keys[site.ID], ids = id, append(ids, site.ID)
+		members = append(members, party.Member{ID: site.ID, Site: string(site.ID), Key: id.Public()})
+	}
+	roster, err := party.NewRoster(members)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := planDigest(plan)
+	if err != nil {
+		return nil, err
+	}
+	charter := runner.Charter(s, Version, digest, roster, o.Reader, runner.LargestSum(plan))
+	p := &parties{net: transport.NewMemory(ids, o.Tap)}
+	hubKey, err := party.NewIdentity(o.Rand)
+	if err != nil {
+		return nil, err
+	}
+	common := runner.Party{Roster: roster, Charter: charter}
+	p.hub = &runner.Hub{Party: common, Identity: hubKey}
+	p.hub.ID, p.hub.Link = party.Hub, p.net.Link(party.Hub)
+	for _, site := range s.Sites {
+		g := &runner.Gateway{Party: common, Identity: keys[site.ID], Reader: o.Reader, Spec: s, Table: tables[site.ID],
+			Gate: policy.New(s.Privacy), Journal: runner.MemoryJournal(), Rand: o.Rand}
+		g.ID, g.Link = site.ID, p.net.Link(site.ID)
+		p.gateways = append(p.gateways, g)
+	}
+	p.gateways[0].Progress = o.Progress
+	return p, nil
+}
+
+// run lets all parties do their part.
+func (p *parties) run(ctx context.Context) ([]*runner.Outcome, error) {
+	outcomes := make([]*runner.Outcome, len(p.gateways))
+	all := []func(context.Context) error{p.hub.Run}
+	for i, g := range p.gateways {
+		all = append(all, func(ctx context.Context) (err error) {
+			outcomes[i], err = g.Run(ctx)
+			return err
+		})
+	}
+	return outcomes, runner.Together(ctx, all...)
+}
+
+// agree checks that every hospital came to the same result.
+func agree(outcomes []*runner.Outcome) error {
+	var first []byte
+	for i, o := range outcomes {
+		b, err := json.Marshal(o.Report.Analyses)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			first = b
+		} else if !bytes.Equal(first, b) {
+			return errors.New("engine: two hospitals came to different results from the same totals")
+		}
+	}
+	return nil
+}
