@@ -140,7 +140,7 @@ func (s *Sums) Check(rows uint64) error {
 // inBound checks |v| against rows terms of the cell's bound.
 func inBound(c Cell, v [2]uint64, rows uint64) error {
 	x := math.Abs(toFloat(v)) * c.Step.Float()
-	if limit := float64(rows) * c.Max; x > limit*(1+0x1p-40)+c.Step.Float() {
+	if limit := float64(rows) * c.Max; x > limit*(1+0x1p-40) {
 		return fmt.Errorf("the sum exceeds %d terms of at most %g", rows, c.Max)
 	}
 	return nil
