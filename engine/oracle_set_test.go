@@ -18,6 +18,7 @@ type oracleSet struct {
 	oracle struct {
 		Analyses []oracleAnalysis `json:"analyses"`
 	}
+	rows    map[string]int
 	columns map[string][]string // raw fields of all hospitals, in the order of the hospitals
 }
 
@@ -48,12 +49,9 @@ type oracleSpec struct {
 	Column, Group           string
 	First, Second           string
 	Outcome, Score          string
-	Columns                 []string
+	Columns, Medians        []string
 	Terms                   [][]string // an interaction is a term of two variables
 	Breaks, Cutoffs, Lambda []float64
-	Time, Event, Strata     string
-	Times                   []float64
-	Tau                     float64
 	Separated               bool
 	Where                   []oracleWhere
 }
@@ -74,7 +72,7 @@ func (a oracleAnalysis) tagged(tag string) bool {
 
 func readOracleSet(t *testing.T, dir string) *oracleSet {
 	t.Helper()
-	s := &oracleSet{dir: dir, columns: map[string][]string{}}
+	s := &oracleSet{dir: dir, columns: map[string][]string{}, rows: map[string]int{}}
 	for name, into := range map[string]any{"schema.json": &s.schema, "oracle.json": &s.oracle} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -94,6 +92,7 @@ func readOracleSet(t *testing.T, dir string) *oracleSet {
 		if err != nil {
 			t.Fatalf("%s/%s: %v", dir, site.File, err)
 		}
+		s.rows[site.Name] = len(rows) - 1
 		for j, name := range rows[0] {
 			name = strings.TrimPrefix(name, "\ufeff")
 			for _, r := range rows[1:] {

@@ -66,9 +66,6 @@ func oracleStudy(t *testing.T, s *oracleSet) string {
 			p("  - {id: %s, %s%s}", ask.id, ask.keys, where(a.Spec.Where))
 		}
 	}
-	if s.schema.Set == "cgd" {
-		p("  - {id: table1, kind: table1, by: treat, variables: [age, sex, height, weight, inherit, steroids, propylac, infections], medians: [infections]}")
-	}
 	p("privacy: {reveal: sums, release: all, min_sites: 1, min_cell: 1, max_parameters_per_row: 1}")
 	return b.String()
 }
@@ -117,6 +114,8 @@ func asked(s *oracleSet, a oracleAnalysis) []ask {
 	case "correlation":
 		keys := "kind: correlation, variables: " + flow(sp.Columns)
 		return []ask{{a.ID, "pearson", keys}, {a.ID + "_spearman", "spearman", keys + ", method: spearman"}}
+	case "table1":
+		return one("kind: table1, variables: %s, by: %s, medians: %s", flow(sp.Columns), sp.Group, flow(sp.Medians))
 	case "lm":
 		return one("kind: linear, formula: %q, drop1: true", model(sp))
 	case "logistic":
