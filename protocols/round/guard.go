@@ -1,0 +1,40 @@
+package round
+
+import "fmt"
+
+// Guard returns m with a wall around it: a panic inside becomes an error, and
+// ends the machine. What panicked is named by its type only, since its text
+// might quote a record. A run dies of a defect; the process, and its other runs, do not.
+func Guard[R any](m Machine[R]) Machine[R] { return &guarded[R]{inner: m} }
+
+type guarded[R any] struct {
+	inner Machine[R]
+	dead  error
+}
+
+func (g *guarded[R]) Start() ([]Message, error)  { return g.run(g.inner.Start) }
+func (g *guarded[R]) Expire() ([]Message, error) { return g.run(g.inner.Expire) }
+func (g *guarded[R]) Receive(m Message) ([]Message, error) {
+	return g.run(func() ([]Message, error) { return g.inner.Receive(m) })
+}
+
+// Result has nothing after a panic, whatever state it was left in.
+func (g *guarded[R]) Result() (r R, ok bool) {
+	if g.dead != nil {
+		return r, false
+	}
+	return g.inner.Result()
+}
+
+func (g *guarded[R]) run(f func() ([]Message, error)) (out []Message, err error) {
+	if g.dead != nil {
+		return nil, g.dead
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			g.dead = fmt.Errorf("round: internal fault (%T): the run is over", p)
+			out, err = nil, g.dead
+		}
+	}()
+	return f()
+}

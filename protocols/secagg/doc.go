@@ -1,0 +1,40 @@
+// Package secagg sums vectors over Z/2^128 so that members, or one reader,
+// learn the total and nothing else (after Bonawitz et al., ia.cr/2017/281,
+// without its secret sharing: hospitals are few and steady).
+//
+//	member i                                 hub
+//	  Hello: key, commitment, outbox heads -->
+//	  <-- all Hellos                             S = H(charter, Hellos)
+//	  Seal: a veil part for each other ------>
+//	  <-- own column                             T = H(S, Seals); K_ij; V
+//
+//	  y_i = x_i + own_i + sum of pairs ------>   one sum
+//	  <-- Y = sum y_i, carry, all heads
+//	  claim_i, own_i under V ---------------->
+//	  <-- all of them                            total = Y - sum own_i
+//
+// A member reveals its own mask only after it has seen every roster member's
+// head with the same transcript, ask and state as its own, once, and
+// journals that first. The hub has neither the own masks nor the veil, so it
+// adds noise to noise. Its addition is checked by linear claims in
+// GF(2^255-19) on what the members signed, which arrive together with the masks:
+// a changed sum is never used.
+//
+// # What is promised
+//
+// A malicious hub alone learns who takes part, sizes and timing; any change of
+// a sum is detected before the sum is used; it can always stop a run. A
+// malicious hub with up to N-1 members who follow the protocol but share what
+// they know learns the totals and what follows from them, which with N-1 members includes the
+// total minus the others. A member whose bytes are malformed, whose signature,
+// commitment or own mask is wrong, is named if the hub is honest.
+//
+// # What is not
+//
+// A wrong value in a well-formed vector is not detected. A member that
+// deviates together with a malicious hub can make a total wrong, though not
+// see more than totals. A member may learn a total and fall silent. One silent member stops a
+// study once anything was unlocked: no sum over a smaller roster is ever opened
+// after that (the freeze), because the difference would be that member's own
+// figures. A journal restored from an old copy is detected only if some peer's is not.
+package secagg

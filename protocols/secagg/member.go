@@ -1,0 +1,201 @@
+package secagg
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/round"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// member is what all machines of one member in one attempt share.
+type member struct {
+	cfg      Config
+	n, me    int
+	ctx      round.Context // its Session is zero; see in
+	ledger   *ledger
+	plan     *planLog
+	log      *attemptLog
+	accepted map[place][]byte // what the hub sent for each place of the protocol
+	dropped  int
+}
+
+// place is where in the protocol a message belongs. There is one message for a place.
+type place struct {
+	kind     wire.Type
+	sequence uint64
+}
+
+func newMember(cfg Config, l *ledger) *member {
+	m := &member{cfg: cfg, n: cfg.Roster.Len(), me: cfg.Roster.Index(cfg.ID), ledger: l, accepted: map[place][]byte{}}
+	m.ctx = round.Context{Charter: cfg.Charter.Digest(), Roster: cfg.Charter.Roster}
+	m.plan, m.log = l.at(cfg.Charter.Plan[:], cfg.Charter.Attempt)
+	return m
+}
+
+func (m *member) in(session []byte) round.Context {
+	ctx := m.ctx
+	ctx.Session = digest(session)
+	return ctx
+}
+
+// envelope signs a message to the hub. It is made once: whoever calls it
+// journals the result before returning it.
+func (m *member) envelope(t wire.Type, sequence uint64, session []byte, body, bulk proto.Message, raw []byte) (*wire.Envelope, []byte, error) {
+	b, err := wire.Encode(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	if bulk != nil {
+		if raw, err = wire.Encode(bulk); err != nil {
+			return nil, nil, err
+		}
+	}
+	e := &wire.Envelope{
+		Version: wire.Version, Plan: m.cfg.Charter.Plan[:], Attempt: m.cfg.Charter.Attempt, Type: t, Sequence: sequence,
+		Sender: string(m.cfg.ID), Recipient: string(party.Hub), Body: b, Bulk: raw,
+	}
+	if err := round.Sign(m.cfg.Identity, m.in(session), e); err != nil {
+		return nil, nil, err
+	}
+	out, err := wire.Encode(e)
+	return e, out, err
+}
+
+func (m *member) toHub(body []byte) []round.Message {
+	return []round.Message{{From: m.cfg.ID, To: party.Hub, Body: body}}
+}
+
+// open reads a message of the hub. Without an envelope and without an error it
+// was not for this attempt, and has been counted.
+func (m *member) open(msg round.Message) (*wire.Envelope, error) {
+	if msg.From != party.Hub || msg.To != m.cfg.ID {
+		m.dropped++
+		return nil, nil
+	}
+	e, err := wire.Open(msg.Body, m.cfg.Charter.Limits)
+	if err != nil {
+		return nil, m.hub(wire.Code_MALFORMED, err)
+	}
+	if !bytes.Equal(e.Plan, m.cfg.Charter.Plan[:]) || e.Attempt != m.cfg.Charter.Attempt {
+		m.dropped++
+		return nil, nil
+	}
+	if e.Sender != string(party.Hub) || e.Recipient != "" && e.Recipient != string(m.cfg.ID) {
+		return nil, m.hub(wire.Code_MALFORMED, errors.New("secagg: a message that is not from the hub to this member"))
+	}
+	return e, nil
+}
+
+// take accepts e as the message of its place. It reports whether it is new;
+// the same message again is no news, another one is evidence.
+func (m *member) take(e *wire.Envelope, raw []byte) (bool, error) {
+	at := place{e.Type, e.Sequence}
+	before, taken := m.accepted[at]
+	if !taken {
+		m.accepted[at] = bytes.Clone(raw)
+		return true, nil
+	}
+	if bytes.Equal(before, raw) {
+		m.dropped++
+		return false, nil
+	}
+	err := m.evidence(before, raw)
+	return false, errors.Join(m.hub(wire.Code_DUPLICATE, fmt.Errorf("secagg: a second, different message of type %v for sum %d", e.Type, e.Sequence)), err)
+}
+
+func (m *member) evidence(first, second []byte) error {
+	return m.ledger.write(KindEvidence, &wire.Evidence{
+		Plan: m.cfg.Charter.Plan[:], Attempt: m.cfg.Charter.Attempt, Code: wire.Code_DUPLICATE, First: first, Second: second,
+	})
+}
+
+// stopped reads a STOP.
+func (m *member) stopped(e *wire.Envelope) error {
+	s := new(wire.Stop)
+	if err := decodeBody(e.Body, s, m.n); err != nil {
+		return m.hub(wire.Code_MALFORMED, err)
+	}
+	who := "nobody named"
+	if m.cfg.Roster.Index(party.ID(s.Who)) >= 0 {
+		who = s.Who
+	}
+	return m.abort(wire.Code_PEER, "the hub ended the attempt with code %v (%s)", s.Code, who)
+}
+
+// fail closes the attempt for ever because of err, and tells the hub by a code.
+func (m *member) fail(err error) ([]round.Message, error) {
+	out, closing := m.close(round.CodeOf(err))
+	if closing != nil {
+		return nil, errors.Join(err, closing)
+	}
+	return out, err
+}
+
+// close journals and returns the closing record; the first one, for ever.
+func (m *member) close(code Code) ([]round.Message, error) {
+	if m.log.closed != nil {
+		return m.toHub(m.log.closed), nil
+	}
+	body := &wire.Close{
+		Session: make([]byte, 32), Label: make([]byte, 32), Frozen: make([]byte, 32),
+		Unlocked: m.plan.unlocked, Code: code, Roster: m.ctx.Roster[:], Charter: m.ctx.Charter[:],
+	}
+	if m.log.sealing != nil {
+		body.Session = m.log.sealing.Session
+	}
+	if m.log.masked != nil {
+		body.Label = m.log.masked.Label
+	}
+	if m.plan.frozen != nil {
+		body.Frozen = m.plan.frozen[:]
+	}
+	_, b, err := m.envelope(wire.Type_CLOSE, 0, nil, body, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	err = m.ledger.write(KindClosed, &wire.Ended{Plan: m.cfg.Charter.Plan[:], Attempt: m.cfg.Charter.Attempt, Message: b})
+	if err != nil {
+		return nil, err
+	}
+	return m.toHub(b), nil
+}
+
+// The errors of this package's machines.
+
+func (m *member) hub(code Code, err error) error {
+	return &round.Blame{Who: party.Hub, Code: code, Err: err}
+}
+
+func (m *member) blame(i int, code Code, format string, args ...any) error {
+	return &round.Blame{Who: m.cfg.Roster.At(i).ID, Code: code, Err: fmt.Errorf("secagg: "+format, args...)}
+}
+
+func (m *member) abort(code Code, format string, args ...any) error {
+	return &round.Abort{Code: code, Err: fmt.Errorf("secagg: "+format, args...)}
+}
+
+// body is the content of an envelope, whose lengths the number of members dictates.
+type body interface {
+	proto.Message
+	Check(members int) error
+}
+
+func decodeBody(b []byte, m body, members int) error {
+	if err := wire.Decode(b, m); err != nil {
+		return err
+	}
+	return m.Check(members)
+}
+
+// slot is the position of peer j in a list that leaves out member i.
+func slot(i, j int) int {
+	if j > i {
+		return j - 1
+	}
+	return j
+}

@@ -1,0 +1,412 @@
+package secagg
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cloudflare/circl/kem/xwing"
+
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/round"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// NewMember begins an attempt, or goes on with it after a restart, from what
+// the journal says. The machine exchanges Hello and Seal and yields the Session.
+func NewMember(cfg Config) (round.Machine[*Session], error) {
+	if cfg.Journal == nil {
+		return nil, errors.New("secagg: config: a journal is needed")
+	}
+	l, err := openLedger(cfg.Journal)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.check(l); err != nil {
+		return nil, err
+	}
+	m := newMember(cfg, l)
+	if cfg.Restored {
+		r := m.plan.rolled
+		if err := l.write(KindRestored, &wire.Restored{Plan: r.Plan, Sequence: r.Sequence, Chain: r.Chain}); err != nil {
+			return nil, err
+		}
+	}
+	s := &setup{member: m}
+	if m.log.agreed != nil {
+		s.session = newSession(m)
+	}
+	return round.Guard[*Session](s), nil
+}
+
+// setup is the member's side of protocols.md section 1.3.
+type setup struct {
+	*member
+	session *Session
+}
+
+func (s *setup) Start() ([]round.Message, error) {
+	switch {
+	case s.log.closed != nil:
+		return nil, ErrClosed
+	case s.log.agreed != nil:
+		return nil, nil
+	case s.log.sealing != nil:
+		return s.toHub(s.log.sealing.Seal), nil
+	case s.log.began != nil:
+		return s.toHub(s.log.began.Hello), nil
+	}
+	return s.hello()
+}
+
+// hello draws this attempt's secrets, and journals them with the message.
+func (s *setup) hello() ([]round.Message, error) {
+	var secrets [4 * 32]byte
+	if _, err := io.ReadFull(s.cfg.Rand, secrets[:]); err != nil {
+		return nil, fmt.Errorf("secagg: drawing an attempt's secrets: %w", err)
+	}
+	seed, own, veil, nonce := secrets[:32], secrets[32:64], secrets[64:96], secrets[96:]
+	_, public := xwing.DeriveKeyPairPacked(seed)
+	var heads []byte
+	for i, member := range s.cfg.Roster.Members() {
+		h := s.ledger.seen[member.ID]
+		if i == s.me {
+			h = s.ledger.outbox
+		}
+		heads = h.append(heads)
+	}
+	hello := &wire.Hello{Charter: s.ctx.Charter[:], Key: public, Nonce: nonce, Data: s.cfg.Data[:], Heads: heads}
+	_, b, err := s.envelope(wire.Type_HELLO, 0, nil, hello, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	err = s.ledger.write(KindBegan, &wire.Began{
+		Plan: s.cfg.Charter.Plan[:], Attempt: s.cfg.Charter.Attempt, Charter: s.ctx.Charter[:], Roster: s.ctx.Roster[:],
+		Data: s.cfg.Data[:], KeySeed: seed, OwnKey: own, Veil: veil, Hello: b,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.toHub(b), nil
+}
+
+func (s *setup) Receive(msg round.Message) ([]round.Message, error) {
+	if s.log.closed != nil || s.log.began == nil {
+		s.dropped++
+		return nil, nil
+	}
+	e, err := s.open(msg)
+	if err != nil {
+		return s.fail(err)
+	}
+	if e == nil {
+		return nil, nil
+	}
+	var out []round.Message
+	switch e.Type {
+	case wire.Type_HELLOS:
+		out, err = s.onHellos(e, msg.Body)
+	case wire.Type_SEALS:
+		out, err = s.onSeals(e, msg.Body)
+	case wire.Type_STOP:
+		err = s.stopped(e)
+	default:
+		s.dropped++
+	}
+	if err != nil {
+		return s.fail(err)
+	}
+	return out, nil
+}
+
+func (s *setup) Expire() ([]round.Message, error) {
+	if s.session != nil {
+		return nil, nil
+	}
+	return s.fail(&round.TooFew{Missing: []party.ID{party.Hub}})
+}
+
+func (s *setup) Result() (*Session, bool) { return s.session, s.session != nil }
+
+// onHellos checks all Hellos and seals a veil part to each.
+func (s *setup) onHellos(e *wire.Envelope, raw []byte) ([]round.Message, error) {
+	if s.log.sealing != nil {
+		// A second reading, or the first after a restart: it must say the same.
+		return nil, s.sameHellos(e)
+	}
+	if fresh, err := s.take(e, raw); !fresh {
+		return nil, err
+	}
+	hellos, err := s.parseHellos(e)
+	if err != nil {
+		return nil, err
+	}
+	var bodies [][]byte
+	record := &wire.Sealing{Plan: s.cfg.Charter.Plan[:], Attempt: s.cfg.Charter.Attempt, Received: raw}
+	for i, h := range hellos {
+		m := s.cfg.Roster.At(i)
+		if err := s.checkHello(i, h.Hello); err != nil {
+			return nil, err
+		}
+		d := party.Hash("hello", h.body)
+		bodies = append(bodies, d[:])
+		record.Ids = append(record.Ids, string(m.ID))
+		record.Hellos = append(record.Hellos, d[:]...)
+		record.Data = append(record.Data, h.Data...)
+		record.Heads = append(record.Heads, h.Heads[i*wire.HeadSize:(i+1)*wire.HeadSize]...)
+	}
+	session := sessionDigest(s.ctx.Charter, bodies)
+	record.Session = session[:]
+	return s.seal(hellos, record)
+}
+
+type parsedHello struct {
+	*wire.Hello
+	body, raw []byte
+}
+
+// parseHellos checks, in this order: sizes, both signatures, charter, one
+// Hello of each member in its place.
+func (s *setup) parseHellos(e *wire.Envelope) ([]parsedHello, error) {
+	list := new(wire.Hellos)
+	if err := decodeBody(e.Body, list, s.n); err != nil {
+		return nil, s.hub(wire.Code_MALFORMED, err)
+	}
+	out := make([]parsedHello, s.n)
+	for i, raw := range list.Hellos {
+		h := new(wire.Hello)
+		env, err := wire.Open(raw, s.cfg.Charter.Limits)
+		if err == nil {
+			err = decodeBody(env.Body, h, s.n)
+		}
+		m := s.cfg.Roster.At(i)
+		if err != nil || env.Type != wire.Type_HELLO || env.Sender != string(m.ID) || env.Recipient != string(party.Hub) ||
+			!bytes.Equal(env.Plan, s.cfg.Charter.Plan[:]) || env.Attempt != s.cfg.Charter.Attempt {
+			return nil, s.hub(wire.Code_MALFORMED, fmt.Errorf("secagg: in the place of %s there is no hello of it for this attempt", m.ID))
+		}
+		// The signature is judged under the charter it claims, so that another
+		// charter can be told from a forgery.
+		ctx := round.Context{Charter: digest(h.Charter), Roster: s.ctx.Roster}
+		if err := round.Verify(m.Key, ctx, env); err != nil {
+			return nil, s.blame(i, wire.Code_SIGNATURE, "hello of %s: %w", m.ID, err)
+		}
+		if ctx.Charter != s.ctx.Charter {
+			return nil, s.abort(wire.Code_CHARTER, "%s holds another charter (digest %x) than this member (%x)", m.ID, first8(ctx.Charter), first8(s.ctx.Charter))
+		}
+		out[i] = parsedHello{h, env.Body, raw}
+	}
+	if !bytes.Equal(list.Hellos[s.me], s.log.began.Hello) {
+		return nil, s.hub(wire.Code_ALTERED, errors.New("secagg: this member's own hello was changed"))
+	}
+	return out, nil
+}
+
+// checkHello holds member i's Hello against what the journal knows.
+func (s *setup) checkHello(i int, h *wire.Hello) error {
+	id := s.cfg.Roster.At(i).ID
+	mine := parseOutboxHead(h.Heads[s.me*wire.HeadSize:])
+	if i != s.me && !s.ledger.knows(mine) {
+		// Journalled before anything else: what was lost may have been an unlock.
+		first := s.cfg.Charter.Roster
+		for a := uint32(1); a <= s.plan.last; a++ {
+			if r, known := s.plan.rosters[a]; known {
+				first = r
+				break
+			}
+		}
+		err := s.ledger.write(KindRolledback, &wire.Rolledback{Plan: s.cfg.Charter.Plan[:], Roster: first[:], Sequence: mine.sequence, Chain: mine.chain[:]})
+		return errors.Join(s.abort(wire.Code_ROLLBACK, "%s has seen message %d of this member, which its journal lacks: the journal is an older copy", id, mine.sequence), err)
+	}
+	theirs, seen := parseOutboxHead(h.Heads[i*wire.HeadSize:]), s.ledger.seen[id]
+	if i != s.me && (theirs.sequence < seen.sequence || theirs.sequence == seen.sequence && theirs.chain != seen.chain) {
+		return s.blame(i, wire.Code_ROLLBACK, "%s is at message %d, and has been at %d: its journal is an older copy", id, theirs.sequence, seen.sequence)
+	}
+	if d, known := s.plan.data[id]; known && d != digest(h.Data) {
+		return s.blame(i, wire.Code_DATA, "%s commits to another table than in an earlier attempt of this plan", id)
+	}
+	_, err := xwing.Scheme().UnmarshalBinaryPublicKey(h.Key)
+	if err != nil {
+		return s.blame(i, wire.Code_MALFORMED, "%s has an impossible key: %w", id, err)
+	}
+	return nil
+}
+
+// sameHellos compares with the Hellos that were answered. Two of one member,
+// both signed, are evidence against it.
+func (s *setup) sameHellos(e *wire.Envelope) error {
+	hellos, err := s.parseHellos(e)
+	if err != nil {
+		return err
+	}
+	for i, h := range hellos {
+		d := party.Hash("hello", h.body)
+		if !bytes.Equal(d[:], s.log.sealing.Hellos[i*32:(i+1)*32]) {
+			before := new(wire.Envelope)
+			list := new(wire.Hellos)
+			if err := errors.Join(wire.Decode(s.log.sealing.Received, before), wire.Decode(before.Body, list)); err != nil {
+				return err
+			}
+			err := s.evidence(list.Hellos[i], h.raw)
+			return errors.Join(s.blame(i, wire.Code_DUPLICATE, "%s signed two different hellos for this attempt", s.cfg.Roster.At(i).ID), err)
+		}
+	}
+	s.dropped++
+	return nil
+}
+
+// seal encapsulates to every other member and encrypts this member's veil part.
+func (s *setup) seal(hellos []parsedHello, record *wire.Sealing) ([]round.Message, error) {
+	record.Shared = make([]byte, s.n*32)
+	body := &wire.Seal{Session: record.Session}
+	parts := make([]byte, 0, (s.n-1)*wire.PartSize)
+	for j, h := range hellos {
+		if j == s.me {
+			continue
+		}
+		var seed [xwing.EncapsulationSeedSize]byte
+		if _, err := io.ReadFull(s.cfg.Rand, seed[:]); err != nil {
+			return nil, fmt.Errorf("secagg: sealing: %w", err)
+		}
+		shared, ct, err := xwing.Encapsulate(h.Key, seed[:])
+		if err != nil {
+			return nil, s.blame(j, wire.Code_MALFORMED, "%s has an impossible key: %w", s.cfg.Roster.At(j).ID, err)
+		}
+		copy(record.Shared[j*32:], shared)
+		key, aad := s.partKey(shared, record.Session, s.me, j)
+		part := append(ct, sealOnce(key, s.log.began.Veil, aad)...)
+		d := party.Hash("part", part)
+		body.Parts = append(body.Parts, d[:]...)
+		parts = append(parts, part...)
+	}
+	_, b, err := s.envelope(wire.Type_SEAL, 0, record.Session, body, nil, parts)
+	if err != nil {
+		return nil, err
+	}
+	record.Seal = b
+	if err := s.ledger.write(KindSealing, record); err != nil {
+		return nil, err
+	}
+	return s.toHub(b), nil
+}
+
+func (s *setup) partKey(shared, session []byte, from, to int) (key [32]byte, aad []byte) {
+	i, j := []byte(s.cfg.Roster.At(from).ID), []byte(s.cfg.Roster.At(to).ID)
+	a := party.Hash("part aad", session, i, j)
+	return derive(shared, "part", session, i, j), a[:]
+}
+
+// onSeals opens the own column and derives the session's keys.
+func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
+	if s.log.sealing == nil || s.log.agreed != nil {
+		if _, taken := s.accepted[place{e.Type, e.Sequence}]; taken {
+			_, err := s.take(e, raw)
+			return nil, err
+		}
+		s.dropped++
+		return nil, nil
+	}
+	if fresh, err := s.take(e, raw); !fresh {
+		return nil, err
+	}
+	list := new(wire.Seals)
+	if err := decodeBody(e.Body, list, s.n); err != nil {
+		return nil, s.hub(wire.Code_MALFORMED, err)
+	}
+	veils, incoming := make([]byte, 0, s.n*32), make([][]byte, s.n)
+	var seals [][]byte
+	for i, sealed := range list.Seals {
+		body, err := s.parseSeal(i, sealed)
+		if err != nil {
+			return nil, err
+		}
+		d := party.Hash("seal", body)
+		seals = append(seals, d[:])
+		veil := s.log.began.Veil
+		if i != s.me {
+			if incoming[i], veil, err = s.openPart(i, sealed.Part); err != nil {
+				return nil, err
+			}
+		}
+		veils = append(veils, veil...)
+	}
+	return nil, s.agree(veils, incoming, transcriptDigest(digest(s.log.sealing.Session), seals))
+}
+
+// parseSeal checks member i's signed commitment to its parts, and the part for
+// this member against it.
+func (s *setup) parseSeal(i int, sealed *wire.Sealed) ([]byte, error) {
+	m, body := s.cfg.Roster.At(i), new(wire.Seal)
+	env, err := wire.Open(sealed.GetSeal(), s.cfg.Charter.Limits)
+	if err == nil {
+		err = decodeBody(env.Body, body, s.n)
+	}
+	if err != nil || env.Type != wire.Type_SEAL || env.Sender != string(m.ID) || env.Recipient != string(party.Hub) || len(env.Bulk) > 0 ||
+		!bytes.Equal(env.Plan, s.cfg.Charter.Plan[:]) || env.Attempt != s.cfg.Charter.Attempt {
+		return nil, s.hub(wire.Code_MALFORMED, fmt.Errorf("secagg: in the place of %s there is no seal of it for this attempt", m.ID))
+	}
+	if err := round.Verify(m.Key, s.in(body.Session), env); err != nil {
+		return nil, s.blame(i, wire.Code_SIGNATURE, "seal of %s: %w", m.ID, err)
+	}
+	if !bytes.Equal(body.Session, s.log.sealing.Session) {
+		return nil, s.abort(wire.Code_TRANSCRIPT, "%s saw other hellos (S %x) than this member (%x)", m.ID, body.Session[:8], s.log.sealing.Session[:8])
+	}
+	if i == s.me {
+		own := new(wire.Envelope)
+		if err := wire.Decode(s.log.sealing.Seal, own); err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(own.Body, env.Body) || len(sealed.Part) > 0 {
+			return nil, s.hub(wire.Code_ALTERED, errors.New("secagg: this member's own seal was changed"))
+		}
+		return env.Body, nil
+	}
+	at := slot(i, s.me) * 32
+	if d := party.Hash("part", sealed.Part); !bytes.Equal(d[:], body.Parts[at:at+32]) {
+		return nil, s.hub(wire.Code_MALFORMED, fmt.Errorf("secagg: the part from %s is not the one it signed", m.ID))
+	}
+	if len(sealed.Part) != wire.PartSize {
+		return nil, s.blame(i, wire.Code_MALFORMED, "the part from %s has %d bytes, want %d", m.ID, len(sealed.Part), wire.PartSize)
+	}
+	return env.Body, nil
+}
+
+// openPart decapsulates what member i sealed to this one.
+func (s *setup) openPart(i int, part []byte) (shared, veil []byte, err error) {
+	private, _ := xwing.DeriveKeyPairPacked(s.log.began.KeySeed)
+	shared = xwing.Decapsulate(part[:xwing.CiphertextSize], private)
+	key, aad := s.partKey(shared, s.log.sealing.Session, i, s.me)
+	veil, ok := openOnce(key, part[xwing.CiphertextSize:], aad)
+	if !ok {
+		return nil, nil, s.blame(i, wire.Code_SEALING, "the part from %s does not open", s.cfg.Roster.At(i).ID)
+	}
+	return shared, veil, nil
+}
+
+// agree derives the pair keys and the veil, and journals them.
+func (s *setup) agree(veils []byte, incoming [][]byte, t [32]byte) error {
+	v := derive(veils, "veil", t[:])
+	record := &wire.Agreed{
+		Plan: s.cfg.Charter.Plan[:], Attempt: s.cfg.Charter.Attempt, Transcript: t[:], Veil: v[:], Pairs: make([]byte, s.n*32),
+	}
+	for j := range s.n {
+		if j == s.me {
+			continue
+		}
+		lo, hi := s.me, j
+		outgoing := s.log.sealing.Shared[j*32 : (j+1)*32]
+		both := append(bytes.Clone(outgoing), incoming[j]...)
+		if j < s.me {
+			lo, hi = j, s.me
+			both = append(bytes.Clone(incoming[j]), outgoing...)
+		}
+		k := derive(both, "pair", t[:], []byte(s.cfg.Roster.At(lo).ID), []byte(s.cfg.Roster.At(hi).ID))
+		copy(record.Pairs[j*32:], k[:])
+	}
+	if err := s.ledger.write(KindAgreed, record); err != nil {
+		return err
+	}
+	clear(s.accepted) // what is repeated from here on is dropped
+	s.session = newSession(s.member)
+	return nil
+}

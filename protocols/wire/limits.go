@@ -1,0 +1,86 @@
+package wire
+
+// Sizes in bytes of the things of fixed length that messages are made of.
+const (
+	DigestSize    = 32
+	KeySize       = 1216 // X-Wing public key
+	PartSize      = 1120 + 32 + 16
+	TagSize       = 16
+	CellSize      = 16
+	HeadSize      = 8 + 32 // an outbox head: sequence, chain
+	VeiledSize    = 32 + 16
+	ForReaderSize = 1120 + 32 + 16
+	SignatureSize = 64 + 3309
+	MaxMembers    = 200 // the carry of a sum must fit a byte, the hub's memory a machine
+	MaxCells      = 1 << 22
+)
+
+// Limits bound a study, and with it every message of it.
+type Limits struct {
+	Members int // 2 to MaxMembers; the number of members of the roster
+	Cells   int // 1 to MaxCells; the most cells any one sum has
+}
+
+const (
+	// around is what an Envelope adds to body, bulk and signatures at most:
+	// tags and lengths, plan, attempt, type, sequence, two names of 64.
+	around = 220
+	signed = around + SignatureSize
+	field  = 6 // tag and length of a field of bytes
+)
+
+// Max returns the largest number of bytes an Envelope of type t can have, and 0
+// for types there are not.
+func (l Limits) Max(t Type) int {
+	n, vector := l.Members, (l.Cells+1)*CellSize
+	const (
+		digest = DigestSize + field
+		head   = 7*digest + 3*11
+		unlock = 4*digest + field
+		closed = 4*digest + 4*field
+	)
+	hello := signed + 4*digest + KeySize + field + n*HeadSize
+	seal := signed + digest + n*DigestSize + 2*field
+	switch t {
+	case Type_HELLO:
+		return hello
+	case Type_HELLOS:
+		return around + n*(hello+field)
+	case Type_SEAL:
+		return seal + n*PartSize
+	case Type_SEALS:
+		return around + n*(seal+PartSize+3*field)
+	case Type_MASKED:
+		return signed + head + n*TagSize + vector + 2*field
+	case Type_SUMMED:
+		return around + n*(head+TagSize+3*field) + vector + l.Cells + 1 + 2*field
+	case Type_UNLOCK:
+		return signed + unlock + ForReaderSize + n*TagSize
+	case Type_UNLOCKS:
+		return around + n*(unlock+VeiledSize+TagSize+3*field)
+	case Type_COLLECTED:
+		return around + 3*digest
+	case Type_CLOSE:
+		return signed + closed
+	case Type_CLOSED:
+		return around + n*(signed+closed+field)
+	case Type_STOP:
+		return around + 80
+	}
+	return 0
+}
+
+// Largest is the most bytes any message can have: what a transport may read
+// before it knows the type.
+func (l Limits) Largest() int {
+	most := 0
+	for t := Type_HELLO; t <= Type_STOP; t++ {
+		most = max(most, l.Max(t))
+	}
+	return most
+}
+
+// MaxPackage is the largest number of bytes of an encoded Package.
+func (l Limits) MaxPackage() int {
+	return around + l.Members*(l.Max(Type_UNLOCK)+signed+512) + (l.Cells+1)*(CellSize+1)
+}
