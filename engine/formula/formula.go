@@ -14,31 +14,51 @@
 // an intercept, order of names) are followed one for one.
 package formula
 
-import (
-	"errors"
-
-	"github.com/consilium-health/consilium/engine/table"
-)
-
 // Formula is a syntactically valid formula.
 type Formula struct {
-	src string
+	src         string
+	left, right *node // left nil without left side
 }
 
-// Parse reads a formula. An error names the column and what was expected.
+// Parse reads a formula with or without left side ("y ~ a", "~ a", "a"), at
+// most MaxLength characters. An error names the column and what was expected.
 func Parse(src string) (*Formula, error) {
-	if src == "" {
-		return nil, errors.New("formula: empty")
+	tokens, err := lex(src)
+	if err != nil {
+		return nil, err
 	}
-	return &Formula{src: src}, nil
+	f := &Formula{src: src}
+	p := &parser{tokens: tokens}
+	for i, t := range tokens {
+		if !t.is("~") {
+			continue
+		}
+		if i > 0 {
+			if f.left, err = p.outcome(); err != nil {
+				return nil, err
+			}
+		}
+		if err := p.expect("~", "the outcome"); err != nil {
+			return nil, err
+		}
+		break
+	}
+	if f.right, err = p.sum(); err != nil {
+		return nil, err
+	}
+	if t := p.peek(); t.kind != endToken {
+		return nil, complain(t.col, "unexpected %v, want + - * : ^ or the end", t)
+	}
+	return f, nil
+}
+
+// outcome reads the left side: a variable, factor(x) or arithmetic.
+func (p *parser) outcome() (*node, error) {
+	if t := p.peek(); t.kind == nameToken && t.text == "factor" && !t.quoted && p.tokens[p.at+1].is("(") {
+		return p.named(p.next(), true)
+	}
+	return p.arithmetic()
 }
 
 // String returns the formula as written.
 func (f *Formula) String() string { return f.src }
-
-// Bind expands the formula over a dictionary: terms in R's order, types,
-// ranges and domains of transformations. With needOutcome the formula must have a
-// left side, without it must not have one.
-func (f *Formula) Bind(s *table.Schema, needOutcome bool) (*Model, error) {
-	return nil, errors.New("formula: no terms")
-}

@@ -1,12 +1,16 @@
 package formula
 
-import "github.com/consilium-health/consilium/engine/table"
+import (
+	"slices"
+
+	"github.com/consilium-health/consilium/engine/table"
+)
 
 // Model is a formula bound to a dictionary.
 type Model struct {
-	Outcome   string   // as written: "y", "log(y)"; "" without left side
+	Outcome   string   // as R prints it: "y", "log(y)"; "" without left side
 	Variables []string // every dictionary variable (and site) the formula uses, outcome included: rows missing one are dropped
-	Factors   []string // variables used as categories on the right side, in order
+	Factors   []string // variables used as categories in the terms, in order
 	Terms     []Term   // in R's order: main effects before interactions
 	Intercept bool
 	HasOffset bool
@@ -20,6 +24,10 @@ type Model struct {
 	OutcomeLevels []string
 	// OffsetMin and OffsetMax bound the sum of the offsets; both 0 without one.
 	OffsetMin, OffsetMax float64
+
+	outcome   *variable
+	variables []*variable // of the right side, in order of first appearance
+	sets      []set       // the terms as sets of variables
 }
 
 // Term is one term of a model.
@@ -30,8 +38,25 @@ type Term struct {
 }
 
 // Droppable returns the indices of the terms that no other term contains: R's drop1 scope.
-func (m *Model) Droppable() []int { return nil }
+func (m *Model) Droppable() []int {
+	var out []int
+	for i, t := range m.sets {
+		contained := false
+		for j, u := range m.sets {
+			contained = contained || i != j && t.within(u)
+		}
+		if !contained {
+			out = append(out, i)
+		}
+	}
+	return out
+}
 
 // Without returns the model without one term. Contrasts are those of R's
 // update(. ~ . - term); Variables stay, so that both models use the same rows.
-func (m *Model) Without(term int) *Model { return m }
+func (m *Model) Without(term int) *Model {
+	w := *m
+	w.sets = slices.Delete(slices.Clone(m.sets), term, term+1)
+	w.describe()
+	return &w
+}
