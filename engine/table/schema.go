@@ -63,6 +63,9 @@ func (f *Field) Value(k int64) float64 {
 	if math.Abs(n) < 1<<53 && f.Grid.E10 <= 0 && f.Grid.E10 >= -22 {
 		return n / pow10(-f.Grid.E10) // both exact, so the quotient is correctly rounded
 	}
+	if math.Abs(n) < 1<<53 && f.Grid.E10 > 0 && f.Grid.E10 <= 22 {
+		return n * pow10(f.Grid.E10) // likewise
+	}
 	r := new(big.Rat).SetInt(new(big.Int).Mul(big.NewInt(k), big.NewInt(f.Grid.M)))
 	p := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(f.Grid.E10, -f.Grid.E10))), nil))
 	if f.Grid.E10 < 0 {
@@ -113,7 +116,16 @@ func (s *Schema) Field(name string) (*Field, error) {
 	if name == Site {
 		return &Field{Name: Site, Kind: Category, Levels: s.Sites}, nil
 	}
-	return nil, fmt.Errorf("table: no variable %q in the dictionary", name)
+	return nil, fmt.Errorf("table: no variable %q in the dictionary; nearest is %q", name, Nearest(name, s.Names()))
+}
+
+// Names returns the names of all variables, site last.
+func (s *Schema) Names() []string {
+	names := make([]string, 0, len(s.Fields)+1)
+	for i := range s.Fields {
+		names = append(names, s.Fields[i].Name)
+	}
+	return append(names, Site)
 }
 
 // MaxFactorPoints is the largest number of grid points with which an integer number may stand where a category is expected.

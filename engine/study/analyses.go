@@ -1,0 +1,229 @@
+package study
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// later are kinds of the study-file format that other versions compute.
+var later = [...]string{"calibration", "km", "logrank", "cox"}
+
+// variableKeys are the keys of analyses whose values are names of variables.
+var variableKeys = [...]string{"variables", "by", "variable", "rows", "columns", "paired", "outcome", "score", "medians", "time", "event", "strata"}
+
+// analyses reads the list of analyses and lets every statistic check its own.
+func (p *parser) analyses(n *yaml.Node) {
+	lines := map[string]int{} // by lower-case id: they become names of files
+	list := p.list(n, "analyses")
+	for i, a := range list {
+		args, ok := p.analysis(a, i+1)
+		if !ok {
+			continue
+		}
+		folded := strings.ToLower(args.ID)
+		if l, twice := lines[folded]; twice {
+			p.fail(a, "analysis id %q stands twice, first in line %d (upper and lower case do not differ in names of files)", args.ID, l)
+			continue
+		}
+		lines[folded] = a.Line
+		p.spec.Analyses = append(p.spec.Analyses, args)
+	}
+	if n.Kind == yaml.SequenceNode && len(list) == 0 {
+		p.fail(n, "analyses: the list is empty")
+	}
+}
+
+// analysis reads one element of the list; number counts from 1.
+func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
+	before := len(p.errs)
+	what := fmt.Sprintf("analysis %d", number)
+	var args stat.Args
+	entries := p.entries(n, what)
+	if n.Kind != yaml.MappingNode {
+		return args, false
+	}
+	if id := child(n, "id"); id == nil {
+		p.fail(n, "%s has no id; write id: with a short name", what)
+	} else if args.ID = p.text(id, what+": id"); args.ID != "" && !analysisID.MatchString(args.ID) {
+		p.fail(id, "%s: id %q; want up to 64 letters A-Z a-z, digits, _ and -: it becomes the name of a file", what, args.ID)
+	}
+	if args.ID != "" {
+		what = "analysis " + args.ID
+	}
+	kind, ok := p.kind(n, what)
+	if !ok {
+		return args, false
+	}
+	args.Kind = kind.Name
+	allowed := slices.Concat([]string{"id", "kind", "where"}, kind.Required, kind.Optional)
+	for _, e := range entries {
+		switch {
+		case !slices.Contains(allowed, e.key):
+			p.unknown(e, what+" ("+kind.Name+")", allowed)
+		case e.key == "where":
+			args.Where = p.where(e.value, what+": where")
+		case e.key != "id" && e.key != "kind":
+			p.argument(&args, e, what)
+		}
+	}
+	for _, key := range kind.Required {
+		if child(n, key) == nil {
+			p.fail(n, "%s: kind %s needs the key %q", what, kind.Name, key)
+		}
+	}
+	if len(p.errs) > before {
+		return args, false
+	}
+	v := p.spec.Privacy
+	args.Rules = stat.Rules{MinCell: v.MinCell, MinSites: v.MinSites, MaxParametersPerRow: v.MaxParametersPerRow, MaxRows: v.MaxRows}
+	args.PerHospital = p.cohortSites || namesSite(args)
+	if _, err := kind.Statistic.Begin(args, p.spec.Schema); err != nil {
+		p.fail(n, "%s: %s", what, bare(err))
+		return args, false
+	}
+	return args, true
+}
+
+// kind looks the analysis's kind up in the catalog.
+func (p *parser) kind(n *yaml.Node, what string) (stat.Kind, bool) {
+	k := child(n, "kind")
+	var names []string
+	for _, c := range stat.Catalog() {
+		names = append(names, c.Name)
+	}
+	if k == nil {
+		p.fail(n, "%s has no kind; want one of %s", what, strings.Join(names, ", "))
+		return stat.Kind{}, false
+	}
+	s := p.text(k, what+": kind")
+	if s == "" {
+		return stat.Kind{}, false
+	}
+	if c, ok := stat.Lookup(s); ok {
+		return c, true
+	}
+	if slices.Contains(later[:], s) {
+		p.fail(k, "%s: this version does not support kind %s yet; it has %s", what, s, strings.Join(names, ", "))
+	} else {
+		p.fail(k, "%s: unknown kind %q; nearest is %q", what, s, table.Nearest(s, names))
+	}
+	return stat.Kind{}, false
+}
+
+// argument puts the value of a key into the field of Args with that tag.
+func (p *parser) argument(args *stat.Args, e entry, what string) {
+	v := reflect.ValueOf(args).Elem()
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("yaml") == e.key {
+			p.decode(v.Field(i), e.value, what+": "+e.key)
+			if slices.Contains(variableKeys[:], e.key) {
+				p.namesVariables(v.Field(i), e.value, what+": "+e.key)
+			}
+			return
+		}
+	}
+	p.fail(e.at, "%s: this version does not support the key %q yet", what, e.key)
+}
+
+// decode reads a value by the type of the field it is for.
+func (p *parser) decode(to reflect.Value, n *yaml.Node, what string) {
+	switch to.Interface().(type) {
+	case string:
+		to.SetString(p.text(n, what))
+		return
+	case []string:
+		to.Set(reflect.ValueOf(p.literals(n, what)))
+		return
+	case []float64:
+		var l []float64
+		for _, c := range p.list(n, what) {
+			l = append(l, p.number(c, what))
+		}
+		to.Set(reflect.ValueOf(l))
+		return
+	}
+	switch to.Kind() {
+	case reflect.Float64:
+		to.SetFloat(p.number(n, what))
+	case reflect.Int:
+		to.SetInt(p.integer(n, what, 0, 1<<31-1))
+	case reflect.Bool:
+		to.SetBool(p.boolean(n, what))
+	case reflect.Pointer:
+		to.Set(reflect.New(to.Type().Elem()))
+		p.decode(to.Elem(), n, what)
+	case reflect.Struct:
+		var allowed []string
+		for i := range to.NumField() {
+			allowed = append(allowed, to.Type().Field(i).Tag.Get("yaml"))
+		}
+		keys := p.keys(n, what, allowed...)
+		for i, key := range allowed {
+			if v := keys[key]; v != nil {
+				p.decode(to.Field(i), v, what+"."+key)
+			}
+		}
+	default:
+		panic(fmt.Sprintf("study: stat.Args has a field of type %s, which no value can be read for", to.Type()))
+	}
+}
+
+// namesVariables refuses names that are not in the dictionary.
+func (p *parser) namesVariables(v reflect.Value, n *yaml.Node, what string) {
+	names, nodes := []string{}, []*yaml.Node{n}
+	switch x := v.Interface().(type) {
+	case string:
+		names = append(names, x)
+	case []string:
+		names, nodes = x, n.Content
+	}
+	known := p.spec.Schema.Names()
+	for i, s := range names {
+		if s != "" && !slices.Contains(known, s) {
+			p.fail(nodes[min(i, len(nodes)-1)], "%s: no variable %q in the dictionary; nearest is %q", what, s, table.Nearest(s, known))
+		}
+	}
+}
+
+// namesSite reports whether an analysis shows figures of single hospitals.
+func namesSite(a stat.Args) bool {
+	v := reflect.ValueOf(a)
+	for i := range v.NumField() {
+		switch x := v.Field(i).Interface().(type) {
+		case string:
+			tag := v.Type().Field(i).Tag.Get("yaml")
+			if x == table.Site && slices.Contains(variableKeys[:], tag) || tag == "formula" && formulaNamesSite(x) {
+				return true
+			}
+		case []string:
+			if slices.Contains(x, table.Site) {
+				return true
+			}
+		}
+	}
+	return a.Where != nil && slices.Contains(a.Where.Variables(), table.Site)
+}
+
+// formulaNamesSite looks for the name itself: "." stands for the dictionary, which site is not in.
+func formulaNamesSite(formula string) bool {
+	for i, part := range strings.Split(formula, "`") {
+		if i%2 == 1 { // between backticks stands one name
+			if part == table.Site {
+				return true
+			}
+			continue
+		}
+		words := strings.FieldsFunc(part, func(r rune) bool { return !table.PlainName("x" + string(r)) })
+		if slices.Contains(words, table.Site) {
+			return true
+		}
+	}
+	return false
+}

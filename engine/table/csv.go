@@ -1,0 +1,288 @@
+package table
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// OpenCSV reads a site's file; a relative path is taken from dir, the folder of the study file.
+// For the rest see ReadCSV.
+func OpenCSV(dir string, src Source, s *Schema, site string, maxRows uint64) (*Table, *Conformance, error) {
+	if src.CSV == "" {
+		p := problems{}
+		p.add(0, "", RuleFile, func() string {
+			return "no file is declared; write csv: under the site"
+		})
+		return nil, &Conformance{Site: site, Problems: p.kept, Counts: p.list()}, p.err("site " + site)
+	}
+	path := src.CSV
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		p := problems{}
+		p.add(0, "", RuleFile, func() string { return "cannot be opened: " + reason(err) })
+		return nil, &Conformance{Site: site, File: src.CSV, Problems: p.kept, Counts: p.list()}, p.err(src.CSV)
+	}
+	defer f.Close()
+	return ReadCSV(f, src.CSV, src, s, site, maxRows)
+}
+
+// reason is a file error without the operation and the path.
+func reason(err error) string {
+	if p := (*os.PathError)(nil); errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// ReadCSV reads the records of a site as the dictionary describes them. The
+// first line is the header; columns that the dictionary does not name are
+// ignored; fields are trimmed, an empty one is missing. name is the file's name in messages.
+//
+// A file that does not conform yields an *Invalid with every problem counted
+// and no table. The report is about this site's records and stays there; it is
+// never nil. maxRows bounds the records; 0 means no bound.
+func ReadCSV(r io.Reader, name string, src Source, s *Schema, site string, maxRows uint64) (*Table, *Conformance, error) {
+	d := &csvReader{maxRows: maxRows, report: &Conformance{Site: site, File: name}}
+	err := d.read(r, src, s)
+	if err == nil {
+		err = d.err(name)
+	}
+	d.finish()
+	if err != nil {
+		return nil, d.report, err
+	}
+	cols := make([][]float64, len(d.columns))
+	for i := range d.columns {
+		cols[i] = d.columns[i].out
+	}
+	t, err := New(s, site, cols)
+	return t, d.report, err
+}
+
+// csvReader is one reading of a file.
+type csvReader struct {
+	problems
+	columns []csvColumn // in the order of the schema
+	csv     *csv.Reader
+	text    *checkedText
+	rows    uint64
+	maxRows uint64
+	report  *Conformance
+}
+
+// csvColumn is a variable on its way from fields to numbers.
+type csvColumn struct {
+	fieldReader
+	column string // in the file's header
+	at     int    // field number
+	out    []float64
+	broken int // values that break a rule
+	report VariableReport
+}
+
+// read returns only errors that are not the file's.
+func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
+	comma, err := src.comma()
+	if err == nil {
+		d.text, err = decoded(r, src.Encoding)
+	}
+	if err != nil {
+		return fmt.Errorf("table: site %s: %w", d.report.Site, err)
+	}
+	d.csv = csv.NewReader(bufio.NewReaderSize(d.text, 1<<16))
+	d.csv.Comma, d.csv.ReuseRecord, d.csv.FieldsPerRecord = comma, true, -1
+	header, err := d.csv.Read()
+	if err != nil {
+		if err == io.EOF {
+			d.add(1, "", RuleHeader, func() string { return "the file is empty; want a header line with the names of the columns" })
+		} else {
+			d.unreadable(err)
+		}
+		return nil
+	}
+	d.header(header, src, s)
+	if d.total > 0 {
+		return nil
+	}
+	for fields := len(header); ; {
+		record, err := d.csv.Read()
+		if err != nil {
+			if err != io.EOF {
+				d.unreadable(err)
+			}
+			return nil
+		}
+		if d.rows++; d.maxRows > 0 && d.rows > d.maxRows {
+			line, _ := d.csv.FieldPos(0)
+			d.add(line, "", RuleRows, func() string {
+				return fmt.Sprintf("more than %d records, the share of one hospital in max_rows; raise privacy.max_rows", d.maxRows)
+			})
+			return nil
+		}
+		if len(record) != fields {
+			line, _ := d.csv.FieldPos(0)
+			n := len(record)
+			d.add(line, "", RuleFields, func() string {
+				return fmt.Sprintf("%d fields, the header has %d; a field that holds the separator or a line end is written in quotes", n, fields)
+			})
+			continue
+		}
+		d.record(record)
+	}
+}
+
+// record converts the fields of one line.
+func (d *csvReader) record(record []string) {
+	for i := range d.columns {
+		c := &d.columns[i]
+		x, rule := c.value(trim(record[c.at]))
+		if rule != "" {
+			line, _ := d.csv.FieldPos(c.at)
+			d.add(line, c.column, rule, func() string { return c.wanted(rule) })
+			c.broken++
+		}
+		c.out = append(c.out, x)
+	}
+}
+
+// trim is strings.TrimSpace with a short way for the common field.
+func trim(s string) string {
+	if s == "" || s[0] > ' ' && s[0] < utf8.RuneSelf && s[len(s)-1] > ' ' && s[len(s)-1] < utf8.RuneSelf {
+		return s
+	}
+	return strings.TrimSpace(s)
+}
+
+// unreadable notes the error that ended the reading.
+func (d *csvReader) unreadable(err error) {
+	if d.text.err != nil {
+		d.add(d.text.err.line, "", RuleEncoding, d.text.err.Error)
+		return
+	}
+	p := (*csv.ParseError)(nil)
+	if !errors.As(err, &p) {
+		d.add(0, "", RuleFile, func() string { return "cannot be read: " + reason(err) })
+		return
+	}
+	d.add(p.StartLine, "", RuleQuote, func() string {
+		if p.Err == csv.ErrBareQuote {
+			return `a quote inside an unquoted field; write the field in quotes and the quote twice`
+		}
+		return fmt.Sprintf(`a quoted field that begins here does not end as it should (found at line %d); a quote inside a quoted field is written twice`, p.Line)
+	})
+}
+
+// finish completes the report.
+func (d *csvReader) finish() {
+	d.report.Problems, d.report.Counts = d.kept, d.list()
+	d.report.Rows = int(d.rows)
+	for i := range d.columns {
+		c := &d.columns[i]
+		c.report.OutOfRange, c.report.OffGrid = c.outside, c.rounded
+		c.report.count(c.field, c.out, c.broken)
+		d.report.Variables = append(d.report.Variables, c.report)
+	}
+}
+
+// comma is the declared separator.
+func (s Source) comma() (rune, error) {
+	switch s.Separator {
+	case "":
+		return ',', nil
+	case `\t`, "tab":
+		return '\t', nil
+	}
+	r, n := utf8.DecodeRuneInString(s.Separator)
+	if n != len(s.Separator) || r == utf8.RuneError || unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("\"'.+-\r\n\x00", r) {
+		return 0, fmt.Errorf("separator %q; want one character such as \",\" or \";\", or \"\\t\" for a tab", s.Separator)
+	}
+	return r, nil
+}
+
+// Check refuses an encoding or separator that cannot be read.
+func (s Source) Check() error {
+	if s.Encoding != "" && !slices.Contains(Encodings(), s.Encoding) {
+		return fmt.Errorf("table: unknown encoding %q; want one of %s", s.Encoding, strings.Join(Encodings(), ", "))
+	}
+	if _, err := s.comma(); err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	return nil
+}
+
+// header finds each variable's column.
+func (d *csvReader) header(header []string, src Source, s *Schema) {
+	at := make(map[string]int, len(header))
+	twice := map[string]bool{}
+	names := make([]string, 0, len(header))
+	for i, h := range header {
+		h = strings.Clone(strings.TrimSpace(h))
+		if _, ok := at[h]; ok {
+			twice[h] = true
+		} else {
+			at[h] = i
+			names = append(names, h)
+		}
+	}
+	used := map[string]bool{}
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		c := csvColumn{column: src.column(f), report: VariableReport{Name: f.Name}}
+		c.fieldReader.init(f)
+		c.report.Column = c.column
+		var found bool
+		if c.at, found = at[c.column]; !found {
+			d.add(1, c.column, RuleColumn, func() string { return notInHeader(f, c.column, names) })
+		} else if twice[c.column] && !used[c.column] {
+			d.add(1, c.column, RuleHeader, func() string { return "the header names this column twice; rename or remove one" })
+		}
+		used[c.column] = true
+		d.columns = append(d.columns, c)
+	}
+	for _, h := range names {
+		if !used[h] {
+			d.report.Ignored = append(d.report.Ignored, h)
+		}
+	}
+}
+
+// column is the name of a variable's column in this site's file.
+func (s Source) column(f *Field) string {
+	if c := s.Columns[f.Name]; c != "" {
+		return c
+	}
+	if f.Column != "" {
+		return f.Column
+	}
+	return f.Name
+}
+
+func notInHeader(f *Field, column string, header []string) string {
+	msg := fmt.Sprintf("the header has no such column, wanted for variable %q", f.Name)
+	if len(header) == 1 {
+		for _, c := range ";\t|," {
+			if strings.ContainsRune(header[0], c) {
+				return msg + fmt.Sprintf("; it has one column only: write separator: %q at the site", c)
+			}
+		}
+		if strings.Contains(header[0], "\r") {
+			return msg + "; the file's line ends are lone carriage returns: save it with LF or CRLF"
+		}
+	}
+	if near, ok := Near(column, header); ok {
+		msg += fmt.Sprintf("; nearest is %q", near)
+	}
+	return msg + fmt.Sprintf("; when it has another name write columns: {%s: NAME} at the site", f.Name)
+}

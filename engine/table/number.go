@@ -1,0 +1,94 @@
+package table
+
+import (
+	"math"
+	"strconv"
+)
+
+// ParseNumber reads a number as study files and CSV fields write it: optional
+// sign, digits with at most one decimal point, optional exponent. Thousands
+// marks, NaN, Inf and hexadecimal are not numbers; neither is what float64
+// cannot hold. The result is the float64 nearest to the decimal digits; -0 is 0.
+func ParseNumber(s string) (float64, bool) {
+	unsigned := s
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		unsigned = s[1:]
+	}
+	if x, ok := shortDecimal(unsigned); ok {
+		if s[0] == '-' && x != 0 {
+			x = -x
+		}
+		return x, true
+	}
+	if n := numberPrefix(unsigned); n == 0 || n != len(unsigned) {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsInf(x, 0) {
+		return 0, false
+	}
+	if x == 0 {
+		x = 0 // not -0
+	}
+	return x, true
+}
+
+// shortDecimal reads up to 15 digits with at most one point: digits and power
+// of ten are exact in float64, so one division rounds correctly.
+func shortDecimal(s string) (float64, bool) {
+	if len(s) == 0 || len(s) > 16 {
+		return 0, false
+	}
+	var n uint64
+	digits, point := 0, -1
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			n = n*10 + uint64(c-'0')
+			digits++
+		case c == '.' && point < 0:
+			point = i
+		default:
+			return 0, false
+		}
+	}
+	if digits == 0 || digits > 15 {
+		return 0, false
+	}
+	if point < 0 {
+		return float64(n), true
+	}
+	return float64(n) / tens[len(s)-1-point], true
+}
+
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// numberPrefix returns the length of the unsigned decimal number at the start of s; 0 when there is none.
+func numberPrefix(s string) int {
+	digits := func(i int) int {
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			i++
+		}
+		return i
+	}
+	i := digits(0)
+	mantissa := i
+	if i < len(s) && s[i] == '.' {
+		j := digits(i + 1)
+		mantissa += j - i - 1
+		i = j
+	}
+	if mantissa == 0 {
+		return 0
+	}
+	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
+		j := i + 1
+		if j < len(s) && (s[j] == '-' || s[j] == '+') {
+			j++
+		}
+		if k := digits(j); k > j {
+			return k
+		}
+	}
+	return i
+}
