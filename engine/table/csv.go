@@ -103,6 +103,7 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 	}
 	d.csv = csv.NewReader(bufio.NewReaderSize(d.text, 1<<16))
 	d.csv.Comma, d.csv.ReuseRecord, d.csv.FieldsPerRecord = comma, true, -1
+	d.csv.TrimLeadingSpace = !unicode.IsSpace(comma) // a quoted field may stand after a space
 	header, err := d.csv.Read()
 	if err != nil {
 		if err == io.EOF {

@@ -110,7 +110,7 @@ func (t *checkedText) check() {
 	bad, msg := len(good), ""
 	if !utf8.Valid(good) {
 		bad = firstInvalid(good)
-		msg = "bytes are not UTF-8; the file is likely " + likely(good[bad:]) + ": write encoding: at the site, or save the file as UTF-8"
+		msg = "bytes are not UTF-8; the file is likely " + likely(good[max(0, bad-1):]) + ": write encoding: at the site, or save the file as UTF-8"
 	}
 	if i := bytes.Index(good[:bad], replacement); t.recoded && i >= 0 {
 		bad, msg = i, "bytes do not decode in the declared encoding; check encoding: at the site, or save the file as UTF-8"
@@ -149,23 +149,26 @@ func firstInvalid(b []byte) int {
 	return len(b)
 }
 
-// likely guesses the encoding of bytes that are not UTF-8: in GB18030 nearly
-// all characters beyond ASCII have two bytes above 0x7f, in Latin-1 one.
+// likely guesses the encoding of bytes that are not UTF-8. In GB18030 nearly
+// all characters beyond ASCII have two bytes above 0x7f and none is inside a
+// word of ASCII letters; in Latin-1 both are common.
 func likely(b []byte) string {
 	if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) || bytes.IndexByte(b, 0) >= 0 {
 		return "utf-16"
 	}
-	odd, run := 0, 0
-	for _, c := range append(bytes.Clone(b[:min(len(b), 4096)]), '\n') {
-		if c >= 0x80 {
-			run++
-			continue
+	b = b[:min(len(b), 4096)]
+	for i := 0; i < len(b); {
+		run := i
+		for i < len(b) && b[i] >= 0x80 {
+			i++
 		}
-		odd += run % 2
-		run = 0
+		inWord := run > 0 && lower(b[run-1]) || i < len(b) && lower(b[i])
+		if i > run && ((i-run)%2 == 1 && i < len(b) || inWord) {
+			return "latin-1"
+		}
+		i++
 	}
-	if odd == 0 {
-		return "gb18030"
-	}
-	return "latin-1"
+	return "gb18030"
 }
+
+func lower(c byte) bool { return c >= 'a' && c <= 'z' }
