@@ -111,16 +111,20 @@ func (p *program) Reduce(total fixed.Totals) (bool, error) {
 			}
 		}
 	} else {
+		// What a part asks next may depend on another part's totals: take all of this round's asks first.
+		asked := make([]int, len(p.parts))
+		for i, q := range p.parts {
+			asked[i] = cells(q.ask())
+		}
 		at := 0
-		for _, q := range p.parts {
-			n := cells(q.ask())
-			if n == 0 {
+		for i, q := range p.parts {
+			if asked[i] == 0 {
 				continue
 			}
-			if err := q.reduce(total.Slice(at, at+n)); err != nil {
+			if err := q.reduce(total.Slice(at, at+asked[i])); err != nil {
 				return false, err
 			}
-			at += n
+			at += asked[i]
 		}
 	}
 	for _, q := range p.parts {
