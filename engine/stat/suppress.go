@@ -32,7 +32,10 @@ func suppress(counts [][]int64, minCell int) [][]bool {
 // hide suppresses cells and margins: small ones first; then, in every line
 // with exactly one hidden cell, the smallest other non-zero one (the first in
 // order on a tie; the margin last), until none is left. A 2x2 table loses all four cells.
-func hide(counts [][]int64, minCell int) hidden {
+func hide(counts [][]int64, minCell int) hidden { return hideBeside(counts, nil, minCell) }
+
+// hideBeside is hide for a table of which the columns in gone are not to be shown anyway.
+func hideBeside(counts [][]int64, gone []bool, minCell int) hidden {
 	h := newHidden(counts)
 	if minCell <= 1 || len(counts) == 0 {
 		return h
@@ -45,7 +48,7 @@ func hide(counts [][]int64, minCell int) hidden {
 	for i := range t {
 		for j := range t[i] {
 			if i < r || j < c { // the total stays
-				e[i][j] = small(t[i][j])
+				e[i][j] = small(t[i][j]) || gone != nil && j < c && gone[j]
 				found = found || e[i][j]
 			}
 		}
