@@ -2,5 +2,7 @@ package stat
 
 // Catalog lists every kind of analysis this version computes, in the order of the documentation.
 func Catalog() []Kind {
-	return []Kind{}
+	return []Kind{
+		{Name: "describe", Statistic: Describe{}, Required: []string{"variables"}, Optional: []string{"by", "quantiles", "quantile_type"}},
+	}
 }

@@ -1,0 +1,290 @@
+package stat
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// tally counts, with the census, every variable of an analysis that treats each
+// on its own: values and missing values per group, levels of categories per
+// group, and the hospitals that contribute.
+type tally struct {
+	by      *table.Factor // nil: one group, all rows
+	minCell int
+	vars    []*tallied
+}
+
+// tallied is the counts of one variable. Groups are the levels of the tally's factor.
+type tallied struct {
+	name    string
+	factor  *table.Factor // categories and binaries: their levels
+	field   *table.Field
+	finer   bool      // count the values that lie off the grid
+	n       []int64   // per group: values
+	missing []int64   // per group
+	levels  [][]int64 // per group and level
+	sites   int64     // hospitals with at least max(1, min_cell) values
+	offGrid int64     // values off the grid
+}
+
+func (y *tally) groups() int {
+	if y.by == nil {
+		return 1
+	}
+	return len(y.by.Levels)
+}
+
+// width is the number of cells of a variable: hospitals, values off the grid, and per group missing values and values or levels.
+func (y *tally) width(v *tallied) int {
+	per := 2
+	if v.factor != nil {
+		per = 1 + len(v.factor.Levels)
+	}
+	return 2 + per*y.groups()
+}
+
+func (y *tally) plan() []Opening {
+	cells := 0
+	var names []string
+	for _, v := range y.vars {
+		cells += y.width(v)
+		names = append(names, v.name)
+	}
+	each := ""
+	if y.by != nil {
+		each = " in each group of " + y.by.Name
+	}
+	return []Opening{{
+		What:  "how many values and missing values " + strings.Join(names, ", ") + " have" + each + ", of categories how many of each level; how many hospitals record each; how many values are finer than the grid of their quantiles",
+		Cells: cells, MaxTimes: 1, CountsPeople: true, Released: true}}
+}
+
+// ask is part of the first round only, where tallyProgram makes it.
+func (y *tally) ask() []Ask { return nil }
+
+func (y *tally) first() Ask {
+	a := Ask{Opening: 1}
+	for _, v := range y.vars {
+		a.Cells = append(a.Cells, countCell("hospitals with "+v.name, Plain), countCell(v.name+" off its grid", Plain))
+		for g := range y.groups() {
+			in := inGroup(y.by, g)
+			a.Cells = append(a.Cells, countCell(v.name+" missing"+in, Plain))
+			if v.factor == nil {
+				a.Cells = append(a.Cells, countCell(v.name+in, Plain))
+				continue
+			}
+			for _, l := range v.factor.Levels {
+				a.Cells = append(a.Cells, countCell(v.name+" = "+l+in, Plain))
+			}
+		}
+	}
+	return a
+}
+
+func (y *tally) add(rows *table.View, out *fixed.Sums) error {
+	group, _, err := levelsOf(y.by, rows.Table)
+	if err != nil {
+		return err
+	}
+	at := 0
+	for _, v := range y.vars {
+		col, err := rows.Table.Column(v.name)
+		if err != nil {
+			return err
+		}
+		own, per := 0, (y.width(v)-2)/y.groups()
+		for _, i := range rows.Rows {
+			g := group(i)
+			if g < 0 {
+				continue
+			}
+			cell, l := at+2+g*per, 0
+			switch x := col[i]; {
+			case x != x:
+				out.Add(cell, 1)
+				continue
+			case v.factor != nil:
+				l = v.factor.Level(x)
+			case v.finer && !v.field.OnGrid(x):
+				out.Add(at+1, 1)
+			}
+			out.Add(cell+1+l, 1)
+			own++
+		}
+		if own >= max(1, y.minCell) {
+			out.Add(at, 1)
+		}
+		at += y.width(v)
+	}
+	return nil
+}
+
+func (y *tally) reduce(t fixed.Totals) error {
+	at := 0
+	next := func() int64 { at++; return t.Count(at - 1) }
+	for _, v := range y.vars {
+		v.sites, v.offGrid = next(), next()
+		for range y.groups() {
+			v.missing = append(v.missing, next())
+			counts := []int64{0}
+			if v.factor != nil {
+				counts = make([]int64, len(v.factor.Levels))
+			}
+			n := int64(0)
+			for l := range counts {
+				counts[l] = next()
+				n += counts[l]
+			}
+			v.n, v.levels = append(v.n, n), append(v.levels, counts)
+		}
+	}
+	return nil
+}
+
+// tallyProgram is a program whose first sum carries a tally beside the census. The tally is its first part.
+type tallyProgram struct {
+	program
+	tally *tally
+}
+
+var _ Program = (*tallyProgram)(nil)
+
+// Ask implements Program.
+func (p *tallyProgram) Ask() []Ask {
+	if p.counted {
+		return p.program.Ask()
+	}
+	return append(p.program.Ask(), p.tally.first())
+}
+
+// Map implements Program.
+func (p *tallyProgram) Map(rows *table.View, out *fixed.Sums) error {
+	if p.counted {
+		return p.program.Map(rows, out)
+	}
+	n := p.census.cells()
+	if err := p.census.count(rows, out.Slice(0, n)); err != nil {
+		return err
+	}
+	return p.tally.add(rows, out.Slice(n, out.Len()))
+}
+
+// Reduce implements Program.
+func (p *tallyProgram) Reduce(total fixed.Totals) (bool, error) {
+	if p.counted {
+		return p.program.Reduce(total)
+	}
+	n := p.census.cells()
+	if err := p.tally.reduce(total.Slice(n, total.Len())); err != nil {
+		return false, err
+	}
+	return p.program.Reduce(total.Slice(0, n))
+}
+
+// withhold says for which groups of a variable nothing may be shown: those of
+// 1..min_cell-1 people and, until the hidden groups together have min_cell,
+// the smallest other, so that what is shown of the whole does not give away the few.
+// The groups in also are hidden anyway.
+func withhold(n []int64, minCell int, also []bool) []bool {
+	h := make([]bool, len(n))
+	var together int64
+	any := false
+	for g := range n {
+		if n[g] > 0 && n[g] < int64(minCell) || also != nil && also[g] {
+			h[g], any = true, true
+			together += n[g]
+		}
+	}
+	for any && together < int64(minCell) {
+		least := -1
+		for g := range n {
+			if !h[g] && n[g] > 0 && (least < 0 || n[g] < n[least]) {
+				least = g
+			}
+		}
+		if least < 0 {
+			break
+		}
+		h[least] = true
+		together += n[least]
+	}
+	return h
+}
+
+func sum(xs []int64) (t int64) {
+	for _, x := range xs {
+		t += x
+	}
+	return t
+}
+
+// fewSites warns that too few hospitals record a variable to show anything of it.
+func (v *tallied) fewSites(r Rules) (string, bool) {
+	if v.sites >= int64(r.MinSites) || sum(v.n) == 0 {
+		return "", false
+	}
+	return fmt.Sprintf("%s is not shown: fewer than %d hospitals (min_sites) have at least %d values of it", v.name, r.MinSites, max(1, r.MinCell)), true
+}
+
+// emptyGroups returns the groups of a factor without a row, and a warning for each.
+func emptyGroups(by *table.Factor, rows []int64) (empty []bool, warnings []string) {
+	empty = make([]bool, len(rows))
+	for g, n := range rows {
+		if n == 0 && by != nil {
+			empty[g] = true
+			warnings = append(warnings, fmt.Sprintf("no row has %s = %s: the level is left out", by.Name, by.Levels[g]))
+		}
+	}
+	return empty, warnings
+}
+
+// inGroup names a group in warnings: ", treat = placebo".
+func inGroup(by *table.Factor, g int) string {
+	if by == nil || g == everyone {
+		return ""
+	}
+	return ", " + by.Name + " = " + by.Levels[g]
+}
+
+// table returns the counts of levels (rows) by groups (columns).
+func (v *tallied) table() [][]int64 {
+	t := newCounts(len(v.factor.Levels), len(v.n))
+	for g := range v.n {
+		for l := range t {
+			t[l][g] = v.levels[g][l]
+		}
+	}
+	return t
+}
+
+func newCounts(r, c int) [][]int64 {
+	t := make([][]int64, r)
+	for i := range t {
+		t[i] = make([]int64, c)
+	}
+	return t
+}
+
+// extremes warns about groups in which everyone has the same level or nobody has one.
+func (v *tallied) extremes(where string, counts []int64, shown func(level int) bool) (warnings []string) {
+	var none []string
+	n := sum(counts)
+	for l, k := range counts {
+		if n == 0 || !shown(l) {
+			continue
+		}
+		if k == n {
+			return []string{fmt.Sprintf("everyone in this group has %s = %s%s", v.name, v.factor.Levels[l], where)}
+		}
+		if k == 0 {
+			none = append(none, v.factor.Levels[l])
+		}
+	}
+	if len(none) > 0 {
+		warnings = append(warnings, fmt.Sprintf("everyone in this group has another %s than %s%s", v.name, strings.Join(none, ", "), where))
+	}
+	return warnings
+}

@@ -1,0 +1,325 @@
+package stat
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/big"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/gonum/mathext"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// quantiles finds order statistics of samples on the grid of their variable by
+// opening numbers of people at or below probed values: first where a normal
+// distribution of the sample's mean and SD would have them, then by secant and
+// bisection in turn. All searches advance in the same sums.
+type quantiles struct {
+	moments  *moments // of the same samples: done before the first probe
+	searches []*search
+}
+
+// search looks for order statistics of one sample.
+type search struct {
+	of      *sample
+	field   *table.Field
+	most    int   // targets at most: known before any row is read
+	lo, hi  int64 // first and last grid point
+	known   []reached
+	targets []*target
+}
+
+// reached is a grid point and how many people are at or below it.
+type reached struct{ k, n int64 }
+
+// target is an order statistic: the smallest grid point with at least rank people at or below it.
+type target struct {
+	rank  int64
+	turns int // probes made
+}
+
+// search adds a search for at most so many order statistics of a sample.
+func (q *quantiles) search(s *sample, most int) *search {
+	f := s.of.a
+	c := &search{of: s, field: f, most: most, lo: f.Point(f.Min), hi: f.Point(f.Max)}
+	q.searches = append(q.searches, c)
+	return c
+}
+
+// rounds bounds the sums of a search: bisection of the declared range, and two of grace for guesses that do not help.
+func (c *search) rounds() int { return bits.Len64(uint64(c.hi-c.lo)) + 2 }
+
+func (q *quantiles) plan() []Opening {
+	if len(q.searches) == 0 {
+		return nil
+	}
+	o := Opening{CountsPeople: true}
+	var names []string
+	for _, c := range q.searches {
+		o.Cells += c.most
+		o.MaxTimes = max(o.MaxTimes, c.rounds())
+		if !slices.Contains(names, c.field.Name) {
+			names = append(names, c.field.Name)
+		}
+	}
+	o.What = "on the way to the quantiles of " + strings.Join(names, ", ") + ": how many people are at or below a probed value; the last ones tell how many people have the value found, often one"
+	return []Opening{o}
+}
+
+// want asks for the order statistic of a rank, once the size of the sample is known.
+func (c *search) want(rank, minCell int64) {
+	if c.of.n == 0 {
+		return
+	}
+	rank = c.shown(rank, minCell)
+	if c.target(rank) == nil {
+		c.targets = append(c.targets, &target{rank: rank})
+	}
+	c.known = []reached{{c.lo - 1, 0}, {c.hi, c.of.n}}
+}
+
+// shown moves a rank among the outer min_cell-1 people to the next that is not:
+// their values may only be told where they are equal to its value.
+func (c *search) shown(rank, minCell int64) int64 {
+	a, b := minCell, c.of.n-minCell+1
+	return min(max(rank, min(a, b)), max(a, b))
+}
+
+func (c *search) target(rank int64) *target {
+	i := slices.IndexFunc(c.targets, func(t *target) bool { return t.rank == rank })
+	if i < 0 {
+		return nil
+	}
+	return c.targets[i]
+}
+
+// bracket returns the nearest known points below and from which rank people are reached.
+func (c *search) bracket(rank int64) (below, from reached) {
+	i := slices.IndexFunc(c.known, func(r reached) bool { return r.n >= rank })
+	return c.known[i-1], c.known[i]
+}
+
+// probes returns this round's grid points, increasing.
+func (c *search) probes() (ks []int64) {
+	for _, t := range c.targets {
+		if a, b := c.bracket(t.rank); b.k-a.k > 1 {
+			ks = append(ks, c.probe(t, a, b))
+		}
+	}
+	slices.Sort(ks)
+	return slices.Compact(ks)
+}
+
+// probe returns where to count for a target between a and b.
+func (c *search) probe(t *target, a, b reached) int64 {
+	width := b.k - a.k
+	k := a.k + width/2
+	if left := c.rounds() - t.turns; bits.Len64(uint64(width-1)) < left {
+		switch want := float64(t.rank) - 0.5; {
+		case t.turns < 2:
+			k = c.normal(t, want)
+		case t.turns%2 == 1:
+			k = a.k + int64(math.Ceil(Round40(float64(width)*(want-float64(a.n))/float64(b.n-a.n))))
+		}
+	}
+	return min(max(k, a.k+1), b.k-1)
+}
+
+// normal guesses from the normal distribution with the sample's mean and SD:
+// its quantile and, after a first count there, a step along its density.
+func (c *search) normal(t *target, want float64) int64 {
+	n, mean, sd := float64(c.of.n), c.of.mean(), c.of.roughSD()
+	z := mathext.NormalQuantile(want / n)
+	if c.of.n < 2 || !(sd > 0) {
+		z, sd = 0, 0
+	}
+	x := Round40(mean + z*sd)
+	if t.turns == 0 {
+		return c.field.Point(x)
+	}
+	k := min(max(c.field.Point(x), c.lo), c.hi-1)
+	i := slices.IndexFunc(c.known, func(r reached) bool { return r.k == k })
+	if i < 0 {
+		return k
+	}
+	// Half as far again as the density says, to come out on the other side.
+	off := want - float64(c.known[i].n)
+	x += Round40(1.5 * off / n * sd * math.Sqrt(2*math.Pi) * math.Exp(z*z/2))
+	if off < 0 {
+		return min(c.field.Point(x), k-1)
+	}
+	return max(c.field.Point(x), k+1)
+}
+
+func (q *quantiles) ask() []Ask {
+	if !q.moments.done() {
+		return nil
+	}
+	a := Ask{}
+	for _, c := range q.searches {
+		for _, k := range c.probes() {
+			a.Cells = append(a.Cells, countCell(fmt.Sprintf("people with %s at most %s", c.of.label, number(c.field.Value(k))), Plain))
+			a.State = append(a.State, float64(k>>30), float64(k&(1<<30-1))) // 40 bits each
+		}
+	}
+	if len(a.Cells) == 0 {
+		return nil
+	}
+	return []Ask{a}
+}
+
+func (q *quantiles) add(rows *table.View, out *fixed.Sums) error {
+	level, _, err := levelsOf(q.moments.by, rows.Table)
+	if err != nil {
+		return err
+	}
+	at := 0
+	for _, c := range q.searches {
+		ks := c.probes()
+		if len(ks) == 0 {
+			continue
+		}
+		col, err := rows.Table.Column(c.field.Name)
+		if err != nil {
+			return err
+		}
+		for _, i := range rows.Rows {
+			l := level(i)
+			if l < 0 || c.of.group != everyone && c.of.group != l || math.IsNaN(col[i]) {
+				continue
+			}
+			// The cells are cumulative: a value counts at every probe from the first at or above it.
+			from, _ := slices.BinarySearch(ks, c.field.Point(col[i]))
+			for j := from; j < len(ks); j++ {
+				out.Add(at+j, 1)
+			}
+		}
+		at += len(ks)
+	}
+	return nil
+}
+
+func (q *quantiles) reduce(total fixed.Totals) error {
+	at := 0
+	for _, c := range q.searches {
+		ks := c.probes()
+		for _, t := range c.targets {
+			if a, b := c.bracket(t.rank); b.k-a.k > 1 {
+				t.turns++
+			}
+		}
+		for _, k := range ks {
+			c.known = append(c.known, reached{k, total.Count(at)})
+			at++
+		}
+		slices.SortFunc(c.known, func(x, y reached) int { return cmp.Compare(x.k, y.k) })
+	}
+	return nil
+}
+
+// order returns the order statistic of a rank as a grid point; false when it lies among the outer few people.
+func (c *search) order(rank, minCell int64) (at int64, ok bool) {
+	shown := c.shown(rank, minCell)
+	if c.target(shown) == nil {
+		return 0, false
+	}
+	a, b := c.bracket(shown)
+	return b.k, a.n < rank && rank <= b.n && b.n >= minCell && c.of.n-a.n >= minCell
+}
+
+// quantile is one value to report: R's quantile(x, p, type).
+type quantile struct {
+	p    float64
+	kind int // 7, 1 or 2
+}
+
+// ranks returns the two order statistics of n that a quantile lies between and
+// the weight of the second. From type 1 and 2's rank, 4 units of rounding in n·p are forgiven, as R does.
+func (q quantile) ranks(n int64) (r1, r2 int64, weight float64) {
+	if q.kind == 7 {
+		index := 1 + float64(n-1)*q.p
+		lo := math.Floor(index)
+		return int64(lo), int64(math.Ceil(index)), index - lo
+	}
+	const fuzz = 4 * 0x1p-52
+	np := float64(n) * q.p
+	j := math.Floor(np + fuzz)
+	switch {
+	case np > j+fuzz:
+		weight = 1
+	case q.kind == 2:
+		weight = 0.5
+	}
+	r1, r2 = min(max(int64(j), 1), n), min(max(int64(j)+1, 1), n)
+	if weight == 1 {
+		r1 = r2
+	} else if weight == 0 {
+		r2 = r1
+	}
+	return r1, r2, weight
+}
+
+// want asks a search for what the quantile needs.
+func (q quantile) want(c *search, minCell int64) {
+	if c.of.n > 0 {
+		r1, r2, _ := q.ranks(c.of.n)
+		c.want(r1, minCell)
+		c.want(r2, minCell)
+	}
+}
+
+// of returns the quantile of a finished search; false when the rule on outer people hides it.
+func (q quantile) of(c *search, minCell int64) (float64, bool) {
+	r1, r2, w := q.ranks(c.of.n)
+	k1, ok1 := c.order(r1, minCell)
+	k2, ok2 := c.order(r2, minCell)
+	if !ok1 || !ok2 {
+		return math.NaN(), false
+	}
+	x, y := c.field.Value(k1), c.field.Value(k2)
+	if w == 0 || x == y {
+		return x, true
+	}
+	// Explicit conversions forbid fusing, which would change the last bit on some processors.
+	return float64((1-w)*x) + float64(w*y), true
+}
+
+// name is the key of a quantile in the result: median, q05, q25, ..., else q and the percentage with _ for the point.
+func (q quantile) name() string {
+	switch q.p {
+	case 0.5:
+		return "median"
+	case 0.05:
+		return "q05"
+	}
+	r, _ := new(big.Rat).SetString(strconv.FormatFloat(q.p, 'f', -1, 64))
+	percent := strings.TrimRight(r.Mul(r, big.NewRat(100, 1)).FloatString(20), "0")
+	return "q" + strings.ReplaceAll(strings.TrimSuffix(percent, "."), ".", "_")
+}
+
+// quantilesOf checks the keys of a study file.
+func quantilesOf(ps []float64, kind int) ([]quantile, error) {
+	if kind == 0 {
+		kind = 7
+	}
+	if kind != 7 && kind != 1 && kind != 2 {
+		return nil, fmt.Errorf("quantile_type is %d, want 7, 1 or 2", kind)
+	}
+	var list []quantile
+	for _, p := range ps {
+		if !(p > 0 && p < 1) {
+			return nil, fmt.Errorf("quantiles: %s is not between 0 and 1, both excluded: a minimum or maximum is a single person's value", number(p))
+		}
+		if slices.Contains(list, quantile{p, kind}) {
+			return nil, fmt.Errorf("quantiles: %s is listed twice", number(p))
+		}
+		list = append(list, quantile{p, kind})
+	}
+	return list, nil
+}
