@@ -32,6 +32,19 @@ func CheckDir(dir string) error {
 	return os.Remove(probe)
 }
 
+// taken is the error of a place that holds something else.
+type taken struct{ dir string }
+
+func (t *taken) Error() string {
+	return fmt.Sprintf("report: %s exists and holds no result of consilium: it is left as it is; choose another directory or remove it", t.dir)
+}
+
+// IsTaken reports whether err says that the place of the results holds something that is not ours.
+func IsTaken(err error) bool {
+	t := (*taken)(nil)
+	return errors.As(err, &t)
+}
+
 // isOurs refuses a directory whose loss would hurt: one without a result of ours.
 func isOurs(dir string) error {
 	var head struct {
@@ -44,7 +57,7 @@ func isOurs(dir string) error {
 		err = json.Unmarshal(b, &head)
 	}
 	if err != nil || head.Study == nil || head.Consilium == nil || head.Analyses == nil {
-		return fmt.Errorf("report: %s exists and holds no result of consilium: it is left as it is; choose another directory or remove it", dir)
+		return &taken{dir}
 	}
 	return nil
 }

@@ -8,8 +8,9 @@ import (
 
 // grid is a table of text: the first columns to the left, the others to the right.
 type grid struct {
-	left int // columns that are aligned to the left
-	rows [][]string
+	left    int // columns that are aligned to the left
+	leftToo int // one more, further right; 0 means none
+	rows    [][]string
 }
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
@@ -39,7 +40,7 @@ func (g *grid) write(b *strings.Builder, indent string) {
 				line.WriteString("  ")
 			}
 			pad := strings.Repeat(" ", width[i]-wide(cell))
-			if i < g.left {
+			if i < g.left || i > 0 && i == g.leftToo {
 				line.WriteString(cell + pad)
 			} else {
 				line.WriteString(pad + cell)

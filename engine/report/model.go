@@ -115,7 +115,7 @@ func (p *printer) odds(rows []stat.Record) {
 		if term == "(Intercept)" || r.Get("odds_ratio") == nil {
 			continue
 		}
-		g.add(term, alone(number(r, "odds_ratio"), 3), interval(r, "odds_low", "odds_high", 3))
+		g.add(term, precise(number(r, "odds_ratio"), 3), orGone(precise(number(r, "odds_low"), 3), r)+" to "+orGone(precise(number(r, "odds_high"), 3), r))
 	}
 	if len(g.rows) > 1 {
 		p.line("")

@@ -75,6 +75,18 @@ func column(xs []float64, digits int) []string {
 // alone formats one number to so many significant digits, as R's format.
 func alone(x float64, digits int) string { return column([]float64{x}, digits)[0] }
 
+// precise formats one number to so many significant digits, trailing zeros included: a column of ratios reads 0.332, 1.40.
+func precise(x float64, digits int) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) || x == 0 {
+		return alone(x, digits)
+	}
+	_, e := scientific(x, digits)
+	if e < -4 || e >= 7 {
+		return strconv.FormatFloat(x, 'e', digits-1, 64)
+	}
+	return strconv.FormatFloat(x, 'f', max(0, digits-1-e), 64)
+}
+
 // decimals formats a number with a fixed number of decimals; a negative zero loses its sign.
 func decimals(x float64, n int) string {
 	s := strconv.FormatFloat(x, 'f', n, 64)

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/consilium-health/consilium/engine/stat"
@@ -19,7 +18,7 @@ type Plan struct {
 	Rounds   Range // masked sums, all analyses side by side
 	// BytesUp and BytesDown estimate what one hospital sends and receives, at most.
 	BytesUp, BytesDown int64
-	Warnings           []string // about the plan, beside those of the study file
+	Warnings           []string // those of the study file included
 }
 
 // Range is a smallest and a largest number.
@@ -35,9 +34,14 @@ type PlannedAnalysis struct {
 	Refused  *stat.Refusal // a rule that can already tell; nil otherwise
 }
 
-// Refusals reports whether a rule can already tell that it will refuse an analysis.
-func (p *Plan) Refusals() bool {
-	return slices.ContainsFunc(p.Analyses, func(a PlannedAnalysis) bool { return a.Refused != nil })
+// Refused lists the analyses of which a rule can already tell that it will refuse them.
+func (p *Plan) Refused() (ids []string) {
+	for _, a := range p.Analyses {
+		if a.Refused != nil {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
 }
 
 // WriteText writes the plan as a data steward reads it before approving.
@@ -140,7 +144,7 @@ func (p *Plan) args(id string) stat.Args {
 func (p *Plan) costs(b *strings.Builder) {
 	section(b, "What it takes")
 	fmt.Fprintf(b, "%d to %s; a hospital sends at most %s and receives at most %s.\n", p.Rounds.Min, plural(int64(p.Rounds.Max), "masked sum"), bytes(p.BytesUp), bytes(p.BytesDown))
-	for _, warning := range slices.Concat(p.Spec.Warnings, p.Warnings) {
+	for _, warning := range p.Warnings {
 		wrap(b, "Warning: ", 2, warning)
 	}
 }
@@ -181,7 +185,7 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 	o.put("rounds", p.Rounds)
 	o.put("bytes_up", p.BytesUp)
 	o.put("bytes_down", p.BytesDown)
-	o.put("warnings", warnings(slices.Concat(s.Warnings, p.Warnings)))
+	o.put("warnings", warnings(p.Warnings))
 	return writeJSON(w, o)
 }
 

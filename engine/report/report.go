@@ -11,8 +11,6 @@
 package report
 
 import (
-	"slices"
-
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
 )
@@ -72,9 +70,14 @@ func To(p study.Privacy) string {
 	return "all hospitals"
 }
 
-// Refusals reports whether a disclosure rule refused at least one analysis.
-func (r *Report) Refusals() bool {
-	return slices.ContainsFunc(r.Analyses, func(a Analysis) bool { return a.Refused != nil })
+// Refused lists the analyses that a disclosure rule refused.
+func (r *Report) Refused() (ids []string) {
+	for _, a := range r.Analyses {
+		if a.Refused != nil {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
 }
 
 // args returns the keys of an analysis, from the study file.

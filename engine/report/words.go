@@ -85,41 +85,79 @@ func whoLearns(s *study.Spec) string {
 	if s.Privacy.Release == "analyst" {
 		return "Each number below is a sum over the rows of all hospitals. The analyst alone learns it, and sees small cells; the hospitals learn nothing but their own input. The hub adds masked numbers and learns none of them."
 	}
-	return "Each number below is a sum over the rows of all hospitals. Every hospital's gateway learns it. The hub adds masked numbers and learns none of them. No record and no hospital's own sum leaves the house."
+	text := "Each number below is a sum over the rows of all hospitals. Every hospital's gateway learns it; the hub adds masked numbers and learns none of them. No record leaves its hospital"
+	if perHospital(s) != "" {
+		return text + ". A number that shows figures of single hospitals says so."
+	}
+	return text + ", nor does a hospital's own sum."
 }
 
-// opened lists what was opened, in a steward's words.
+// opened lists what was opened, in a steward's words: first what the result
+// shows, then what was used on the way. What several analyses open alike is one line.
 func (p *printer) opened() {
-	p.line("\n\nWhat was opened, to whom\n------------------------")
+	p.line("\n\nWhat was opened, to %s\n%s", To(p.Spec.Privacy), strings.Repeat("-", len("What was opened, to "+To(p.Spec.Privacy))))
 	if first := perHospital(p.Spec); first != "" {
 		wrap(&p.Builder, "", 0, first)
 	}
 	wrap(&p.Builder, "", 0, whoLearns(p.Spec))
 	wrap(&p.Builder, "", 0, Collusion(p.Spec))
-	p.openings("the study as a whole", p.Disclosed)
-	for _, a := range p.Analyses {
-		p.openings(a.ID, a.Disclosed)
+	var all []openedLine
+	for _, d := range p.Disclosed {
+		all = p.gather(all, "", d)
 	}
-}
-
-// openings lists what was opened for one analysis; what was declared and never used is in disclosed.json.
-func (p *printer) openings(title string, all []Disclosed) {
-	p.line("\n  %s", title)
-	nothing := true
-	for _, d := range all {
-		if d.Times > 0 {
-			nothing = false
-			wrap(&p.Builder, "    - ", 6, d.sentence(p.minCell()))
+	for _, a := range p.Analyses {
+		for _, d := range a.Disclosed {
+			all = p.gather(all, a.ID, d)
 		}
 	}
-	if nothing {
-		p.line("    nothing")
+	p.line("\nWritten to the result, after the disclosure rules:")
+	for _, o := range all {
+		if o.released {
+			o.write(&p.Builder)
+		}
+	}
+	p.line("\nUsed on the way, never written:")
+	for _, o := range all {
+		if !o.released {
+			o.write(&p.Builder)
+		}
 	}
 }
 
-// sentence says what one opening was, how much of it, and what became of it.
-func (d Disclosed) sentence(minCell int) string {
-	return fmt.Sprintf("%s: %s, %s, to %s; %s", d.What, plural(int64(d.Cells), "number"), times(d.Times), d.To, fate(d.Released, d.CountsPeople, d.PerHospital, minCell))
+// openedLine is one kind of total and who opened it, how much and how often.
+type openedLine struct {
+	what     string
+	released bool
+	by       []string
+}
+
+// gather adds an opening that was used to the line of its like.
+func (p *printer) gather(all []openedLine, id string, d Disclosed) []openedLine {
+	if d.Times == 0 {
+		return all
+	}
+	what := d.What
+	if d.PerHospital {
+		what += " (SHOWS FIGURES OF SINGLE HOSPITALS)"
+	}
+	if d.CountsPeople && !d.Released && p.minCell() > 1 {
+		what += fmt.Sprintf(" (counts people, may be fewer than %d)", p.minCell())
+	}
+	by := plural(int64(d.Cells), "number") + ", " + times(d.Times)
+	if id != "" {
+		by = id + " (" + by + ")"
+	}
+	for i := range all {
+		if all[i].what == what && all[i].released == d.Released {
+			all[i].by = append(all[i].by, by)
+			return all
+		}
+	}
+	return append(all, openedLine{what: what, released: d.Released, by: []string{by}})
+}
+
+func (o openedLine) write(b *strings.Builder) {
+	wrap(b, "  - ", 4, o.what+": "+strings.Join(o.by, ", "))
 }
 
 // fate says whether an opened total is written to the result, and what it may show.
