@@ -41,8 +41,15 @@ type Gateway struct {
 // Progress tells how far a study is.
 type Progress struct {
 	Round   int      // masked sums done
-	Cells   int      // numbers in the last one
+	Opened  []Opened // what the last one opened
 	Running []string // analyses that still need sums
+}
+
+// Opened is what one sum opened of one declared opening.
+type Opened struct {
+	Analysis string // "" for the study as a whole
+	Opening  int    // in the analysis's plan, or in Openings
+	Cells    int
 }
 
 // Outcome is what a gateway knows at the end.
@@ -114,6 +121,7 @@ func (g *Gateway) sum(ctx context.Context, w wire, session *secagg.Session, step
 		return false, err
 	}
 	out.Rounds++
+	opened := steps.opened()
 	if g.Reader != nil {
 		out.Sealed = append(out.Sealed, total.Sealed)
 		steps.skip()
@@ -121,7 +129,7 @@ func (g *Gateway) sum(ctx context.Context, w wire, session *secagg.Session, step
 		return false, err
 	}
 	if g.Progress != nil {
-		p := Progress{Round: out.Rounds, Cells: len(x)}
+		p := Progress{Round: out.Rounds, Opened: opened}
 		for _, a := range steps.running() {
 			p.Running = append(p.Running, a.args.ID)
 		}

@@ -316,6 +316,22 @@ func (l *lockstep) counted(i int) policy.Counted {
 	return c
 }
 
+// opened lists what the sum asked for last opens.
+func (l *lockstep) opened() (all []Opened) {
+	switch {
+	case l.veto:
+		return []Opened{{Opening: 1, Cells: l.vetoCells}}
+	case l.round == 0:
+		all = append(all, Opened{Opening: 0, Cells: 2})
+	}
+	for _, a := range l.running() {
+		for _, ask := range a.asks {
+			all = append(all, Opened{a.args.ID, ask.Opening, len(ask.Cells)})
+		}
+	}
+	return all
+}
+
 // chain extends the state digest by exact integer totals, never by floating-point values.
 func (l *lockstep) chain(total [][2]uint64) {
 	h := newDigest("state", l.state)
