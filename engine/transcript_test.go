@@ -1,0 +1,183 @@
+package engine_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/table"
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// transcript is every message of a simulated study and what the gateways say each sum opened.
+type transcript struct {
+	mu    sync.Mutex
+	cells map[party.ID][]int // cells of each masked vector on the wire, the check cell not counted
+	sums  []engine.Progress
+	bytes [][]byte
+}
+
+func (x *transcript) tap(t *testing.T) func(from, to party.ID, b []byte) {
+	x.cells = make(map[party.ID][]int)
+	return func(from, to party.ID, b []byte) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.bytes = append(x.bytes, append([]byte(nil), b...))
+		e, err := wire.Open(b, wire.Limits{Members: wire.MaxMembers, Cells: wire.MaxCells})
+		if err != nil {
+			t.Errorf("a message of %s does not decode: %v", from, err)
+			return
+		}
+		if e.GetType() == wire.Type_MASKED {
+			x.cells[from] = append(x.cells[from], len(e.GetBulk())/wire.CellSize-1)
+		}
+	}
+}
+
+// record runs a study and keeps its transcript.
+func record(t *testing.T, file string) (*study.Spec, *report.Report, *transcript) {
+	t.Helper()
+	s, tables := load(t, file)
+	x := new(transcript)
+	r, err := engine.Simulate(t.Context(), s, tables, engine.Options{Tap: x.tap(t), Progress: func(p engine.Progress) { x.sums = append(x.sums, p) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, r, x
+}
+
+// load reads a study and its sites' records.
+func load(t testing.TB, file string) (*study.Spec, map[party.ID]*table.Table) {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := study.Parse(file, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := make(map[party.ID]*table.Table)
+	for _, site := range s.Sites {
+		if tables[site.ID], err = table.ReadFile(filepath.Join(s.Dir, site.Source.CSV), site.Source, s.Schema, string(site.ID)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, tables
+}
+
+func TestTranscriptOpensOnlyWhatThePlanDeclares(t *testing.T) {
+	for _, file := range []string{"../testdata/cgd/study.yaml", "../testdata/birthwt/oracle.yaml", "../testdata/lung/oracle.yaml"} {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			s, r, x := record(t, file)
+			plan, err := engine.Plan(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			openings := map[string][]stat.Opening{"": plan.Openings}
+			for _, a := range plan.Analyses {
+				openings[a.ID] = a.Openings
+			}
+			checkWire(t, x, len(s.Sites))
+			times, most := count(x)
+			for k, n := range times {
+				declared := openings[k.analysis]
+				if k.opening >= len(declared) {
+					t.Fatalf("%s: opening %d is not in the plan", k.analysis, k.opening)
+				}
+				if o := declared[k.opening]; n > o.MaxTimes || most[k] > o.Cells {
+					t.Errorf("%s: %q: %d cells %d times, declared %d cells %d times", k.analysis, o.What, most[k], n, o.Cells, o.MaxTimes)
+				}
+			}
+			checkDisclosed(t, r, openings, times, most)
+			if r.PlanDigest != plan.Digest {
+				t.Errorf("the result carries plan %s, the plan is %s", r.PlanDigest, plan.Digest)
+			}
+		})
+	}
+}
+
+type drawn struct {
+	analysis string
+	opening  int
+}
+
+// count sums up how often each opening was drawn on and with how many cells.
+func count(x *transcript) (times, most map[drawn]int) {
+	times, most = make(map[drawn]int), make(map[drawn]int)
+	for _, p := range x.sums {
+		round := make(map[drawn]int)
+		for _, o := range p.Opened {
+			round[drawn{o.Analysis, o.Opening}] += o.Cells
+		}
+		for k, n := range round {
+			times[k]++
+			most[k] = max(most[k], n)
+		}
+	}
+	return times, most
+}
+
+// checkWire: every number that was masked and sent belongs to an opening, and the hub was sent nothing else.
+func checkWire(t *testing.T, x *transcript, sites int) {
+	t.Helper()
+	if len(x.cells) != sites {
+		t.Fatalf("%d parties sent vectors, the study has %d sites", len(x.cells), sites)
+	}
+	for id, sums := range x.cells {
+		if len(sums) != len(x.sums) {
+			t.Fatalf("%s sent %d vectors, %d sums were opened", id, len(sums), len(x.sums))
+		}
+		for k, n := range sums {
+			declared := 0
+			for _, o := range x.sums[k].Opened {
+				declared += o.Cells
+			}
+			if n != declared {
+				t.Errorf("%s, sum %d: %d cells on the wire, %d declared", id, k+1, n, declared)
+			}
+		}
+	}
+}
+
+// checkDisclosed: the list in the result is what the transcript shows.
+func checkDisclosed(t *testing.T, r *report.Report, openings map[string][]stat.Opening, times, most map[drawn]int) {
+	t.Helper()
+	listed := map[string][]report.Disclosed{"": r.Disclosed}
+	for _, a := range r.Analyses {
+		listed[a.ID] = a.Disclosed
+	}
+	for id, all := range openings {
+		var want []report.Disclosed
+		for o, p := range all {
+			if n := times[drawn{id, o}]; n > 0 {
+				want = append(want, report.Disclosed{What: p.What, Cells: most[drawn{id, o}], Times: n, MaxTimes: p.MaxTimes})
+			}
+		}
+		if len(want) != len(listed[id]) {
+			t.Errorf("%q: %d openings disclosed, the transcript has %d", id, len(listed[id]), len(want))
+			continue
+		}
+		for i, d := range listed[id] {
+			if w := want[i]; d.What != w.What || d.Cells != w.Cells || d.Times != w.Times || d.MaxTimes != w.MaxTimes {
+				t.Errorf("%q: disclosed %+v, the transcript has %+v", id, d, w)
+			}
+		}
+	}
+}
+
+func TestACancelledStudyEnds(t *testing.T) {
+	s, tables := load(t, "../testdata/cgd/study.yaml")
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := engine.Simulate(ctx, s, tables, engine.Options{Progress: func(engine.Progress) { cancel() }})
+	if err == nil {
+		t.Fatal("a cancelled study gave a result")
+	}
+}
