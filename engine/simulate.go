@@ -58,12 +58,12 @@ func Simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Tab
 	if err != nil {
 		return nil, err
 	}
-	outcomes, err := parties.run(ctx)
+	outcomes, summary, err := parties.run(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := outcomes[0].Report
-	r.Sealed = outcomes[0].Sealed
+	r.Sealed = summary.Packages
 	r.Cost = report.Cost{Seconds: runner.Clock().Sub(start).Seconds(), Rounds: outcomes[0].Rounds,
 		BytesUp: make(map[string]int64), BytesDown: make(map[string]int64)}
 	for _, site := range s.Sites {
@@ -105,12 +105,8 @@ func enrol(s *study.Spec, plan *report.Plan, tables map[party.ID]*table.Table, o
 	}
 	charter := runner.Charter(s, Version, digest, roster, o.Reader, runner.LargestSum(plan))
 	p := &parties{net: transport.NewMemory(ids, o.Tap)}
-	hubKey, err := party.NewIdentity(o.Rand)
-	if err != nil {
-		return nil, err
-	}
 	common := runner.Party{Roster: roster, Charter: charter}
-	p.hub = &runner.Hub{Party: common, Identity: hubKey}
+	p.hub = &runner.Hub{Party: common}
 	p.hub.ID, p.hub.Link = party.Hub, p.net.Link(party.Hub)
 	for _, site := range s.Sites {
 		g := &runner.Gateway{Party: common, Identity: keys[site.ID], Reader: o.Reader, Spec: s, Table: tables[site.ID],
@@ -123,16 +119,20 @@ func enrol(s *study.Spec, plan *report.Plan, tables map[party.ID]*table.Table, o
 }
 
 // run lets all parties do their part.
-func (p *parties) run(ctx context.Context) ([]*runner.Outcome, error) {
-	outcomes := make([]*runner.Outcome, len(p.gateways))
-	all := []func(context.Context) error{p.hub.Run}
+func (p *parties) run(ctx context.Context) (outcomes []*runner.Outcome, summary runner.Summary, err error) {
+	outcomes = make([]*runner.Outcome, len(p.gateways))
+	all := []func(context.Context) error{func(ctx context.Context) (err error) {
+		summary, err = p.hub.Run(ctx)
+		return err
+	}}
 	for i, g := range p.gateways {
 		all = append(all, func(ctx context.Context) (err error) {
 			outcomes[i], err = g.Run(ctx)
 			return err
 		})
 	}
-	return outcomes, runner.Together(ctx, all...)
+	err = runner.Together(ctx, all...)
+	return outcomes, summary, err
 }
 
 // agree checks that every hospital came to the same result.

@@ -66,7 +66,7 @@ func load(t testing.TB, file string) (*study.Spec, map[party.ID]*table.Table) {
 	}
 	tables := make(map[party.ID]*table.Table)
 	for _, site := range s.Sites {
-		if tables[site.ID], err = table.ReadFile(filepath.Join(s.Dir, site.Source.CSV), site.Source, s.Schema, string(site.ID)); err != nil {
+		if tables[site.ID], _, err = table.OpenCSV(filepath.Dir(file), site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/secagg"
+	wireformat "github.com/consilium-health/consilium/protocols/wire"
 )
 
 // Party is what a gateway and the hub have in common.
@@ -55,7 +56,6 @@ type Opened struct {
 // Outcome is what a gateway knows at the end.
 type Outcome struct {
 	Report *report.Report // without cost
-	Sealed [][]byte       // release: analyst: one package a sum, for the reader's key alone
 	Rounds int
 }
 
@@ -86,17 +86,17 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 	for {
 		done, err := g.sum(ctx, w, session, steps, out)
 		if err != nil {
+			// The others learn that this hospital stopped, never why. Whether they can be told is not worth a second error.
+			if last, e := session.Close(wireformat.Code_REFUSED).Start(); e == nil {
+				_ = w.send(ctx, last)
+			}
 			return nil, fmt.Errorf("%s: sum %d: %w", g.ID, out.Rounds+1, err)
 		}
 		if done {
 			break
 		}
 	}
-	closing, err := session.Close(secagg.ReasonDone)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := drive(ctx, w, closing); err != nil {
+	if _, err := drive(ctx, w, session.Close(wireformat.Code_DONE)); err != nil {
 		return nil, fmt.Errorf("%s: closing: %w", g.ID, err)
 	}
 	out.Report = steps.report(g.Charter)
@@ -123,7 +123,6 @@ func (g *Gateway) sum(ctx context.Context, w wire, session *secagg.Session, step
 	out.Rounds++
 	opened := steps.opened()
 	if g.Reader != nil {
-		out.Sealed = append(out.Sealed, total.Sealed)
 		steps.skip()
 	} else if err := steps.reduce(total.Sum); err != nil {
 		return false, err

@@ -12,22 +12,23 @@ import (
 	"github.com/consilium-health/consilium/protocols/secagg"
 )
 
+// Summary is what a study came to, as the hub saw it.
+type Summary = secagg.Summary
+
 // Hub adds noise to noise for one study; it never sees a total.
-type Hub struct {
-	Party
-	Identity *party.Identity
-}
+type Hub struct{ Party }
 
 // Run serves the study until every member has closed.
-func (h *Hub) Run(ctx context.Context) error {
-	m, err := secagg.NewHub(secagg.HubConfig{Charter: h.Charter, Roster: h.Roster, Identity: h.Identity})
+func (h *Hub) Run(ctx context.Context) (secagg.Summary, error) {
+	m, err := secagg.NewHub(secagg.HubConfig{Charter: h.Charter, Roster: h.Roster})
 	if err != nil {
-		return err
+		return secagg.Summary{}, err
 	}
-	if _, err := drive(ctx, wire{self: party.Hub, link: h.Link, deadline: h.Deadline}, m); err != nil {
-		return fmt.Errorf("hub: %w", err)
+	s, err := drive[secagg.Summary](ctx, wire{self: party.Hub, link: h.Link, deadline: h.Deadline}, m)
+	if err != nil {
+		return s, fmt.Errorf("hub: %w", err)
 	}
-	return nil
+	return s, s.Failure
 }
 
 // Charter is what all members of a first attempt sign.

@@ -1,0 +1,37 @@
+package study
+
+import (
+	"slices"
+
+	"github.com/consilium-health/consilium/engine/formula"
+	"github.com/consilium-health/consilium/engine/stat"
+)
+
+// Variables returns every variable that decides which rows analysis i uses or
+// what it says of them: its own, its condition's and the cohort's.
+func (s *Spec) Variables(i int) []string {
+	a := s.Analyses[i]
+	names := slices.Concat(a.Variables, a.Paired, a.Medians, []string{a.By, a.Variable, a.Rows, a.Columns, a.Outcome, a.Score}, s.formulaVariables(a))
+	if a.Where != nil {
+		names = append(names, a.Where.Variables()...)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
+}
+
+// formulaVariables reads the names out of a formula that Begin has already accepted.
+func (s *Spec) formulaVariables(a stat.Args) []string {
+	if a.Formula == "" {
+		return nil
+	}
+	f, err := formula.Parse(a.Formula)
+	if err != nil {
+		return nil
+	}
+	m, err := f.Bind(s.Schema, a.Kind != "cox")
+	if err != nil {
+		return nil
+	}
+	return m.Variables
+}
