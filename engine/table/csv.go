@@ -65,7 +65,7 @@ func ReadCSV(r io.Reader, name string, src Source, s *Schema, site string, maxRo
 	}
 	cols := make([][]float64, len(d.columns))
 	for i := range d.columns {
-		cols[i] = d.columns[i].out
+		cols[i] = d.columns[i].out.values
 	}
 	t, err := New(s, site, cols)
 	return t, d.report, err
@@ -87,7 +87,7 @@ type csvColumn struct {
 	fieldReader
 	column string // in the file's header
 	at     int    // field number
-	out    []float64
+	out    growing
 	broken int // values that break a rule
 	report VariableReport
 }
@@ -154,7 +154,7 @@ func (d *csvReader) record(record []string) {
 			d.add(line, c.column, rule, func() string { return c.wanted(rule) })
 			c.broken++
 		}
-		c.out = append(c.out, x)
+		c.out.append(x)
 	}
 }
 
@@ -191,8 +191,9 @@ func (d *csvReader) finish() {
 	d.report.Rows = int(d.rows)
 	for i := range d.columns {
 		c := &d.columns[i]
+		c.out.join()
 		c.report.OutOfRange, c.report.OffGrid = c.outside, c.rounded
-		c.report.count(c.field, c.out, c.broken)
+		c.report.count(c.field, c.out.values, c.broken)
 		d.report.Variables = append(d.report.Variables, c.report)
 	}
 }

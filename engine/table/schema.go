@@ -78,7 +78,12 @@ func (f *Field) Value(k int64) float64 {
 }
 
 // OnGrid reports whether x is exactly the value of a grid point.
-func (f *Field) OnGrid(x float64) bool { return f.Value(f.Point(x)) == x }
+func (f *Field) OnGrid(x float64) bool {
+	if f.Grid == (Grid{M: 1}) {
+		return x == math.Trunc(x)
+	}
+	return f.Value(f.Point(x)) == x
+}
 
 // Points returns the first and last grid points of the declared range.
 func (f *Field) Points() (lo, hi int64) {
