@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/table"
+	"github.com/consilium-health/consilium/protocols/party"
+)
+
+// readStudy reads and validates a study file.
+func readStudy(path string) (*study.Spec, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &status{exitUsage, fmt.Errorf("study %s: %w", path, reason(err))}
+	}
+	s, err := study.Parse(path, src)
+	if err != nil {
+		return nil, &status{exitUsage, err}
+	}
+	s.Dir = filepath.Dir(path)
+	return s, nil
+}
+
+// reason is a file error without the operation and the path.
+func reason(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// records are the conforming tables of all sites, or what does not conform.
+type records struct {
+	tables map[party.ID]*table.Table
+	rows   int
+	err    error
+}
+
+// readRecords reads the records of every site. All sites that do not conform
+// are reported together. A cancelled context returns at once, even while a read hangs.
+func readRecords(ctx context.Context, s *study.Spec) (*records, error) {
+	done := make(chan *records, 1)
+	go func() { done <- readAll(ctx, s) }()
+	select {
+	case r := <-done:
+		return r, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func readAll(ctx context.Context, s *study.Spec) *records {
+	r := &records{tables: make(map[party.ID]*table.Table)}
+	var wrong []error
+	for _, site := range s.Sites {
+		if r.err = ctx.Err(); r.err != nil {
+			return r
+		}
+		t, _, err := table.OpenCSV(s.Dir, site.Source, s.Schema, string(site.ID), rowsPerSite(s))
+		var invalid *table.Invalid
+		switch {
+		case errors.As(err, &invalid):
+			wrong = append(wrong, fmt.Errorf("%s:\n%w", site.ID, err))
+		case err != nil:
+			r.err = &status{exitFailure, err}
+			return r
+		default:
+			r.tables[site.ID] = t
+			r.rows += t.Rows()
+		}
+	}
+	if wrong != nil {
+		r.err = &status{exitConformance, fmt.Errorf("the records of %d of %d hospitals do not conform to the dictionary; nothing was opened\n%w",
+			len(wrong), len(s.Sites), errors.Join(wrong...))}
+	}
+	return r
+}
+
+// rowsPerSite is the share of one hospital in the rows that the study allows.
+func rowsPerSite(s *study.Spec) uint64 {
+	return s.Privacy.MaxRows / uint64(len(s.Sites))
+}
