@@ -63,7 +63,11 @@ func Simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Tab
 		return nil, err
 	}
 	r := outcomes[0].Report
-	r.Sealed = summary.Packages
+	if o.Reader != nil {
+		if r.Sealed, err = seal(parties, r, summary.Packages); err != nil {
+			return nil, err
+		}
+	}
 	r.Cost = report.Cost{Seconds: runner.Clock().Sub(start).Seconds(), Rounds: outcomes[0].Rounds,
 		BytesUp: make(map[string]int64), BytesDown: make(map[string]int64)}
 	for _, site := range s.Sites {

@@ -13,6 +13,7 @@ package report
 import (
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/protocols/party"
 )
 
 // Report is the outcome of a study.
@@ -23,8 +24,25 @@ type Report struct {
 	Cohort     Cohort
 	Disclosed  []Disclosed // opened for the study as a whole, beside its analyses
 	Analyses   []Analysis  // in the order of the study file
-	Sealed     [][]byte    // release: analyst: one sealed sum a round, for the analyst's key alone; then no analysis has a frame
+	Sealed     *Sealed     // release: analyst; nil otherwise. No analysis has a frame then
 	Cost       Cost
+}
+
+// Sealed is the outcome of a study with `release: analyst` before it is
+// opened: written to sealed.json, of use to the holder of the analyst's key alone.
+type Sealed struct {
+	Study      string         `json:"study"`
+	PlanDigest string         `json:"plan_digest"`
+	Consilium  string         `json:"consilium"`
+	Members    []SealedMember `json:"members"`
+	Packages   [][]byte       `json:"packages"` // one a sum
+}
+
+// SealedMember is one hospital whose signatures the packages carry.
+type SealedMember struct {
+	ID   party.ID `json:"id"`
+	Site string   `json:"site"`
+	Key  []byte   `json:"key"`
 }
 
 // Cohort says how many rows all hospitals hold together and how many of them the cohort's `where` removed.
