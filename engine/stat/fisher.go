@@ -111,6 +111,81 @@ func (h hypergeometric) twoSided() float64 {
 	return min(1, tail.sum/all.sum)
 }
 
+// oddsRatio returns the conditional maximum likelihood estimate of the odds
+// ratio and its exact 95 % limits, to full precision; 0 or an infinity at the
+// ends of the support.
+func (h hypergeometric) oddsRatio() (estimate, low, high float64) {
+	if h.lo == h.hi {
+		return math.NaN(), 0, math.Inf(1)
+	}
+	if h.x == h.lo {
+		estimate, low = 0, 0
+	} else {
+		low = math.Exp(root(func(l float64) float64 { _, upper := h.tails(math.Exp(l)); return upper - 0.025 }))
+	}
+	if h.x == h.hi {
+		estimate, high = math.Inf(1), math.Inf(1)
+	} else {
+		high = math.Exp(root(func(l float64) float64 { lower, _ := h.tails(math.Exp(l)); return 0.025 - lower }))
+	}
+	if h.lo < h.x && h.x < h.hi {
+		estimate = math.Exp(root(func(l float64) float64 { return h.mean(math.Exp(l)) - float64(h.x) }))
+	}
+	return estimate, low, high
+}
+
+// mean returns the expectation at odds ratio psi.
+func (h hypergeometric) mean(psi float64) float64 {
+	var s, all kahan
+	h.walk(psi, func(x int64, w float64) {
+		s.add(w * float64(x-h.lo))
+		all.add(w)
+	})
+	return s.sum/all.sum + float64(h.lo)
+}
+
+// tails returns the probabilities of at most and of at least the observed cell at odds ratio psi.
+func (h hypergeometric) tails(psi float64) (lower, upper float64) {
+	var l, u, all kahan
+	h.walk(psi, func(x int64, w float64) {
+		all.add(w)
+		if x <= h.x {
+			l.add(w)
+		}
+		if x >= h.x {
+			u.add(w)
+		}
+	})
+	return l.sum / all.sum, u.sum / all.sum
+}
+
+// root returns the zero of an increasing function by bisection, NaN when there is none within +-700.
+func root(f func(float64) float64) float64 {
+	lo, hi := -1.0, 1.0
+	for f(lo) > 0 {
+		if lo *= 2; lo < -700 {
+			return math.NaN()
+		}
+	}
+	for f(hi) < 0 {
+		if hi *= 2; hi > 700 {
+			return math.NaN()
+		}
+	}
+	for range 200 {
+		mid := lo + (hi-lo)/2
+		if mid <= lo || mid >= hi {
+			break
+		}
+		if f(mid) < 0 {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo + (hi-lo)/2
+}
+
 // kahan is a compensated sum.
 type kahan struct{ sum, lost float64 }
 

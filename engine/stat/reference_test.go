@@ -247,3 +247,18 @@ func pair(got, want any) (g, w float64, both bool) {
 	w, ok2 := want.(float64)
 	return g, w, ok1 && ok2
 }
+
+// begin returns a constructor of programs of a kind over a set, with the cell rules off unless args say otherwise.
+func begin(t *testing.T, kind Statistic, s *reference, args Args) func() Program {
+	t.Helper()
+	if args.Rules == (Rules{}) {
+		args.Rules = Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 1, MaxRows: testRows}
+	}
+	return func() Program {
+		p, err := kind.Begin(args, s.schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+}

@@ -1,0 +1,254 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// crosstab is the kind of that name: a table of counts of two categories and
+// what is computed from it. Its one sum does not depend on earlier totals.
+type crosstab struct{}
+
+var _ Statistic = crosstab{}
+
+// Begin implements Statistic.
+func (crosstab) Begin(args Args, s *table.Schema) (Program, error) {
+	if args.Rows == args.Columns {
+		return nil, fmt.Errorf("crosstab: rows and columns are the same variable %q, want two", args.Rows)
+	}
+	c, err := newCensus(args, s, []string{args.Rows, args.Columns}, []string{args.Rows, args.Columns})
+	if err != nil {
+		return nil, err
+	}
+	rows, cols := c.factors[0], c.factors[1]
+	if n := len(rows.Levels) * len(cols.Levels); n > maxGridCells {
+		return nil, fmt.Errorf("crosstab: %q by %q has %d cells, want at most %d", rows.Name, cols.Name, n, maxGridCells)
+	}
+	x := &crosstabResult{rows: rows, cols: cols, minCell: args.Rules.MinCell, counts: newCountPart(rows, cols)}
+	p := &program{census: c, parts: []part{x.counts}}
+	if len(rows.Levels) == 2 && len(cols.Levels) == 2 && rows.Name != table.Site && cols.Name != table.Site {
+		x.cmh = newCMHPart(rows, cols, args.Rules)
+		p.parts = append(p.parts, x.cmh)
+	}
+	p.finish = func() (Frame, error) { return x.frame(c.counts()), nil }
+	return p, nil
+}
+
+// countPart opens a table of counts.
+type countPart struct {
+	rows, cols table.Factor
+	asks       []Ask
+	counts     [][]int64
+}
+
+func newCountPart(rows, cols table.Factor) *countPart {
+	p := &countPart{rows: rows, cols: cols}
+	var cells []Cell
+	for _, r := range rows.Levels {
+		for _, c := range cols.Levels {
+			cells = append(cells, countCell(rows.Name+" = "+r+", "+cols.Name+" = "+c, Plain))
+		}
+	}
+	p.asks = []Ask{{Cells: cells}}
+	return p
+}
+
+func (p *countPart) plan() []Opening {
+	return []Opening{{
+		What: fmt.Sprintf("how many people have each pair of %s and %s: every cell, small ones too, is seen by the hospitals' processes; small ones and what gives them away are not written",
+			p.rows.Name, p.cols.Name),
+		Cells: len(p.rows.Levels) * len(p.cols.Levels), MaxTimes: 1, CountsPeople: true, Released: true}}
+}
+
+func (p *countPart) ask() []Ask { return p.asks }
+
+func (p *countPart) add(rows *table.View, out *fixed.Sums) error {
+	counts, err := countTable(rows, p.rows, p.cols)
+	if err != nil {
+		return err
+	}
+	for i, line := range counts {
+		for j, n := range line {
+			out.Add(i*len(line)+j, n)
+		}
+	}
+	return nil
+}
+
+func (p *countPart) reduce(t fixed.Totals) error {
+	for i := range p.rows.Levels {
+		p.counts = append(p.counts, make([]int64, len(p.cols.Levels)))
+		for j := range p.counts[i] {
+			p.counts[i][j] = t.Count(i*len(p.cols.Levels) + j)
+		}
+	}
+	p.asks = nil
+	return nil
+}
+
+// countTable counts a hospital's rows that have both variables.
+func countTable(rows *table.View, r, c table.Factor) ([][]int64, error) {
+	x, err := rows.Table.Column(r.Name)
+	if err != nil {
+		return nil, err
+	}
+	y, err := rows.Table.Column(c.Name)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([][]int64, len(r.Levels))
+	for i := range counts {
+		counts[i] = make([]int64, len(c.Levels))
+	}
+	for _, k := range rows.Rows {
+		if i, j := r.Level(x[k]), c.Level(y[k]); i >= 0 && j >= 0 {
+			counts[i][j]++
+		}
+	}
+	return counts, nil
+}
+
+// crosstabResult turns the counts into a frame.
+type crosstabResult struct {
+	rows, cols table.Factor
+	minCell    int
+	counts     *countPart
+	cmh        *cmhPart // nil when there is none
+}
+
+func (x *crosstabResult) frame(f Frame) Frame {
+	rows, cols, counts, warnings := x.kept()
+	f.Warnings = append(f.Warnings, warnings...)
+	h := hide(counts, x.minCell)
+	f.Suppressed = h.any()
+	rowTotals, colTotals, n, _, _ := margins(counts)
+	for i, r := range rows {
+		for j, c := range cols {
+			rec := Record{}.Put("row", r).Put("column", c)
+			if h.cells[i][j] {
+				rec = rec.Put("n", nil).Put("expected", nil).Put("row_pct", nil).Put("col_pct", nil).Put("pct", nil).Put("residual", nil).Put("suppressed", true)
+				f.Tidy = append(f.Tidy, rec)
+				continue
+			}
+			o, e := float64(counts[i][j]), float64(rowTotals[i])*float64(colTotals[j])/float64(n)
+			// Whatever is computed from a hidden margin would give it away.
+			rowPct, colPct, residual := 100*o/float64(rowTotals[i]), 100*o/float64(colTotals[j]), (o-e)/math.Sqrt(e)
+			if h.rows[i] {
+				rowPct, e, residual = math.NaN(), math.NaN(), math.NaN()
+			}
+			if h.cols[j] {
+				colPct, e, residual = math.NaN(), math.NaN(), math.NaN()
+			}
+			f.Tidy = append(f.Tidy, rec.Put("n", counts[i][j]).Put("expected", e).Put("row_pct", rowPct).Put("col_pct", colPct).
+				Put("pct", 100*o/float64(n)).Put("residual", residual))
+		}
+	}
+	f.Glance, warnings = x.glance(counts, f.Suppressed)
+	f.Warnings = append(f.Warnings, warnings...)
+	return f
+}
+
+// kept drops the levels without rows, as R's droplevels.
+func (x *crosstabResult) kept() (rows, cols []string, counts [][]int64, warnings []string) {
+	r, c, _, _, _ := margins(x.counts.counts)
+	keep := func(f table.Factor, totals []int64) (kept []string) {
+		for i, n := range totals {
+			if n > 0 {
+				kept = append(kept, f.Levels[i])
+			} else {
+				warnings = append(warnings, fmt.Sprintf("level %q of %s has no rows and is left out", f.Levels[i], f.Name))
+			}
+		}
+		return kept
+	}
+	return keep(x.rows, r), keep(x.cols, c), dropEmpty(x.counts.counts), warnings
+}
+
+// glance computes the statistics of the table.
+func (x *crosstabResult) glance(counts [][]int64, suppressed bool) (g Record, warnings []string) {
+	full := func(v float64) float64 { return v }
+	if suppressed {
+		full = twoDigits
+	}
+	if len(counts) < 2 || len(counts[0]) < 2 {
+		warnings = append(warnings, "fewer than two rows or columns have people: there is nothing to test")
+	}
+	square := len(counts) == 2 && len(counts[0]) == 2
+	none := math.NaN()
+	chi, df, p := chiSquared(counts)
+	g = g.Put("chi_squared", full(chi)).Put("chi_squared_df", df).Put("chi_squared_p", full(p))
+	if square {
+		y, p := yates(counts)
+		g = g.Put("yates_statistic", full(y)).Put("yates_p", full(p))
+	}
+	lr, p := none, none
+	if df > 0 {
+		lr, p = likelihoodRatio(counts)
+	}
+	g = g.Put("g", full(lr)).Put("g_p", full(p))
+	fisher, low, high, or := none, none, none, none
+	if df > 0 && !suppressed {
+		ok := false
+		if fisher, ok = fisherP(counts); !ok {
+			warnings = append(warnings, "Fisher's exact test is not given: the table is too large to count all tables with its margins")
+		}
+		if square {
+			or, low, high = hypergeometricOf(counts).oddsRatio()
+		}
+	}
+	g = g.Put("fisher_p", fisher)
+	if square {
+		g = g.Put("fisher_odds_ratio", or).Put("fisher_low", low).Put("fisher_high", high)
+	}
+	v := none
+	if df > 0 {
+		v = cramersV(counts)
+	}
+	g = g.Put("cramers_v", full(v))
+	if square {
+		g = putRisks(g, counts, suppressed)
+		if !suppressed && min(counts[0][0], counts[0][1], counts[1][0], counts[1][1]) == 0 {
+			warnings = append(warnings, "a cell is 0: odds ratios are 0 or infinite, and limits do not exist")
+		}
+	}
+	if x.cmh != nil {
+		given := square && !suppressed && x.cmh.strata >= 2
+		if x.cmh.strata < 2 {
+			warnings = append(warnings, "fewer than two hospitals have two people: there is no Cochran-Mantel-Haenszel test")
+		}
+		g = x.cmh.put(g, given)
+	}
+	if suppressed {
+		warnings = append(warnings, fmt.Sprintf("cells of fewer than %d people, and others from which they could be worked out, are not shown; statistics have two digits", x.minCell))
+	}
+	return g, warnings
+}
+
+// putRisks appends odds ratio (Woolf's limits), risk ratio and risk difference
+// of a 2x2 table: row 2 against row 1, column 2 the event.
+func putRisks(g Record, t [][]int64, suppressed bool) Record {
+	a, b, c, d := float64(t[0][0]), float64(t[0][1]), float64(t[1][0]), float64(t[1][1])
+	if suppressed {
+		a = math.NaN()
+	}
+	or, se := a*d/(b*c), math.Sqrt(1/a+1/b+1/c+1/d)
+	p1, p2 := b/(a+b), d/(c+d)
+	rr, ser := p2/p1, math.Sqrt(1/d-1/(c+d)+1/b-1/(a+b))
+	rd, sed := p2-p1, math.Sqrt(p1*(1-p1)/(a+b)+p2*(1-p2)/(c+d))
+	return g.Put("odds_ratio", or).Put("odds_low", or*math.Exp(-z975*se)).Put("odds_high", or*math.Exp(z975*se)).
+		Put("risk_ratio", rr).Put("risk_low", rr*math.Exp(-z975*ser)).Put("risk_high", rr*math.Exp(z975*ser)).
+		Put("risk_difference", rd).Put("rd_low", rd-z975*sed).Put("rd_high", rd+z975*sed)
+}
+
+// twoDigits rounds x to two significant digits.
+func twoDigits(x float64) float64 {
+	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'e', 1, 64), 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return y
+}
