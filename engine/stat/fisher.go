@@ -25,7 +25,7 @@ func fisherP(counts [][]int64) (p float64, ok bool) {
 	if len(t) == 2 && len(t[0]) == 2 {
 		return hypergeometricOf(t).twoSided(), true
 	}
-	return math.NaN(), false
+	return exactP(t)
 }
 
 // dropEmpty returns the table without its empty rows and columns.
