@@ -4,7 +4,7 @@ package stat
 func Catalog() []Kind {
 	return []Kind{
 		{Name: "describe", Statistic: Describe{}, Required: []string{"variables"}, Optional: []string{"by", "quantiles", "quantile_type"}},
-		{Name: "crosstab", Statistic: crosstab{}, Required: []string{"rows", "columns"}},
-		{Name: "rank", Statistic: rank{}, Required: []string{"variable", "by"}},
+		{Name: "crosstab", Statistic: Crosstab{}, Required: []string{"rows", "columns"}},
+		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// crosstab is the kind of that name: a table of counts of two categories and
+// Crosstab is the kind of that name: a table of counts of two categories and
 // what is computed from it. Its one sum does not depend on earlier totals.
-type crosstab struct{}
+type Crosstab struct{}
 
-var _ Statistic = crosstab{}
+var _ Statistic = Crosstab{}
 
 // Begin implements Statistic.
-func (crosstab) Begin(args Args, s *table.Schema) (Program, error) {
+func (Crosstab) Begin(args Args, s *table.Schema) (Program, error) {
 	if args.Rows == args.Columns {
 		return nil, fmt.Errorf("crosstab: rows and columns are the same variable %q, want two", args.Rows)
 	}

@@ -23,7 +23,7 @@ func TestCrosstabAgreesWithR(t *testing.T) {
 			if a.Kind != "table" || a.Spec.Where != nil {
 				continue
 			}
-			f := run(t, begin(t, crosstab{}, s, Args{Kind: "crosstab", Rows: a.Spec.Row, Columns: a.Spec.Col}), s.tables...)
+			f := run(t, begin(t, Crosstab{}, s, Args{Kind: "crosstab", Rows: a.Spec.Row, Columns: a.Spec.Col}), s.tables...)
 			if f.N != a.N || f.Excluded != a.Missing {
 				t.Errorf("%s/%s: %d rows, %d excluded, R has %d, %d", s.name, a.ID, f.N, f.Excluded, a.N, a.Missing)
 			}

@@ -121,15 +121,15 @@ func (h hypergeometric) oddsRatio() (estimate, low, high float64) {
 	if h.x == h.lo {
 		estimate, low = 0, 0
 	} else {
-		low = math.Exp(root(func(l float64) float64 { _, upper := h.tails(math.Exp(l)); return upper - 0.025 }))
+		low = math.Exp(zero(func(l float64) float64 { _, upper := h.tails(math.Exp(l)); return upper - 0.025 }))
 	}
 	if h.x == h.hi {
 		estimate, high = math.Inf(1), math.Inf(1)
 	} else {
-		high = math.Exp(root(func(l float64) float64 { lower, _ := h.tails(math.Exp(l)); return 0.025 - lower }))
+		high = math.Exp(zero(func(l float64) float64 { lower, _ := h.tails(math.Exp(l)); return 0.025 - lower }))
 	}
 	if h.lo < h.x && h.x < h.hi {
-		estimate = math.Exp(root(func(l float64) float64 { return h.mean(math.Exp(l)) - float64(h.x) }))
+		estimate = math.Exp(zero(func(l float64) float64 { return h.mean(math.Exp(l)) - float64(h.x) }))
 	}
 	return estimate, low, high
 }
@@ -159,8 +159,8 @@ func (h hypergeometric) tails(psi float64) (lower, upper float64) {
 	return l.sum / all.sum, u.sum / all.sum
 }
 
-// root returns the zero of an increasing function by bisection, NaN when there is none within +-700.
-func root(f func(float64) float64) float64 {
+// zero returns the root of an increasing function by bisection, NaN when there is none within +-700.
+func zero(f func(float64) float64) float64 {
 	lo, hi := -1.0, 1.0
 	for f(lo) > 0 {
 		if lo *= 2; lo < -700 {

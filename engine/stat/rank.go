@@ -7,14 +7,14 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// rank is the kind of that name: Wilcoxon's rank sum test between two groups
+// Rank is the kind of that name: Wilcoxon's rank sum test between two groups
 // and the Kruskal-Wallis test between any number.
-type rank struct{}
+type Rank struct{}
 
-var _ Statistic = rank{}
+var _ Statistic = Rank{}
 
 // Begin implements Statistic.
-func (rank) Begin(args Args, s *table.Schema) (Program, error) {
+func (Rank) Begin(args Args, s *table.Schema) (Program, error) {
 	f, err := s.Field(args.Variable)
 	if err != nil {
 		return nil, fmt.Errorf("rank: %w", err)

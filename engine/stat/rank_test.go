@@ -13,7 +13,7 @@ func TestRankAgreesWithR(t *testing.T) {
 			if a.Kind != "rank" || a.Spec.Where != nil {
 				continue
 			}
-			f := run(t, begin(t, rank{}, s, Args{Kind: "rank", Variable: a.Spec.Column, By: a.Spec.Group}), s.tables...)
+			f := run(t, begin(t, Rank{}, s, Args{Kind: "rank", Variable: a.Spec.Column, By: a.Spec.Group}), s.tables...)
 			for _, r := range f.Tidy {
 				method := r.Get("method").(string)
 				for key, path := range paths[method] {
