@@ -2,14 +2,11 @@ package formula
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/consilium-health/consilium/engine/table"
 )
-
-func ceil(x float64) float64 { return math.Ceil(x) }
 
 // Bind expands the formula over a dictionary: terms in R's order, types,
 // ranges and domains of transformations over the declared ranges. With needOutcome the formula must
@@ -80,11 +77,9 @@ func (m *Model) bindOutcome(n *node, s *table.Schema) error {
 			return complain(n.col, "outcome %s is a category of %d levels, want a number, a binary or two levels of which the second is the event", v.label, len(v.levels))
 		}
 		m.OutcomeKind, m.OutcomeLevels = table.Category, v.levels
-		m.OutcomeColumn = Column{Name: v.label, Term: -1, Max: 1, ZeroOne: true, Grid: &table.Grid{M: 1}}
+		m.OutcomeColumn = Column{Name: v.label, Term: -1, Max: 1, ZeroOne: true, Grid: &table.Grid{M: 1},
+			Levels: []Level{{Factor: v.field, Level: v.levels[1], Index: 1}}}
 		return nil
-	}
-	if len(v.names) == 0 {
-		return complain(n.col, "outcome %s has no variable", v.label)
 	}
 	if v.value.op == opName {
 		m.OutcomeKind = v.value.field.Kind

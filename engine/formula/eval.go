@@ -11,9 +11,10 @@ type Eval struct {
 	offsets [][]float64
 }
 
-// column is how one column of the matrix is computed: a dummy's numbers are
-// multiplied in the order of the term, as R does.
+// column is how one column of the matrix is computed: where all dummies are 1
+// the numbers are multiplied in the order of the term, as R does.
 type column struct {
+	plain   []float64 // the one number the column is, without dummies; else nil
 	dummies []dummy
 	numbers [][]float64         // values per row
 	points  []func(i int) int64 // grid numbers per row; nil when the column has no grid
@@ -66,6 +67,11 @@ func (d *Design) bind(from source, rows int) (*Eval, error) {
 				}
 				c.points = append(c.points, k)
 			}
+		}
+	}
+	for j := range e.columns {
+		if c := &e.columns[j]; len(c.numbers) == 1 && len(c.dummies) == 0 {
+			c.plain = c.numbers[0]
 		}
 	}
 	for i, v := range d.model.variables {
@@ -123,7 +129,11 @@ func (e *Eval) bindOutcome(m *Model, from source, rows int) error {
 // Row writes row i of the model matrix into x, which has a place per column.
 func (e *Eval) Row(i int, x []float64) {
 	for j := range e.columns {
-		x[j] = e.columns[j].value(i)
+		if c := &e.columns[j]; c.plain != nil {
+			x[j] = c.plain[i]
+		} else {
+			x[j] = c.value(i)
+		}
 	}
 }
 

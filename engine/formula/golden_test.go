@@ -45,6 +45,7 @@ type answer struct {
 	columns, assign []string
 	rows            [][]float64
 	outcome, offset []float64
+	without         [][]string // a term of the drop1 scope, the columns that remain without it
 }
 
 func readGolden(t *testing.T) (*table.Table, []answer) {
@@ -66,7 +67,7 @@ func readGolden(t *testing.T) (*table.Table, []answer) {
 		last := len(out) - 1
 		switch key {
 		case "data":
-			c := column0(t, s, values[0], values[1:])
+			c := storedColumn(t, s, values[0], values[1:])
 			if values[0] == table.Site {
 				sites = c
 			} else {
@@ -82,6 +83,8 @@ func readGolden(t *testing.T) (*table.Table, []answer) {
 			out[last].columns = values
 		case "assign":
 			out[last].assign = values
+		case "without":
+			out[last].without = append(out[last].without, values)
 		case "row":
 			out[last].rows = append(out[last].rows, floats(t, values))
 		case "outcome":
@@ -100,8 +103,8 @@ func readGolden(t *testing.T) (*table.Table, []answer) {
 	return tab, out
 }
 
-// column0 reads a column of R's data as it is stored.
-func column0(t *testing.T, s *table.Schema, name string, values []string) []float64 {
+// storedColumn reads a column of R's data as it is stored.
+func storedColumn(t *testing.T, s *table.Schema, name string, values []string) []float64 {
 	t.Helper()
 	f, err := s.Field(name)
 	if err != nil {
@@ -222,6 +225,45 @@ func compareRows(t *testing.T, d *Design, tab *table.Table, want answer) {
 		if want.offset != nil && !near(e.Offset(i), want.offset[i]) {
 			t.Errorf("row %d: offset %.17g, want %.17g", i, e.Offset(i), want.offset[i])
 		}
+	}
+}
+
+// TestTermsAreTakenOutAsUpdateDoes compares column names as sets, and
+// interactions regardless of the order of their parts: update() rewrites the
+// formula and with it the order in which variables appear.
+func TestTermsAreTakenOutAsUpdateDoes(t *testing.T) {
+	tab, answers := readGolden(t)
+	sorted := func(names []string) []string {
+		var out []string
+		for _, n := range names {
+			parts := strings.Split(n, ":")
+			slices.Sort(parts)
+			out = append(out, strings.Join(parts, ":"))
+		}
+		slices.Sort(out)
+		return out
+	}
+	compared := 0
+	for _, a := range answers {
+		m := mustBind(t, tab.Schema, a.formula)
+		for _, want := range a.without {
+			compared++
+			term := slices.IndexFunc(m.Terms, func(u Term) bool { return u.Label == want[0] })
+			w := m.Without(term)
+			if len(w.Terms) != len(m.Terms)-1 || !slices.Equal(w.Variables, m.Variables) {
+				t.Errorf("%s without %s: terms %v, variables %v", a.formula, want[0], w.Terms, w.Variables)
+			}
+			var got []string
+			for _, c := range mustDesign(t, w, presence(t, tab)).Columns {
+				got = append(got, c.Name)
+			}
+			if !slices.Equal(sorted(got), sorted(want[1:])) {
+				t.Errorf("%s without %s:\n got %q\nwant %q", a.formula, want[0], got, want[1:])
+			}
+		}
+	}
+	if compared < 100 {
+		t.Fatalf("%d compared", compared)
 	}
 }
 

@@ -47,7 +47,7 @@ func (n *node) String() string {
 	case opNumber:
 		return deparseNumber(n.num)
 	case opText:
-		return strconv.Quote(n.name)
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(n.name) + `"`
 	case opParen:
 		return "(" + n.args[0].String() + ")"
 	case opCall:
@@ -100,7 +100,7 @@ func quoteName(s string) string {
 	if plain {
 		return s
 	}
-	return "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(s) + "`"
+	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(s) + "`"
 }
 
 // deparseNumber writes x with at most 15 significant digits, in scientific

@@ -8,7 +8,7 @@ import (
 )
 
 // maxCells bounds the cross table whose rank is computed.
-const maxCells = 400
+const maxCells = 200
 
 // CellVariables returns the variables of the model's terms when all take few
 // values (categories, binaries, numbers of at most table.MaxFactorPoints grid

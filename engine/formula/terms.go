@@ -1,6 +1,7 @@
 package formula
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
@@ -14,7 +15,7 @@ import (
 // maxTerms bounds the terms of a model, maxWork the unions formed on the way to them.
 const (
 	maxTerms = 2000
-	maxWork  = 300000
+	maxWork  = 1000000
 )
 
 type set []uint64
@@ -92,6 +93,9 @@ func (x *expansion) bit(v int) set {
 
 // trim removes repeated terms, keeping the first, and empty ones.
 func (x *expansion) trim(terms []set, col int) ([]set, error) {
+	if x.work += len(terms); x.work > maxWork {
+		return nil, complain(col, "too many terms on the way: more than %d combinations", maxWork)
+	}
 	seen := map[string]bool{}
 	out := terms[:0]
 	for _, t := range terms {
@@ -109,7 +113,7 @@ func (x *expansion) trim(terms []set, col int) ([]set, error) {
 // unions returns every union of one term of each list.
 func (x *expansion) unions(a, b []set, col int) ([]set, error) {
 	if x.work += len(a) * len(b); x.work > maxWork {
-		return nil, complain(col, "too many interactions: more than %d combinations of terms", maxWork)
+		return nil, complain(col, "too many terms on the way: more than %d combinations", maxWork)
 	}
 	out := make([]set, 0, len(a)*len(b))
 	for _, l := range a {
@@ -271,6 +275,9 @@ func newVariable(n *node, s *table.Schema) (*variable, error) {
 	if n.op == opCall && n.name == "offset" {
 		v.offset, e = true, n.args[0]
 	}
+	if len(v.names) == 0 {
+		return nil, complain(n.col, "%s has no variable in it", v.label)
+	}
 	var err error
 	v.value, err = bindExpr(e, s)
 	return v, err
@@ -291,7 +298,7 @@ func (v *variable) bindFactor(n *node, s *table.Schema) error {
 	}
 	v.factor, v.field, v.levels = true, x.name, g.Levels
 	if f.Kind == table.Number {
-		v.first = ceil(f.Min)
+		v.first = math.Ceil(f.Min)
 	}
 	if n.op == opCall && len(n.args) > 1 {
 		if v.ref = slices.Index(v.levels, n.args[1].name); v.ref < 0 {

@@ -67,4 +67,9 @@ for (src in formulas) {
   for (i in seq_len(nrow(x))) line("row", num(x[i, ]))
   if (!is.null(model.response(mf))) line("outcome", num(as.numeric(model.response(mf))))
   if (!is.null(model.offset(mf))) line("offset", num(model.offset(mf)))
+  # A constant of more than 15 digits is not found again by its label.
+  if (length(f) == 3 && !any(all.names(f) == ".")) for (term in grep("3.14159", drop.scope(t), value = TRUE, invert = TRUE)) {
+    g <- update(f, paste(". ~ . -", term))
+    line("without", c(term, colnames(model.matrix(g, model.frame(g, d, drop.unused.levels = TRUE)))))
+  }
 }
