@@ -1,0 +1,72 @@
+package engine_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/table"
+	"github.com/consilium-health/consilium/protocols/party"
+)
+
+// runStudy runs the study of a set as a user would: from its text and its
+// files, with all parties and their protocols.
+func runStudy(t *testing.T, s *oracleSet) map[string]map[string]any {
+	t.Helper()
+	spec, err := study.Parse(filepath.Join(s.dir, "oracle.yaml"), []byte(computed(oracleStudy(t, s))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := map[party.ID]*table.Table{}
+	for _, site := range spec.Sites {
+		tables[site.ID], _, err = table.OpenCSV(s.dir, site.Source, spec.Schema, string(site.ID), spec.Privacy.MaxRows)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return simulate(t, spec, tables)
+}
+
+// simulate returns the analyses of result.json by their id.
+func simulate(t *testing.T, spec *study.Spec, tables map[party.ID]*table.Table) map[string]map[string]any {
+	t.Helper()
+	r, err := engine.Simulate(t.Context(), spec, tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	var result struct {
+		Analyses []map[string]any
+	}
+	if err := json.Unmarshal(b.Bytes(), &result); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]map[string]any{}
+	for _, a := range result.Analyses {
+		out[text(a["id"])] = a
+	}
+	return out
+}
+
+// computed leaves out the analyses whose kind is not in the catalog.
+func computed(src string) string {
+	var out []string
+	for _, line := range strings.Split(src, "\n") {
+		if _, rest, ok := strings.Cut(line, "kind: "); ok {
+			kind, _, _ := strings.Cut(rest, ",")
+			if _, ok := stat.Lookup(kind); !ok {
+				continue
+			}
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
