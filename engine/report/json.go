@@ -15,6 +15,9 @@ import (
 // object, a list, a stat.Record, a *stat.Matrix, or anything encoding/json takes.
 type object []entry
 
+// row is an object on one line.
+type row []entry
+
 type entry struct {
 	key   string
 	value any
@@ -63,7 +66,7 @@ func (r *Report) head() object {
 
 func (r *Report) object() object {
 	o := r.head()
-	o.put("cohort", r.Cohort)
+	o.put("cohort", row{{"rows", r.Cohort.Rows}, {"filtered", r.Cohort.Filtered}})
 	o.put("warnings", warnings(r.Spec.Warnings))
 	analyses := list{}
 	for _, a := range r.Analyses {
@@ -71,7 +74,7 @@ func (r *Report) object() object {
 	}
 	o.put("disclosed", disclosures(r.Disclosed))
 	o.put("analyses", analyses)
-	o.put("cost", r.Cost)
+	o.put("cost", row{{"seconds", r.Cost.Seconds}, {"rounds", r.Cost.Rounds}, {"bytes_up", bySite(r.Spec, r.Cost.BytesUp)}, {"bytes_down", bySite(r.Spec, r.Cost.BytesDown)}})
 	return o
 }
 
@@ -116,7 +119,8 @@ func refusal(r *stat.Refusal) object {
 func disclosures(all []Disclosed) list {
 	rows := list{}
 	for _, d := range all {
-		rows = append(rows, d)
+		rows = append(rows, row{{"what", d.What}, {"cells", d.Cells}, {"times", d.Times}, {"max_times", d.MaxTimes},
+			{"counts_people", d.CountsPeople}, {"per_hospital", d.PerHospital}, {"released", d.Released}, {"to", d.To}})
 	}
 	return rows
 }
@@ -127,6 +131,17 @@ func warnings(texts []string) list {
 		rows = append(rows, t)
 	}
 	return rows
+}
+
+// bySite lists a number of each hospital, in the order of the study file.
+func bySite(s *study.Spec, numbers map[string]int64) row {
+	o := row{}
+	for _, site := range s.Sites {
+		if n, ok := numbers[string(site.ID)]; ok {
+			o = append(o, entry{string(site.ID), n})
+		}
+	}
+	return o
 }
 
 func sites(s *study.Spec) []string {
@@ -156,14 +171,25 @@ func encode(b *strings.Builder, value any, indent string) error {
 				return err
 			}
 			b.WriteString(": ")
-			return encode(b, v[i].value, indent+" ")
+			return encode(b, v[i].value, indent+" ") // the next lines stand deeper
 		})
 	case list:
 		return enclose(b, "[", "]", indent, len(v), func(i int) error { return encode(b, v[i], indent+" ") })
+	case row:
+		return line(b, "{", "}", len(v), func(i int) error { return pair(b, v[i].key, v[i].value) })
 	case stat.Record:
-		return record(b, v)
+		if v == nil {
+			return leaf(b, nil)
+		}
+		return line(b, "{", "}", len(v), func(i int) error { return pair(b, v[i].Key, v[i].Value) })
 	case *stat.Matrix:
-		return matrix(b, v)
+		return encode(b, row{{"terms", v.Terms}, {"matrix", v.Matrix}}, indent)
+	case [][]float64:
+		return line(b, "[", "]", len(v), func(i int) error { return encode(b, v[i], indent) })
+	case []float64:
+		return line(b, "[", "]", len(v), func(i int) error { return leaf(b, v[i]) })
+	case []string:
+		return line(b, "[", "]", len(v), func(i int) error { return leaf(b, v[i]) })
 	}
 	return leaf(b, value)
 }
@@ -187,56 +213,30 @@ func enclose(b *strings.Builder, open, end, indent string, n int, element func(i
 	return nil
 }
 
-// record writes a row of a table on one line; no row is null.
-func record(b *strings.Builder, r stat.Record) error {
-	if r == nil {
-		b.WriteString("null")
-		return nil
-	}
-	b.WriteByte('{')
-	for i, e := range r {
+// line writes n elements between brackets on one line.
+func line(b *strings.Builder, open, end string, n int, element func(int) error) error {
+	b.WriteString(open)
+	for i := range n {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		if err := leaf(b, e.Key); err != nil {
-			return err
-		}
-		b.WriteString(": ")
-		if err := encode(b, e.Value, ""); err != nil {
+		if err := element(i); err != nil {
 			return err
 		}
 	}
-	b.WriteByte('}')
+	b.WriteString(end)
 	return nil
 }
 
-// matrix writes a matrix with a line per row; an element that does not exist is null.
-func matrix(b *strings.Builder, m *stat.Matrix) error {
-	b.WriteString(`{"terms": `)
-	if err := leaf(b, m.Terms); err != nil {
+func pair(b *strings.Builder, key string, value any) error {
+	if err := leaf(b, key); err != nil {
 		return err
 	}
-	b.WriteString(`, "matrix": [`)
-	for i, row := range m.Matrix {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteByte('[')
-		for j, x := range row {
-			if j > 0 {
-				b.WriteString(", ")
-			}
-			if err := leaf(b, x); err != nil {
-				return err
-			}
-		}
-		b.WriteByte(']')
-	}
-	b.WriteString("]}")
-	return nil
+	b.WriteString(": ")
+	return encode(b, value, "")
 }
 
-// leaf writes a value on one line, "<" and "&" as themselves.
+// leaf writes a single value, "<" and "&" as themselves; a number that does not exist is null.
 func leaf(b *strings.Builder, value any) error {
 	if x, ok := value.(float64); ok && (math.IsNaN(x) || math.IsInf(x, 0)) {
 		value = nil

@@ -23,8 +23,8 @@ type Plan struct {
 
 // Range is a smallest and a largest number.
 type Range struct {
-	Min int `json:"min"`
-	Max int `json:"max"`
+	Min int
+	Max int
 }
 
 // PlannedAnalysis is one analysis of a plan.
@@ -182,7 +182,7 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 	}
 	o.put("analyses", analyses)
 	o.put("variables", supplyObjects(s))
-	o.put("rounds", p.Rounds)
+	o.put("rounds", row{{"min", p.Rounds.Min}, {"max", p.Rounds.Max}})
 	o.put("bytes_up", p.BytesUp)
 	o.put("bytes_down", p.BytesDown)
 	o.put("warnings", warnings(p.Warnings))
@@ -192,8 +192,8 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 func openingObjects(openings []stat.Opening, privacy study.Privacy) list {
 	rows := list{}
 	for _, o := range openings {
-		rows = append(rows, Disclosed{What: o.What, Cells: o.Cells, MaxTimes: o.MaxTimes, CountsPeople: o.CountsPeople,
-			PerHospital: o.PerHospital, Released: o.Released, To: To(privacy)})
+		rows = append(rows, row{{"what", o.What}, {"cells", o.Cells}, {"max_times", o.MaxTimes}, {"counts_people", o.CountsPeople},
+			{"per_hospital", o.PerHospital}, {"released", o.Released}, {"to", To(privacy)}})
 	}
 	return rows
 }

@@ -47,8 +47,8 @@ type SealedMember struct {
 
 // Cohort says how many rows all hospitals hold together and how many of them the cohort's `where` removed.
 type Cohort struct {
-	Rows     int64 `json:"rows"`
-	Filtered int64 `json:"filtered"`
+	Rows     int64
+	Filtered int64
 }
 
 // Analysis is the outcome of one analysis: a frame, or the rule that refused it.
@@ -62,22 +62,22 @@ type Analysis struct {
 
 // Disclosed is one opening of an analysis and how often it was used.
 type Disclosed struct {
-	What         string `json:"what"`
-	Cells        int    `json:"cells"`     // numbers per sum
-	Times        int    `json:"times"`     // sums opened
-	MaxTimes     int    `json:"max_times"` // sums declared
-	CountsPeople bool   `json:"counts_people"`
-	PerHospital  bool   `json:"per_hospital"`
-	Released     bool   `json:"released"`
-	To           string `json:"to"` // see To
+	What         string
+	Cells        int // numbers per sum
+	Times        int // sums opened
+	MaxTimes     int // sums declared
+	CountsPeople bool
+	PerHospital  bool
+	Released     bool
+	To           string // see To
 }
 
 // Cost is what the computation took.
 type Cost struct {
-	Seconds   float64          `json:"seconds"`
-	Rounds    int              `json:"rounds"`     // masked sums
-	BytesUp   map[string]int64 `json:"bytes_up"`   // sent to the hub, by hospital
-	BytesDown map[string]int64 `json:"bytes_down"` // received from the hub, by hospital
+	Seconds   float64
+	Rounds    int              // masked sums
+	BytesUp   map[string]int64 // sent to the hub, by hospital
+	BytesDown map[string]int64 // received from the hub, by hospital
 }
 
 // To says who learns an opened total under a study's privacy section.
