@@ -26,10 +26,7 @@ func tTwoSided(t, df float64) float64 {
 		return normalTwoSided(t)
 	}
 	t2 := t * t
-	if t2 < df {
-		return 1 - mathext.RegIncBeta(0.5, df/2, t2/(df+t2))
-	}
-	return mathext.RegIncBeta(df/2, 0.5, df/(df+t2))
+	return incBeta(df/2, 0.5, df/(df+t2), t2/(df+t2))
 }
 
 // fUpper returns P(F > f) with d1 and d2 degrees of freedom.
@@ -42,7 +39,7 @@ func fUpper(f, d1, d2 float64) float64 {
 	case math.IsInf(f, 1):
 		return 0
 	}
-	return mathext.RegIncBeta(d2/2, d1/2, d2/(d2+d1*f))
+	return incBeta(d2/2, d1/2, d2/(d2+d1*f), d1*f/(d2+d1*f))
 }
 
 // chiUpper returns P(X > x) of chi-squared with df degrees of freedom.
