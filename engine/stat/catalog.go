@@ -4,7 +4,10 @@ package stat
 func Catalog() []Kind {
 	return []Kind{
 		{Name: "describe", Statistic: Describe{}, Required: []string{"variables"}, Optional: []string{"by", "quantiles", "quantile_type"}},
+		{Name: "histogram", Statistic: Histogram{}, Required: []string{"variable", "breaks"}},
 		{Name: "crosstab", Statistic: Crosstab{}, Required: []string{"rows", "columns"}},
+		{Name: "ttest", Statistic: TTest{}, Optional: []string{"variable", "by", "paired"}},
+		{Name: "anova", Statistic: Anova{}, Required: []string{"variable", "by"}},
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
 	}
 }

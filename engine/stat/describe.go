@@ -19,8 +19,8 @@ type Describe struct{}
 
 var _ Statistic = Describe{}
 
-// describe is the work of Describe on its way.
-type describe struct {
+// description is the work of describe on its way.
+type description struct {
 	args  Args
 	tally *tally
 	vars  []*described
@@ -41,7 +41,7 @@ type described struct {
 
 // Begin implements Statistic.
 func (Describe) Begin(args Args, s *table.Schema) (Program, error) {
-	d := &describe{args: args, tally: &tally{minCell: args.Rules.MinCell}}
+	d := &description{args: args, tally: &tally{minCell: args.Rules.MinCell}}
 	ps, err := quantilesOf(args.Quantiles, args.QuantileType)
 	if err != nil {
 		return nil, fmt.Errorf("describe: %w", err)
@@ -69,7 +69,7 @@ func (Describe) Begin(args Args, s *table.Schema) (Program, error) {
 		return nil, fmt.Errorf("describe: variables is empty, want at least one name")
 	}
 	p := &tallyProgram{tally: d.tally}
-	p.program = program{census: c, parts: []part{d.tally, m, q},
+	p.program = program{census: c, parts: []part{d.tally, m, q}, blind: len(m.samples) == 0,
 		start:  func() error { return d.start(c) },
 		finish: func() (Frame, error) { return d.finish(c) }}
 	return p, nil
@@ -88,7 +88,7 @@ func groupedCensus(args Args, s *table.Schema) (*census, *table.Factor, error) {
 	return c, &c.factors[0], nil
 }
 
-func (d *describe) variable(s *table.Schema, name string, m *moments, q *quantiles) (*described, error) {
+func (d *description) variable(s *table.Schema, name string, m *moments, q *quantiles) (*described, error) {
 	f, err := s.Field(name)
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (d *describe) variable(s *table.Schema, name string, m *moments, q *quantil
 }
 
 // start applies the rules on counts: nothing is opened of what will not be shown.
-func (d *describe) start(c *census) error {
+func (d *description) start(c *census) error {
 	minCell := int64(d.args.Rules.MinCell)
 	var also []bool // groups too small as such
 	if d.tally.by != nil {
@@ -145,7 +145,7 @@ func (d *describe) start(c *census) error {
 	return nil
 }
 
-func (d *describe) finish(c *census) (Frame, error) {
+func (d *description) finish(c *census) (Frame, error) {
 	f := c.counts()
 	for _, v := range d.vars {
 		var h hidden
@@ -174,7 +174,7 @@ func smallWarning(minCell int) string {
 }
 
 // row starts a row of the result.
-func (d *describe) row(v *described, g int) Record {
+func (d *description) row(v *described, g int) Record {
 	r := Record{}.Put("variable", v.name)
 	if d.tally.by != nil {
 		r = r.Put("group", d.tally.by.Levels[g])
@@ -183,7 +183,7 @@ func (d *describe) row(v *described, g int) Record {
 }
 
 // number is the row of a numeric variable in one group.
-func (d *describe) number(v *described, g int) Record {
+func (d *description) number(v *described, g int) Record {
 	s, r := v.samples[g], d.row(v, g)
 	if v.hidden[g] || v.unshown {
 		d.suppressed = true
@@ -219,7 +219,7 @@ func (d *describe) number(v *described, g int) Record {
 }
 
 // category is the rows of a category or binary in one group, one per level.
-func (d *describe) category(v *described, g int, h hidden) (rows []Record) {
+func (d *description) category(v *described, g int, h hidden) (rows []Record) {
 	group := h.cols[g] || v.unshown // its size is not shown
 	for l, level := range v.factor.Levels {
 		r := d.row(v, g).Put("level", level)
@@ -251,7 +251,7 @@ func (d *describe) category(v *described, g int, h hidden) (rows []Record) {
 }
 
 // warn says why a number is missing or remarkable.
-func (d *describe) warn(s *sample) {
+func (d *description) warn(s *sample) {
 	w := s.resolution(4)
 	switch {
 	case s.n == 0:

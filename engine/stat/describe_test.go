@@ -11,11 +11,15 @@ import (
 // open are rules that hide nothing.
 var open = Rules{MinCell: 1, MinSites: 1, MaxRows: testRows}
 
-// describes begins a description of a reference.
-func describes(t *testing.T, s *table.Schema, args Args) func() Program {
+// programOf begins an analysis of any kind of the catalog.
+func programOf(t *testing.T, s *table.Schema, args Args) func() Program {
 	t.Helper()
+	k, ok := Lookup(args.Kind)
+	if !ok {
+		t.Fatalf("no kind %q", args.Kind)
+	}
 	return func() Program {
-		p, err := Describe{}.Begin(args, s)
+		p, err := k.Statistic.Begin(args, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +79,7 @@ func TestDescribeAgreesWithR(t *testing.T) {
 				names = append(names, f.Name)
 			}
 			for kind, key := range map[int]string{7: "type7", 1: "type1", 2: "type2"} {
-				f := run(t, describes(t, s.schema, Args{Kind: "describe", Variables: names, Quantiles: quantileProbs, QuantileType: kind, Rules: open}), s.tables...)
+				f := run(t, programOf(t, s.schema, Args{Kind: "describe", Variables: names, Quantiles: quantileProbs, QuantileType: kind, Rules: open}), s.tables...)
 				if f.N != a.N || f.Suppressed {
 					t.Errorf("%s: %d rows, suppressed %v, want %d", s.name, f.N, f.Suppressed, a.N)
 				}
@@ -115,7 +119,7 @@ func TestDescribeByAgreesWithR(t *testing.T) {
 			if a.Kind != "describe_by" || a.Spec.Where != nil || s.name == "numerics" { // numerics: see TestNumAccToTheLastDigit
 				continue
 			}
-			f := run(t, describes(t, s.schema, Args{Kind: "describe", Variables: a.Spec.Columns, By: a.Spec.Group, Quantiles: []float64{0.25, 0.5, 0.75}, Rules: open}), s.tables...)
+			f := run(t, programOf(t, s.schema, Args{Kind: "describe", Variables: a.Spec.Columns, By: a.Spec.Group, Quantiles: []float64{0.25, 0.5, 0.75}, Rules: open}), s.tables...)
 			for _, v := range a.Spec.Columns {
 				groups, _ := a.at(t, v).(map[string]any)
 				for g, want := range groups {
@@ -135,7 +139,7 @@ func TestDescribeByAgreesWithR(t *testing.T) {
 
 func TestNumAccToTheLastDigit(t *testing.T) {
 	s := readReference(t, "../../testdata/numerics")
-	f := run(t, describes(t, s.schema, Args{Kind: "describe", Variables: []string{"v"}, By: "series", Rules: open}), s.tables...)
+	f := run(t, programOf(t, s.schema, Args{Kind: "describe", Variables: []string{"v"}, By: "series", Rules: open}), s.tables...)
 	for series, want := range map[string][2]float64{ // NIST's certified values
 		"numacc1": {10000002, 1}, "numacc2": {1.2, 0.1}, "numacc3": {1000000.2, 0.1}, "numacc4": {10000000.2, 0.1}} {
 		r := rowOf(f, "v", "group", series)
@@ -149,7 +153,7 @@ func TestNumAccToTheLastDigit(t *testing.T) {
 		t.Fatal(err)
 	}
 	field.GridDeclared = false
-	f = run(t, describes(t, s.schema, Args{Kind: "describe", Variables: []string{"v"}, By: "series", Rules: open}), s.tables...)
+	f = run(t, programOf(t, s.schema, Args{Kind: "describe", Variables: []string{"v"}, By: "series", Rules: open}), s.tables...)
 	for series, want := range map[string][3]float64{"numacc1": {10000002, 1, 1e-15}, "numacc2": {1.2, 0.1, 1e-9}, "numacc3": {1000000.2, 0.1, 1e-9}, "numacc4": {10000000.2, 0.1, 1e-8}} {
 		r := rowOf(f, "v", "group", series)
 		if m, sd := r.Get("mean").(float64), r.Get("sd").(float64); math.Abs(m-want[0]) > 1e-15*want[0] || math.Abs(sd-want[1]) > want[2] {

@@ -31,7 +31,9 @@ type answer struct {
 	Tags     []string
 	Spec     struct {
 		Row, Col, Column, Group, Outcome, Score string
-		Columns                                 []string
+		First, Second                           string
+		Columns, Medians                        []string
+		Breaks                                  []float64
 		Where                                   json.RawMessage
 		Cutoffs                                 []float64
 	}
