@@ -1,0 +1,178 @@
+package stat
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+)
+
+// PanelRows is the number of rows of a panel. 256 rows of 33 columns stay in
+// the second-level cache, and dot products of that length run at full speed:
+// 108 ns a row for the information, against 250 for row-major rank updates.
+const PanelRows = 256
+
+// Panels is a model matrix cut into panels of PanelRows rows, each stored
+// column after column, so that every step of a Newton round is a loop over
+// adjacent numbers. The places of the last panel beyond N hold zeros.
+type Panels struct {
+	P      int       // columns
+	N      int       // rows
+	X      []float64 // panel k, column j, row i is X[(k·P+j)·PanelRows+i]
+	Y      []float64 // 0 or 1
+	Offset []float64 // nil without one
+}
+
+// NewPanels returns a matrix of p columns without rows, with room for n.
+func NewPanels(p, n int, offset bool) *Panels {
+	panels := (n + PanelRows - 1) / PanelRows
+	m := &Panels{P: p, X: make([]float64, 0, panels*p*PanelRows), Y: make([]float64, 0, panels*PanelRows)}
+	if offset {
+		m.Offset = make([]float64, 0, panels*PanelRows)
+	}
+	return m
+}
+
+// Append adds a row.
+func (m *Panels) Append(x []float64, y, offset float64) {
+	i := m.N % PanelRows
+	if i == 0 {
+		m.X = append(m.X, make([]float64, m.P*PanelRows)...)
+		m.Y = append(m.Y, make([]float64, PanelRows)...)
+		if m.Offset != nil {
+			m.Offset = append(m.Offset, make([]float64, PanelRows)...)
+		}
+	}
+	k := m.N / PanelRows
+	for j, v := range x[:m.P] {
+		m.X[(k*m.P+j)*PanelRows+i] = v
+	}
+	m.Y[m.N] = y
+	if m.Offset != nil {
+		m.Offset[m.N] = offset
+	}
+	m.N++
+}
+
+// Len returns the number of panels.
+func (m *Panels) Len() int { return (m.N + PanelRows - 1) / PanelRows }
+
+// column returns the numbers of column j in panel k.
+func (m *Panels) column(k, j int) []float64 {
+	at := (k*m.P + j) * PanelRows
+	return m.X[at : at+PanelRows : at+PanelRows]
+}
+
+// eta writes offset + x'beta of the rows of panel k into eta.
+func (m *Panels) eta(k int, cols []int, beta, eta []float64) {
+	if m.Offset != nil {
+		copy(eta, m.Offset[k*PanelRows:])
+	} else {
+		clear(eta)
+	}
+	for a, j := range cols {
+		blas1.Daxpy(PanelRows, beta[a], m.column(k, j), 1, eta, 1)
+	}
+}
+
+var blas1 gonum.Implementation // stateless: only its methods matter
+
+// NewtonSums are the sums of one Newton round of logistic regression over some
+// rows, each as a sum and what rounding took from it (Neumaier 1974), so that
+// adding a million panels loses nothing that adding one does not.
+type NewtonSums struct {
+	Score       []float64 // sum of (y-p) x
+	Information []float64 // sum of p (1-p) x x', upper triangle in rows of length len(Score)
+	Deviance    float64   // minus twice the log-likelihood
+
+	scoreLow, informationLow []float64
+	devianceLow              float64
+
+	eta, weighted, panel []float64 // one panel's predictors, columns times sqrt(p(1-p)), information
+}
+
+// NewNewtonSums returns zero sums for q columns.
+func NewNewtonSums(q int) *NewtonSums {
+	return &NewtonSums{
+		Score: make([]float64, q), scoreLow: make([]float64, q),
+		Information: make([]float64, q*q), informationLow: make([]float64, q*q),
+		eta: make([]float64, 3*PanelRows), weighted: make([]float64, q*PanelRows), panel: make([]float64, q*q),
+	}
+}
+
+// Reset makes the sums zero.
+func (s *NewtonSums) Reset() {
+	clear(s.Score)
+	clear(s.scoreLow)
+	clear(s.Information)
+	clear(s.informationLow)
+	s.Deviance, s.devianceLow = 0, 0
+}
+
+// NewtonBlock adds the terms of panels first to last-1 at beta to s. cols are
+// the columns in use, beta has a number for each. Rows are taken in fixed
+// order; nothing is allocated.
+func NewtonBlock(m *Panels, first, last int, cols []int, beta []float64, s *NewtonSums) {
+	q := len(cols)
+	eta, resid, root := s.eta[:PanelRows], s.eta[PanelRows:2*PanelRows], s.eta[2*PanelRows:]
+	for k := first; k < last; k++ {
+		n := min(PanelRows, m.N-k*PanelRows)
+		m.eta(k, cols, beta, eta)
+		deviance := bernoulli(eta[:n], m.Y[k*PanelRows:], resid, root)
+		clear(resid[n:])
+		clear(root[n:])
+		for a, j := range cols {
+			x, z := m.column(k, j), s.weighted[a*PanelRows:(a+1)*PanelRows]
+			for i, w := range root {
+				z[i] = w * x[i]
+			}
+			add(&s.Score[a], &s.scoreLow[a], blas1.Ddot(PanelRows, x, 1, resid, 1))
+		}
+		blas1.Dsyrk(blas.Upper, blas.NoTrans, q, PanelRows, 1, s.weighted, PanelRows, 0, s.panel, q)
+		for a := range q {
+			for b := a; b < q; b++ {
+				add(&s.Information[a*q+b], &s.informationLow[a*q+b], s.panel[a*q+b])
+			}
+		}
+		add(&s.Deviance, &s.devianceLow, deviance)
+	}
+}
+
+// bernoulli turns linear predictors into residuals y-p and sqrt(p(1-p)) and
+// returns the deviance. With t = exp(-|eta|) nothing cancels for large |eta|,
+// and the logarithm of the product of 32 factors 1+t is taken at once.
+func bernoulli(eta, y, resid, root []float64) (deviance float64) {
+	product, loss := 1.0, 0.0
+	for i, e := range eta {
+		t := math.Exp(-math.Abs(e))
+		d := 1 / (1 + t)
+		root[i] = math.Sqrt(t) * d
+		// The predictor agrees with the outcome, p is t/(1+t) away from it; or not.
+		if (e >= 0) == (y[i] == 1) {
+			resid[i] = t * d
+		} else {
+			resid[i] = d
+			loss += math.Abs(e)
+		}
+		if y[i] == 0 {
+			resid[i] = -resid[i]
+		}
+		product *= 1 + t
+		if i%32 == 31 {
+			loss += math.Log(product)
+			product = 1
+		}
+	}
+	return 2 * (loss + math.Log(product))
+}
+
+// add adds x to the compensated sum high + low.
+func add(high, low *float64, x float64) {
+	s := *high + x
+	if math.Abs(*high) >= math.Abs(x) {
+		*low += (*high - s) + x
+	} else {
+		*low += (x - s) + *high
+	}
+	*high = s
+}
