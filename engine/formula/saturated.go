@@ -92,10 +92,38 @@ func Saturated(d *Design) bool {
 			return false // fewer columns than cells
 		}
 	}
-	if n > maxCells {
-		return true
+	return n > maxCells || d.Cells() != nil
+}
+
+// Cells returns the model-matrix rows of all cells of the cross table of a
+// saturated model; nil when the model is not saturated or has more than maxCells cells.
+func (d *Design) Cells() [][]float64 {
+	rows := d.cellRows()
+	if rows == nil {
+		return nil
 	}
-	// One row per cell: the rank of their model matrix decides.
+	scratch := make([][]float64, len(rows))
+	for i := range rows {
+		scratch[i] = slices.Clone(rows[i])
+	}
+	if rank(scratch) < len(rows) {
+		return nil
+	}
+	return rows
+}
+
+// cellRows returns a model-matrix row per cell, nil when there are none, more than columns or more than maxCells.
+func (d *Design) cellRows() [][]float64 {
+	names, values := d.cells()
+	n := 1
+	for _, v := range values {
+		if n *= len(v); n > len(d.Columns) || n > maxCells {
+			return nil
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
 	cells := make(map[string][]float64, len(names))
 	every := 1
 	for i, name := range names {
@@ -113,14 +141,14 @@ func Saturated(d *Design) bool {
 		return make([]float64, n), nil // outcome and offset do not matter here
 	}, n)
 	if err != nil {
-		return false
+		return nil
 	}
 	rows := make([][]float64, n)
 	for i := range rows {
 		rows[i] = make([]float64, len(d.Columns))
 		e.Row(i, rows[i])
 	}
-	return rank(rows) == n
+	return rows
 }
 
 // rank returns the numerical rank of a matrix by elimination with complete

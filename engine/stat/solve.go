@@ -41,9 +41,9 @@ func (s *symmetric) pick(idx []int) *symmetric {
 	return t
 }
 
-// factor is L·D·L' of the kept rows of a positive semidefinite matrix, with L
+// factored is L·D·L' of the kept rows of a positive semidefinite matrix, with L
 // unit lower triangular, found column by column in the given order.
-type factor struct {
+type factored struct {
 	n     int
 	kept  []int // row numbers of the matrix that were kept, increasing
 	pivot []*big.Float
@@ -54,8 +54,8 @@ type factor struct {
 // kept ones before them: aliased(j, pivot) is asked with the squared norm that
 // projection on those leaves of column j. A pivot that is not positive is
 // aliased in any case.
-func factorize(g *symmetric, aliased func(j int, pivot *big.Float) bool) *factor {
-	f := &factor{n: g.n}
+func factorize(g *symmetric, aliased func(j int, pivot *big.Float) bool) *factored {
+	f := &factored{n: g.n}
 	t := newBig(0)
 	for j := range g.n {
 		// c[b] = L of row j times the pivot of b, by forward substitution.
@@ -82,7 +82,7 @@ func factorize(g *symmetric, aliased func(j int, pivot *big.Float) bool) *factor
 }
 
 // solve returns x with G x = r over the kept columns; r has a number for each column of G.
-func (f *factor) solve(r []*big.Float) []*big.Float {
+func (f *factored) solve(r []*big.Float) []*big.Float {
 	m := len(f.kept)
 	x := make([]*big.Float, m)
 	t := newBig(0)
@@ -103,7 +103,7 @@ func (f *factor) solve(r []*big.Float) []*big.Float {
 
 // remainder returns the squared norm that projection on the kept columns
 // leaves of a further column with products r and squared norm s.
-func (f *factor) remainder(r []*big.Float, s *big.Float) *big.Float {
+func (f *factored) remainder(r []*big.Float, s *big.Float) *big.Float {
 	t, rest := newBig(0), newBig(0).Set(s)
 	c := make([]*big.Float, len(f.kept))
 	for a, i := range f.kept {
@@ -118,7 +118,7 @@ func (f *factor) remainder(r []*big.Float, s *big.Float) *big.Float {
 }
 
 // inverse returns the inverse over the kept columns: L'^-1 D^-1 L^-1.
-func (f *factor) inverse() *symmetric {
+func (f *factored) inverse() *symmetric {
 	m := len(f.kept)
 	t := newBig(0)
 	inv := make([][]*big.Float, m) // rows of L^-1
@@ -194,7 +194,7 @@ func lift(x []float64) []*big.Float {
 	return out
 }
 
-func toFloat(x *big.Float) float64 {
+func rounded(x *big.Float) float64 {
 	f, _ := x.Float64()
 	return f
 }

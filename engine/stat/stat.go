@@ -105,6 +105,7 @@ type Frame struct {
 	Tidy                         []Record // one per term, level, cell or class
 	Glance                       Record   // one row about the whole; nil when the kind has none
 	VCov                         *Matrix  // models only
+	Drop1                        []Record // models with drop1: the fit without each term
 	Suppressed                   bool     // at least one cell was suppressed or merged
 	Warnings                     []string
 }

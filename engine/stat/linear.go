@@ -1,0 +1,339 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+
+	"github.com/consilium-health/consilium/engine/formula"
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// Linear fits least squares, and ridge regression, as R's lm does:
+//
+//	census ──► sums of the columns ──► products about the means ──► [score and residuals at the solution] ──► one correction
+//
+// The last sum is needed only where values are taken as read: on declared
+// steps the products are whole numbers, and solving with 200 bits leaves one
+// rounding, that of the result.
+type Linear struct{}
+
+// Begin implements Statistic.
+func (Linear) Begin(args Args, s *table.Schema) (Program, error) {
+	r, err := newRegression(args, s)
+	if err != nil {
+		return nil, err
+	}
+	if r.model.OutcomeKind == table.Category {
+		return nil, fmt.Errorf("linear: outcome %s is a category, want a number (kind logistic takes two levels)", r.model.Outcome)
+	}
+	c, err := newCensus(args, s, r.model.Variables, r.model.Factors)
+	if err != nil {
+		return nil, err
+	}
+	l := &linearPart{regression: r}
+	l.gram = &gram{regression: r, centred: r.model.Intercept, read: l.read}
+	l.exact = exactColumns(append(r.most.Columns[:len(r.most.Columns):len(r.most.Columns)], l.outcome()))
+	p := &program{census: c, parts: []part{l}}
+	p.start = func() error {
+		if err := r.settle(c); err != nil {
+			return err
+		}
+		return l.begin(c)
+	}
+	p.finish = func() (Frame, error) { return l.finish(c.counts()), nil }
+	return p, nil
+}
+
+// exactColumns reports whether all products of the columns will be whole numbers of units.
+func exactColumns(columns []formula.Column) bool {
+	for _, d := range columns {
+		if d.Term < 0 {
+			continue
+		}
+		if c := newColumn(d); !c.grid || c.half/c.unit.Float() >= gridPoints {
+			return false
+		}
+	}
+	return true
+}
+
+// linearPart are the sums after the census.
+type linearPart struct {
+	*regression
+	gram  *gram
+	exact bool // no residual round
+	table [][]float64
+	stage int // of linearSums, ...
+	asks  []Ask
+
+	fit      *factored
+	kept     []*column    // of the slopes
+	beta     []*big.Float // of the kept columns about their centres, intercept first
+	state    []float64    // beta in 40 bits, where residuals are taken
+	rss, tss *big.Float
+
+	standardised []float64 // ridge: coefficients of the standardised columns
+}
+
+const (
+	linearWaits = iota
+	linearSums
+	linearProducts
+	linearResiduals
+	linearDone
+)
+
+// outcome is the column of what is modelled: the left side less the offset.
+func (r *regression) outcome() formula.Column {
+	y := r.model.OutcomeColumn
+	y.Name = r.model.Outcome
+	y.Term = len(r.model.Terms)
+	if r.model.HasOffset {
+		y.Min, y.Max, y.Grid, y.ZeroOne = y.Min-r.model.OffsetMax, y.Max-r.model.OffsetMin, nil, false
+	}
+	return y
+}
+
+func (l *linearPart) plan() []Opening {
+	m := len(l.most.Columns) + 1
+	if l.model.Intercept {
+		m--
+	}
+	all := names(l.most.Columns)
+	if all == "" {
+		all = "the intercept alone"
+	}
+	plan := []Opening{
+		{What: "sums of " + l.model.Outcome + " and of the columns of the model (" + all + "); of a yes/no column, how many people have it",
+			Cells: m, MaxTimes: 1, CountsPeople: true},
+		{What: "sums of products of the columns and of " + l.model.Outcome + " about their means: from them follow correlations, the cross table of any two factors of the model, and every smaller model of the same columns; the result's vcov at full precision lets a reader compute them too",
+			Cells: productCells(m, l.model.Intercept), MaxTimes: 1, CountsPeople: true},
+	}
+	if !l.exact && l.penalty() == 0 {
+		plan = append(plan, Opening{What: "how the residuals at the solution still lean on each column, and their sum of squares: corrects the last digits", Cells: m + 1, MaxTimes: 1})
+	}
+	return plan
+}
+
+func (l *linearPart) ask() []Ask { return l.asks }
+
+func (l *linearPart) begin(c *census) error {
+	l.table = l.crossTable(c)
+	l.gram.columns = append(l.slopes(), newColumn(l.outcome()))
+	l.stage = linearSums
+	l.asks = []Ask{{Opening: 0, Cells: l.gram.sumCells()}}
+	return nil
+}
+
+// read binds the design to a table.
+func (l *linearPart) read(rows *table.View) (*reading, error) {
+	used, _, err := rows.Complete(l.model.Variables...)
+	if err != nil {
+		return nil, err
+	}
+	e, err := l.design.Eval(rows.Table)
+	if err != nil {
+		return nil, err
+	}
+	first := len(l.columns) - len(l.slopes())
+	x, k := make([]float64, len(l.columns)), make([]int64, len(l.columns))
+	return &reading{
+		rows: used.Rows,
+		values: func(row int, out []float64) {
+			e.Row(row, x)
+			n := copy(out, x[first:])
+			out[n] = e.Outcome(row) - e.Offset(row)
+		},
+		points: func(row int, out []int64) {
+			e.Points(row, k)
+			n := copy(out, k[first:])
+			out[n] = e.OutcomePoint(row)
+		},
+	}, nil
+}
+
+func (l *linearPart) add(rows *table.View, out *fixed.Sums) error {
+	switch l.stage {
+	case linearSums:
+		return l.gram.addSums(rows, out)
+	case linearProducts:
+		return l.gram.addProducts(rows, out)
+	default:
+		return l.addResiduals(rows, out)
+	}
+}
+
+func (l *linearPart) reduce(t fixed.Totals) error {
+	l.asks = nil
+	switch l.stage {
+	case linearSums:
+		return l.takeSums(t)
+	case linearProducts:
+		if err := l.gram.takeProducts(t); err != nil {
+			return err
+		}
+		l.solve()
+		if l.stage = linearDone; !l.exact && l.penalty() == 0 {
+			l.askResiduals()
+		}
+	default:
+		l.correct(t)
+		l.stage = linearDone
+	}
+	return nil
+}
+
+func (l *linearPart) takeSums(t fixed.Totals) error {
+	l.gram.takeSums(t)
+	if err := l.smallColumns(); err != nil {
+		return err
+	}
+	if l.table != nil {
+		var sums []float64
+		if l.model.Intercept {
+			sums = append(sums, float64(l.n))
+		}
+		for _, c := range l.slopes() {
+			sums = append(sums, rounded(c.sum))
+		}
+		if err := l.smallTable(l.table, sums); err != nil {
+			return err
+		}
+	}
+	l.stage = linearProducts
+	l.asks = []Ask{{Opening: 1, Cells: l.gram.productCells(), State: centres(l.gram.columns)}}
+	return nil
+}
+
+// solve finds the solution about the centres, R's aliased columns left out.
+func (l *linearPart) solve() {
+	g, m := l.gram, l.gram.products.n-1 // the outcome is last
+	first := len(l.columns) - len(l.slopes())
+	idx := make([]int, m)
+	y := make([]*big.Float, m)
+	for i := range m {
+		idx[i], y[i] = i, g.products.at(i, m)
+	}
+	x := g.products.pick(idx)
+	yy := g.products.at(m, m)
+	l.tss = newBig(0).Set(g.spread(len(g.columns) - 1))
+	if l.penalty() > 0 {
+		l.ridge()
+		return
+	}
+	l.fit = factorize(x, func(j int, pivot *big.Float) bool { return j >= first && l.dependent(j-first, pivot) })
+	l.beta = l.fit.solve(y)
+	l.rss = l.fit.remainder(y, yy)
+	for _, i := range l.fit.kept {
+		if i >= first {
+			l.kept = append(l.kept, g.columns[i-first])
+		}
+	}
+	l.settleResiduals()
+}
+
+// dependent is R's rule: less than 1e-7 of the column's norm is left after projection.
+func (l *linearPart) dependent(slope int, pivot *big.Float) bool {
+	limit := l.gram.raw(slope)
+	limit.Mul(limit, newBig(1e-14))
+	return pivot.Cmp(limit) < 0
+}
+
+// settleResiduals makes a sum of squares that 200 bits cannot tell from zero zero.
+func (l *linearPart) settleResiduals() {
+	limit := newBig(0).Mul(l.gram.products.at(l.gram.products.n-1, l.gram.products.n-1), newBig(0x1p-120))
+	if l.rss.Cmp(limit) <= 0 {
+		l.rss.SetInt64(0)
+	}
+}
+
+// askResiduals asks for score and residual sum of squares at the solution.
+func (l *linearPart) askResiduals() {
+	g := l.gram
+	outcome := g.columns[len(g.columns)-1]
+	l.state = make([]float64, len(l.beta))
+	far := outcome.half // bound on a residual
+	first := len(l.beta) - len(l.kept)
+	for i, b := range l.beta {
+		l.state[i] = Round40(rounded(b))
+		if i < first {
+			far += math.Abs(l.state[i])
+		} else {
+			far += math.Abs(l.state[i]) * l.kept[i-first].half
+		}
+	}
+	far *= 1 + 0x1p-30
+	var cells []Cell
+	if first == 1 {
+		cells = append(cells, Cell{Cell: fixed.Binary(far, l.rows), Name: "sum of residuals"})
+	}
+	for _, c := range l.kept {
+		cells = append(cells, Cell{Cell: fixed.Binary(far*c.half, l.rows), Name: "product of residual, " + c.Name})
+	}
+	cells = append(cells, Cell{Cell: fixed.Binary(far*far, l.rows), Name: "sum of squared residuals"})
+	l.stage = linearResiduals
+	l.asks = []Ask{{Opening: 2, Cells: cells, State: append(centres(g.columns), l.state...)}}
+}
+
+func (l *linearPart) addResiduals(rows *table.View, out *fixed.Sums) error {
+	in, err := l.read(rows)
+	if err != nil {
+		return err
+	}
+	first := len(l.state) - len(l.kept)
+	at := make([]int, len(l.kept)) // place of a kept column among the gram's
+	for i := range at {
+		at[i] = l.fit.kept[i+first] - first
+	}
+	x := make([]float64, len(l.gram.columns))
+	high, low := make([]float64, out.Len()), make([]float64, out.Len())
+	outcome := l.gram.columns[len(x)-1]
+	for _, row := range in.rows {
+		in.values(row, x)
+		r, rest := x[len(x)-1]-outcome.centre, 0.0
+		if first == 1 {
+			addProduct(&r, &rest, -l.state[0], 1)
+		}
+		for i, a := range at {
+			x[a] -= l.kept[i].centre
+			addProduct(&r, &rest, -l.state[i+first], x[a])
+		}
+		r += rest
+		if first == 1 {
+			addProduct(&high[0], &low[0], r, 1)
+		}
+		for i, a := range at {
+			addProduct(&high[i+first], &low[i+first], r, x[a])
+		}
+		addProduct(&high[len(high)-1], &low[len(low)-1], r, r)
+	}
+	for i := range high {
+		out.AddFloat(i, high[i])
+		out.AddFloat(i, low[i])
+	}
+	return nil
+}
+
+// correct takes one step of iterative refinement.
+func (l *linearPart) correct(t fixed.Totals) {
+	score := make([]*big.Float, l.gram.products.n-1)
+	for i := range score {
+		score[i] = newBig(0)
+	}
+	for i, j := range l.fit.kept {
+		score[j] = t.Big(i)
+	}
+	step := l.fit.solve(score)
+	rss, u := t.Big(len(l.state)), newBig(0)
+	for i, d := range step {
+		l.beta[i] = newBig(l.state[i])
+		l.beta[i].Add(l.beta[i], d)
+		rss.Sub(rss, u.Mul(d, score[l.fit.kept[i]]))
+	}
+	if rss.Sign() < 0 {
+		rss.SetInt64(0)
+	}
+	l.rss = rss
+}
