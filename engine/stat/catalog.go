@@ -9,5 +9,6 @@ func Catalog() []Kind {
 		{Name: "ttest", Statistic: TTest{}, Optional: []string{"variable", "by", "paired"}},
 		{Name: "anova", Statistic: Anova{}, Required: []string{"variable", "by"}},
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
+		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1"}},
 	}
 }

@@ -40,7 +40,7 @@ func (Linear) Begin(args Args, s *table.Schema) (Program, error) {
 		if err := r.settle(c); err != nil {
 			return err
 		}
-		return l.begin(c)
+		return l.begin()
 	}
 	p.finish = func() (Frame, error) { return l.finish(c.counts()), nil }
 	return p, nil
@@ -119,8 +119,11 @@ func (l *linearPart) plan() []Opening {
 
 func (l *linearPart) ask() []Ask { return l.asks }
 
-func (l *linearPart) begin(c *census) error {
-	l.table = l.crossTable(c)
+func (l *linearPart) begin() error {
+	var err error
+	if l.table, err = l.crossTable(); err != nil {
+		return err
+	}
 	l.gram.columns = append(l.slopes(), newColumn(l.outcome()))
 	l.stage = linearSums
 	l.asks = []Ask{{Opening: 0, Cells: l.gram.sumCells()}}

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/consilium-health/consilium/engine/formula"
-	"github.com/consilium-health/consilium/engine/table"
 )
 
 // The disclosure rules of models. All are decided from the census and the sums
@@ -65,87 +64,32 @@ func (r *regression) smallColumns() error {
 	return nil
 }
 
-// A saturated model is a table: with a coefficient for every cell of the cross
-// table of its variables, the number of people in each cell follows from the
-// sums of its columns.
-
-// cell is one cell of that table: the level of each factor and the value of each 0/1 number.
-type cellOf struct {
-	level map[string]int // factor -> declared level
-	one   map[string]bool
-}
-
-// crossTable lists the cells of the model's cross table and the value of every
-// column in each, in the order of the columns; nil when the model is not saturated.
-func (r *regression) crossTable(c *census) [][]float64 {
-	if !formula.Saturated(r.design) {
-		return nil
+// table is the model-matrix rows of all cells of a saturated model's cross
+// table, nil for other models: with a coefficient for every cell, the number of
+// people in each follows from the sums of the columns.
+func (r *regression) crossTable() ([][]float64, error) {
+	if r.args.Rules.MinCell <= 1 || !formula.Saturated(r.design) {
+		return nil, nil
 	}
-	cells := []cellOf{{map[string]int{}, map[string]bool{}}}
-	for _, name := range r.design.CellVariables() {
-		at := slices.IndexFunc(c.factors, func(f table.Factor) bool { return f.Name == name && slices.Contains(r.model.Factors, name) })
-		var next []cellOf
-		for _, old := range cells {
-			if at < 0 {
-				next = append(next, old.with(name, -1, false), old.with(name, -1, true))
-				continue
-			}
-			for l, n := range c.levels[at] {
-				if n > 0 {
-					next = append(next, old.with(name, l, false))
-				}
-			}
-		}
-		cells = next
+	x := r.design.Cells()
+	if x == nil {
+		return nil, &Refusal{Rule: "saturated", Message: "the model has a coefficient for every cell of a cross table of too many cells to check",
+			Remedy: "leave out the highest interaction, or merge levels"}
 	}
-	var x [][]float64
-	for _, cell := range cells {
-		row := make([]float64, len(r.columns))
-		for j, col := range r.columns {
-			row[j] = 1
-			for _, l := range col.Levels {
-				if cell.level[l.Factor] != l.Index {
-					row[j] = 0
-				}
-			}
-			for _, name := range col.Numbers {
-				if !cell.one[name] {
-					row[j] = 0
-				}
-			}
-		}
-		x = append(x, row)
-	}
-	return x
-}
-
-func (c cellOf) with(name string, level int, one bool) cellOf {
-	d := cellOf{map[string]int{}, map[string]bool{}}
-	for k, v := range c.level {
-		d.level[k] = v
-	}
-	for k, v := range c.one {
-		d.one[k] = v
-	}
-	if level >= 0 {
-		d.level[name] = level
-	} else {
-		d.one[name] = one
-	}
-	return d
+	return x, nil
 }
 
 // smallTable refuses a saturated model whose table has a cell of
-// 1..min_cell-1 people. x are the columns' values in each cell; sums are the
+// 1..min_cell-1 people. x are the model-matrix rows of the cells; sums are the
 // columns' sums, over all rows or over those with the event. With dummy
 // columns this is Moebius inversion; a linear system says the same for every coding.
 func (r *regression) smallTable(x [][]float64, sums []float64) error {
-	if len(x) == 0 || len(x) != len(sums) || r.args.Rules.MinCell <= 1 {
+	if len(x) == 0 {
 		return nil
 	}
 	n, ok := cellCounts(x, sums)
 	if !ok {
-		return nil
+		return &Refusal{Rule: "saturated", Message: "the model has a coefficient for every cell of a cross table that its sums cannot be checked for", Remedy: "leave out the highest interaction"}
 	}
 	for _, k := range n {
 		if k > 0 && k < int64(r.args.Rules.MinCell) {
@@ -158,29 +102,38 @@ func (r *regression) smallTable(x [][]float64, sums []float64) error {
 }
 
 // cellCounts solves sum over cells n(cell) x(cell) = sums for the whole
-// numbers n, by elimination with pivoting.
+// numbers n, by elimination with pivoting. There may be more columns than cells.
 func cellCounts(x [][]float64, sums []float64) ([]int64, bool) {
 	k := len(x)
-	a := make([][]float64, k)
-	for i := range k {
+	a := make([][]float64, len(sums))
+	for i := range a {
 		a[i] = make([]float64, k+1)
 		for c := range k {
 			a[i][c] = x[c][i]
 		}
 		a[i][k] = sums[i]
+		top := 0.0
+		for _, v := range a[i][:k] {
+			top = math.Max(top, math.Abs(v))
+		}
+		for c := range a[i] {
+			if top > 0 {
+				a[i][c] /= top
+			}
+		}
 	}
 	for c := range k {
 		p := c
-		for i := c; i < k; i++ {
+		for i := c; i < len(a); i++ {
 			if math.Abs(a[i][c]) > math.Abs(a[p][c]) {
 				p = i
 			}
 		}
-		if math.Abs(a[p][c]) < 1e-9 {
+		if len(a) <= c || math.Abs(a[p][c]) < 1e-9 {
 			return nil, false
 		}
 		a[c], a[p] = a[p], a[c]
-		for i := range k {
+		for i := range a {
 			if f := a[i][c] / a[c][c]; i != c && f != 0 {
 				for j := c; j <= k; j++ {
 					a[i][j] -= f * a[c][j]

@@ -20,6 +20,7 @@ import (
 // reference is a set of testdata with R's answers.
 type reference struct {
 	name    string
+	dir     string
 	tables  []*table.Table // one per site
 	schema  *table.Schema
 	answers []answer
@@ -45,7 +46,7 @@ type answer struct {
 // readReference reads testdata/NAME with the dictionary of its oracle.yaml.
 func readReference(t *testing.T, dir string) *reference {
 	t.Helper()
-	r := &reference{name: filepath.Base(dir)}
+	r := &reference{name: filepath.Base(dir), dir: dir}
 	raw, err := os.ReadFile(filepath.Join(dir, "oracle.yaml"))
 	if err != nil {
 		t.Fatal(err)
