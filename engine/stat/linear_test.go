@@ -8,7 +8,7 @@ func TestLinearAgreesWithR(t *testing.T) {
 	total := 0
 	for _, m := range modelledBy(t, "linear") {
 		t.Run(m.name, func(t *testing.T) {
-			f, _, err := drive(t, begin(t, Linear{}, m.args, m.set.schema), m.views(t, m.set.tables...)...)
+			f, _, err := drive(t, begin(t, Linear{}, m.set, m.args), m.views(t, m.set.tables...)...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -97,17 +97,6 @@ func (m modelled) views(t *testing.T, tables ...*table.Table) (out []*table.View
 	return out
 }
 
-func begin(t *testing.T, s Statistic, args Args, schema *table.Schema) func() Program {
-	t.Helper()
-	return func() Program {
-		p, err := s.Begin(args, schema)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-}
-
 // checker compares numbers with R's within tol·max(|want|, scale).
 type checker struct {
 	t    *testing.T
