@@ -18,15 +18,15 @@ type regression struct {
 	model   *formula.Model
 	most    *formula.Design // with every declared level: what the plan is made of
 	design  *formula.Design // with the levels that have rows
-	columns []*column       // of the design in use
+	columns []*regressor       // of the design in use
 	n       int64
 	rows    uint64 // bound on the rows of all hospitals
 
 	warnings []string
 }
 
-// column is a column of the model matrix, or the outcome, on its way into sums.
-type column struct {
+// regressor is a column of the model matrix, or the outcome, on its way into sums.
+type regressor struct {
 	formula.Column
 	grid   bool       // values are whole multiples of unit, few enough to be summed as integers
 	unit   fixed.Step // of a grid column
@@ -110,13 +110,13 @@ func (r *regression) settle(c *census) error {
 	r.warnings = append(r.warnings, r.design.Warnings...)
 	r.columns = nil
 	for _, d := range r.design.Columns {
-		r.columns = append(r.columns, newColumn(d))
+		r.columns = append(r.columns, newRegressor(d))
 	}
 	return r.smallLevels(c)
 }
 
-func newColumn(d formula.Column) *column {
-	c := &column{Column: d, half: math.Max(math.Abs(d.Min), math.Abs(d.Max))}
+func newRegressor(d formula.Column) *regressor {
+	c := &regressor{Column: d, half: math.Max(math.Abs(d.Min), math.Abs(d.Max))}
 	if g := d.Grid; g != nil {
 		c.unit = fixed.Decimal(g.M, g.E10)
 		c.grid = g.M < 1<<31 && (d.Max-d.Min)/c.unit.Float() < gridPoints && c.half/c.unit.Float() < 1<<53
@@ -125,7 +125,7 @@ func newColumn(d formula.Column) *column {
 }
 
 // slopes are the columns other than the intercept.
-func (r *regression) slopes() []*column {
+func (r *regression) slopes() []*regressor {
 	if r.model.Intercept {
 		return r.columns[1:]
 	}
@@ -133,7 +133,7 @@ func (r *regression) slopes() []*column {
 }
 
 // sumCell is the cell of the column's sum.
-func (c *column) sumCell(rows uint64) Cell {
+func (c *regressor) sumCell(rows uint64) Cell {
 	name := "sum of " + c.Name
 	if c.ZeroOne {
 		name = "rows with " + c.Name
@@ -147,7 +147,7 @@ func (c *column) sumCell(rows uint64) Cell {
 
 // place puts the centre at the grid point nearest the mean, or at the mean, in
 // 40 bits: it is part of the state that all hospitals agree on.
-func (c *column) place(n int64) {
+func (c *regressor) place(n int64) {
 	mean := newBig(0).Quo(c.sum, newBig(float64(n)))
 	if c.grid {
 		c.k = int64(Round40(math.RoundToEven(rounded(newBig(0).Quo(mean, c.unit.Big())))))
@@ -159,7 +159,7 @@ func (c *column) place(n int64) {
 }
 
 // exactCentre is the centre as it is subtracted.
-func (c *column) exactCentre() *big.Float {
+func (c *regressor) exactCentre() *big.Float {
 	if c.whole {
 		return newBig(0).Mul(newBig(float64(c.k)), c.unit.Big())
 	}
@@ -167,7 +167,7 @@ func (c *column) exactCentre() *big.Float {
 }
 
 // tooWide refuses a column whose k-th powers are summed in steps too coarse for its SD: step > 2^-40 SD^k.
-func (c *column) tooWide(step, sd float64, k int) error {
+func (c *regressor) tooWide(step, sd float64, k int) error {
 	if !(sd > 0) || step <= 0x1p-40*math.Pow(sd, float64(k)) {
 		return nil
 	}
@@ -192,7 +192,7 @@ func names(columns []formula.Column) string {
 }
 
 // centres lists the centres for the state of an ask.
-func centres(columns []*column) []float64 {
+func centres(columns []*regressor) []float64 {
 	out := make([]float64, len(columns))
 	for i, c := range columns {
 		if c.grid {

@@ -20,7 +20,7 @@ import (
 type gram struct {
 	*regression
 	read    func(*table.View) (*reading, error)
-	columns []*column // slopes, then the outcome
+	columns []*regressor // slopes, then the outcome
 	centred bool      // the model has an intercept: sums of deviations are asked too
 
 	products *symmetric // of deviations: intercept if any, slopes, outcome

@@ -52,7 +52,7 @@ func exactColumns(columns []formula.Column) bool {
 		if d.Term < 0 {
 			continue
 		}
-		if c := newColumn(d); !c.grid || c.half/c.unit.Float() >= gridPoints {
+		if c := newRegressor(d); !c.grid || c.half/c.unit.Float() >= gridPoints {
 			return false
 		}
 	}
@@ -69,7 +69,7 @@ type linearPart struct {
 	asks  []Ask
 
 	fit      *factored
-	kept     []*column    // of the slopes
+	kept     []*regressor    // of the slopes
 	beta     []*big.Float // of the kept columns about their centres, intercept first
 	state    []float64    // beta in 40 bits, where residuals are taken
 	rss, tss *big.Float
@@ -124,7 +124,7 @@ func (l *linearPart) begin() error {
 	if l.table, err = l.crossTable(); err != nil {
 		return err
 	}
-	l.gram.columns = append(l.slopes(), newColumn(l.outcome()))
+	l.gram.columns = append(l.slopes(), newRegressor(l.outcome()))
 	l.stage = linearSums
 	l.asks = []Ask{{Opening: 0, Cells: l.gram.sumCells()}}
 	return nil

@@ -68,7 +68,7 @@ func aliasedWarning(name string) string {
 }
 
 // keptColumn is the column of the i-th kept coefficient.
-func (l *linearPart) keptColumn(i int) *column { return l.columns[l.fit.kept[i]] }
+func (l *linearPart) keptColumn(i int) *regressor { return l.columns[l.fit.kept[i]] }
 
 // original turns coefficients about the centres into those of the model matrix.
 func (l *linearPart) original(beta []*big.Float) []*big.Float {

@@ -66,7 +66,7 @@ func (g *gram) centredProduct(i, j int) *big.Float {
 func (l *linearPart) finishRidge(f Frame) Frame {
 	g := l.gram
 	mean := func(i int) *big.Float { return newBig(0).Quo(g.columns[i].sum, newBig(float64(l.n))) }
-	place := make(map[*column]int)
+	place := make(map[*regressor]int)
 	for i, c := range g.columns {
 		place[c] = i
 	}
