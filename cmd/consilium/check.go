@@ -38,7 +38,7 @@ Nothing is sent. Status 0: everything conforms; 4: something does not.`,
 }
 
 func checkStudy(c *cobra.Command, args []string, f checkFlags) error {
-	s, err := readStudy(args[0])
+	s, _, err := readStudy(args[0])
 	if err != nil {
 		return err
 	}

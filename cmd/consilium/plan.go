@@ -24,7 +24,7 @@ status 3 when it can already tell that a disclosure rule refuses an analysis.`,
 }
 
 func planStudy(c *cobra.Command, path string, asJSON bool) error {
-	s, err := readStudy(path)
+	s, _, err := readStudy(path)
 	if err != nil {
 		return err
 	}

@@ -10,10 +10,11 @@ import (
 	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/protocols/party"
 )
 
 type runFlags struct {
-	out         string
+	out, reader string
 	json, quiet bool
 }
 
@@ -34,6 +35,7 @@ The report goes to standard output, progress to standard error.`,
 		RunE:    func(c *cobra.Command, args []string) error { return runStudy(c, args[0], f) },
 	}
 	c.Flags().StringVarP(&f.out, "out", "o", "", "directory of the results (default NAME-results, NAME being the study's)")
+	c.Flags().StringVar(&f.reader, "reader", "", "the analyst's public key (FILE.pub of keys new), for studies with release: analyst")
 	c.Flags().BoolVar(&f.json, "json", false, "print result.json instead of the report")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
 	return c
@@ -41,12 +43,16 @@ The report goes to standard output, progress to standard error.`,
 
 func runStudy(c *cobra.Command, path string, f runFlags) error {
 	ctx := c.Context()
-	s, err := readStudy(path)
+	s, source, err := readStudy(path)
 	if err != nil {
 		return err
 	}
 	if _, err := engine.Plan(s); err != nil {
 		return &status{exitUsage, err}
+	}
+	reader, err := chosenReader(s, f.reader)
+	if err != nil {
+		return err
 	}
 	if f.out == "" {
 		f.out = s.Name + "-results"
@@ -56,9 +62,12 @@ func runStudy(c *cobra.Command, path string, f runFlags) error {
 	}
 	p := newProgress(c.ErrOrStderr(), f.quiet)
 	defer p.end()
-	r, err := compute(ctx, s, p)
+	r, err := compute(ctx, s, reader, p)
 	if err != nil {
 		return err
+	}
+	if r.Sealed != nil {
+		r.Sealed.StudyFile = string(source)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -67,22 +76,35 @@ func runStudy(c *cobra.Command, path string, f runFlags) error {
 		return &status{exitFailure, err}
 	}
 	p.written(r, f.out)
-	return show(c, r, f)
+	return show(c, r, f.json)
 }
 
 // compute reads the records and runs all parties.
-func compute(ctx context.Context, s *study.Spec, p *progress) (*report.Report, error) {
+func compute(ctx context.Context, s *study.Spec, reader *party.PublicKey, p *progress) (*report.Report, error) {
 	p.reading(s)
 	records, err := readRecords(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	p.computing(s, records.rows)
-	r, err := engine.Simulate(ctx, s, records.tables, engine.Options{Progress: p.sum})
+	r, err := engine.Simulate(ctx, s, records.tables, engine.Options{Progress: p.sum, Reader: reader})
 	if err != nil {
 		return nil, &status{exitFailure, err}
 	}
 	return r, nil
+}
+
+// chosenReader reads the key that a study with release: analyst is sealed to.
+func chosenReader(s *study.Spec, path string) (*party.PublicKey, error) {
+	switch toAnalyst := s.Privacy.Release == "analyst"; {
+	case toAnalyst && path == "":
+		return nil, fmt.Errorf("study %s releases to the analyst alone: give the analyst's public key with --reader (consilium keys new makes one)", s.Name)
+	case !toAnalyst && path != "":
+		return nil, fmt.Errorf("study %s releases to all hospitals: --reader is for release: analyst", s.Name)
+	case !toAnalyst:
+		return nil, nil
+	}
+	return readReader(path)
 }
 
 // checkOut refuses a place where the results could not be written, before anything runs.
@@ -98,9 +120,9 @@ func checkOut(dir string) error {
 }
 
 // show prints the outcome and says whether something was refused.
-func show(c *cobra.Command, r *report.Report, f runFlags) error {
+func show(c *cobra.Command, r *report.Report, asJSON bool) error {
 	write := r.WriteText
-	if f.json {
+	if asJSON {
 		write = r.WriteJSON
 	}
 	if err := write(c.OutOrStdout()); err != nil {

@@ -13,18 +13,18 @@ import (
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
-// readStudy reads and validates a study file.
-func readStudy(path string) (*study.Spec, error) {
-	src, err := os.ReadFile(path)
+// readStudy reads and validates a study file; source is its text.
+func readStudy(path string) (s *study.Spec, source []byte, err error) {
+	source, err = os.ReadFile(path)
 	if err != nil {
-		return nil, &status{exitUsage, fmt.Errorf("study %s: %w", path, reason(err))}
+		return nil, nil, &status{exitUsage, fmt.Errorf("study %s: %w", path, reason(err))}
 	}
-	s, err := study.Parse(path, src)
+	s, err = study.Parse(path, source)
 	if err != nil {
-		return nil, &status{exitUsage, err}
+		return nil, nil, &status{exitUsage, err}
 	}
 	s.Dir = filepath.Dir(path)
-	return s, nil
+	return s, source, nil
 }
 
 // reason is a file error without the operation and the path.

@@ -79,8 +79,8 @@ func sibling(dir, what string) (string, error) {
 	return tmp, nil
 }
 
-// WriteDir writes result.json, report.txt, disclosed.json and one CSV per
-// analysis. The directory appears complete or not at all; a former result of
+// WriteDir writes result.json, report.txt, disclosed.json, one CSV per analysis
+// and, for a study released to the analyst alone, sealed.json. The directory appears complete or not at all; a former result of
 // ours at that place is replaced, anything else is an error.
 func (r *Report) WriteDir(dir string) error {
 	if target, err := filepath.EvalSymlinks(dir); err == nil {
@@ -108,6 +108,9 @@ func (r *Report) writeFiles(dir string) error {
 		"result.json":    r.WriteJSON,
 		"report.txt":     r.WriteText,
 		"disclosed.json": r.WriteDisclosed,
+	}
+	if r.Sealed != nil {
+		files["sealed.json"] = func(w io.Writer) error { return json.NewEncoder(w).Encode(r.Sealed) }
 	}
 	for _, a := range r.Analyses {
 		if a.Frame == nil || a.Refused != nil {

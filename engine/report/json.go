@@ -88,7 +88,9 @@ func (a Analysis) object() object {
 			o.put("n", *a.N)
 		}
 		o.put("refused", refusal(a.Refused))
-	case a.Frame != nil:
+	case a.Frame == nil:
+		o.put("sealed", true)
+	default:
 		f := a.Frame
 		o.put("n", f.N)
 		o.put("excluded", f.Excluded)

@@ -35,7 +35,8 @@ type Sealed struct {
 	PlanDigest string         `json:"plan_digest"`
 	Consilium  string         `json:"consilium"`
 	Members    []SealedMember `json:"members"`
-	Packages   [][]byte       `json:"packages"` // one a sum
+	Packages   [][]byte       `json:"packages"`   // one a sum
+	StudyFile  string         `json:"study_file"` // its text: opening needs the very study that was run
 }
 
 // SealedMember is one hospital whose signatures the packages carry.

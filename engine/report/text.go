@@ -65,8 +65,12 @@ func (p *printer) analysis(a Analysis) {
 	if args.Where != nil {
 		p.line("where %s", args.Where)
 	}
-	if a.Refused != nil {
+	switch {
+	case a.Refused != nil:
 		p.refused(a)
+		return
+	case a.Frame == nil:
+		p.line("Sealed to the analyst's key.")
 		return
 	}
 	p.line("")
