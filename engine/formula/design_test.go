@@ -116,6 +116,8 @@ func TestColumnsAreDescribed(t *testing.T) {
 		{"~ I(-oldpeak + 0.25)", -9.75, 5.25, false, "1e-2", "", "I(-oldpeak + 0.25)"},
 		{"~ I(age^8)", math.Pow(18, 8), 21435888100000000, false, "", "", "I(age^8)"}, // beyond 2^53
 		{"~ I(age^7)", 612220032, 194871710000000, false, "1e0", "", "I(age^7)"},
+		{"~ I(45 * age^7 + age)", 27549901458, 45*194871710000000 + 110, false, "1e0", "", "I(45 * age^7 + age)"},
+		{"~ I(45 * age^7 + 45 * age^7)", 55099802880, 90 * 194871710000000, false, "", "", "I(45 * age^7 + 45 * age^7)"},
 		{"~ factor(ecog)", 0, 1, true, "1e0", "ecog=3(3)", ""},
 	} {
 		d := mustDesign(t, mustBind(t, s, tc.src), nil)
@@ -157,6 +159,8 @@ func TestSaturatedModelsAreRecognised(t *testing.T) {
 		{"~ sex * race", true, "sex race"}, {"~ sex + race", false, "sex race"}, {"~ sex:race", true, "sex race"}, {"~ sex:smoke", false, "sex smoke"},
 		{"~ smoke * ht * sex", true, "smoke ht sex"}, {"~ (smoke + ht + sex)^2", false, "smoke ht sex"}, {"~ sex * race + smoke", false, "sex race smoke"},
 		{"~ ecog", false, "ecog"}, {"~ factor(ecog)", true, "ecog"}, {"~ ecog + I(ecog^2) + I(ecog^3)", true, "ecog"}, {"~ ecog + I(ecog^2)", false, "ecog"},
+		// As many columns as cells, but not independent.
+		{"~ smoke + I(2 * smoke) + ht", false, "smoke ht"},
 		{"~ exp(smoke)", true, "smoke"}, {"~ smoke + factor(smoke)", true, "smoke"}, {"~ sex + sex:race + offset(age)", true, "sex race"},
 		{"~ site * sex", true, "site sex"}, {"~ age", false, ""}, {"~ sex + chol", false, ""}, {"~ 1", false, ""},
 		{"~ race:stage:site + smoke", false, "smoke race stage site"}, {"~ factor(`my var`) * factor(ecog) * stage * race", true, "my var ecog stage race"},

@@ -96,6 +96,17 @@ func TestATableWithoutAVariableIsAnError(t *testing.T) {
 	}
 }
 
+func TestLogarithmsOfPowersAreWhole(t *testing.T) {
+	for n := range 20 {
+		if got := evaluate("log10", math.Pow10(n)); got != float64(n) {
+			t.Errorf("log10(1e%d): got %.17g", n, got)
+		}
+		if got := evaluate("log2", math.Ldexp(1, n-5)); got != float64(n-5) {
+			t.Errorf("log2(2^%d): got %.17g", n-5, got)
+		}
+	}
+}
+
 func TestRowsAllocateNothing(t *testing.T) {
 	tab, _ := readGolden(t)
 	d := mustDesign(t, mustBind(t, tab.Schema, "log(y) ~ age * race + I(oldpeak^2) + offset(chol)"), nil)
