@@ -84,7 +84,7 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 	}
 	v := p.spec.Privacy
 	args.Rules = stat.Rules{MinCell: v.MinCell, MinSites: v.MinSites, MaxParametersPerRow: v.MaxParametersPerRow, MaxRows: v.MaxRows}
-	args.PerHospital = p.cohortSites || namesSite(args)
+	args.PerHospital = p.cohortSites || p.spec.namesSite(args)
 	// A rule that can already tell refuses the analysis when the study runs; the others still do.
 	if _, err := kind.Statistic.Begin(args, p.spec.Schema); err != nil && !errors.As(err, new(*stat.Refusal)) {
 		p.fail(n, "%s: %s", what, bare(err))
@@ -114,7 +114,7 @@ func (p *parser) kind(n *yaml.Node, what string) (stat.Kind, bool) {
 	if slices.Contains(later[:], s) {
 		p.fail(k, "%s: this version does not support kind %s yet; it has %s", what, s, strings.Join(names, ", "))
 	} else {
-		p.fail(k, "%s: unknown kind %q; nearest is %q", what, s, table.Nearest(s, names))
+		p.fail(k, "%s: unknown kind %q; nearest is %q", what, s, table.Nearest(s, slices.Concat(names, later[:])))
 	}
 	return stat.Kind{}, false
 }
@@ -195,37 +195,4 @@ func (p *parser) namesVariables(v reflect.Value, n *yaml.Node, what string) {
 }
 
 // namesSite reports whether an analysis shows figures of single hospitals.
-func namesSite(a stat.Args) bool {
-	v := reflect.ValueOf(a)
-	for i := range v.NumField() {
-		switch x := v.Field(i).Interface().(type) {
-		case string:
-			tag := v.Type().Field(i).Tag.Get("yaml")
-			if x == table.Site && slices.Contains(variableKeys[:], tag) || tag == "formula" && formulaNamesSite(x) {
-				return true
-			}
-		case []string:
-			if slices.Contains(x, table.Site) {
-				return true
-			}
-		}
-	}
-	return a.Where != nil && slices.Contains(a.Where.Variables(), table.Site)
-}
-
-// formulaNamesSite looks for the name itself: "." stands for the dictionary, which site is not in.
-func formulaNamesSite(formula string) bool {
-	for i, part := range strings.Split(formula, "`") {
-		if i%2 == 1 { // between backticks stands one name
-			if part == table.Site {
-				return true
-			}
-			continue
-		}
-		words := strings.FieldsFunc(part, func(r rune) bool { return !table.PlainName("x" + string(r)) })
-		if slices.Contains(words, table.Site) {
-			return true
-		}
-	}
-	return false
-}
+func (s *Spec) namesSite(a stat.Args) bool { return slices.Contains(s.variablesOf(a), table.Site) }

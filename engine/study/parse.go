@@ -39,8 +39,7 @@ type parser struct {
 
 var (
 	studyName  = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
-	siteID     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	analysisID = siteID // they become names of files
+	analysisID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`) // they become names of files
 )
 
 // study reads the top of the file. Analyses come last: they need everything else.
@@ -73,10 +72,10 @@ func (p *parser) study(doc *yaml.Node) {
 	if n := top["variables"]; n != nil {
 		p.variables(n)
 	}
-	if n := top["sites"]; n != nil {
+	known := len(p.errs) == dictionary // otherwise what follows would repeat the same mistakes
+	if n := top["sites"]; n != nil && known {
 		p.quirks(n)
 	}
-	known := len(p.errs) == dictionary // otherwise conditions and analyses would repeat the same mistakes
 	if n := top["cohort"]; n != nil && known {
 		p.cohort(n)
 	}
@@ -103,8 +102,8 @@ func (p *parser) roster(n *yaml.Node) {
 		switch {
 		case site.ID == party.Hub:
 			p.fail(e.at, "sites: no hospital may be called %q: it is the party that adds", party.Hub)
-		case !siteID.MatchString(e.key):
-			p.fail(e.at, "sites: %q is no name of a site; want up to 64 letters A-Z a-z, digits, _ and -", e.key)
+		case site.ID.Check() != nil:
+			p.fail(e.at, "sites: %q is no name of a site; want up to 64 lower-case letters a-z, digits, _ and -", e.key)
 		}
 		if !missing(e.value) {
 			site.Source = p.source(e.value, "site "+e.key)

@@ -8,9 +8,10 @@ import (
 )
 
 // Variables returns every variable that decides which rows analysis i uses or
-// what it says of them: its own, its condition's and the cohort's.
-func (s *Spec) Variables(i int) []string {
-	a := s.Analyses[i]
+// what it says of them: its own and its condition's. The cohort's are those of every analysis alike.
+func (s *Spec) Variables(i int) []string { return s.variablesOf(s.Analyses[i]) }
+
+func (s *Spec) variablesOf(a stat.Args) []string {
 	names := slices.Concat(a.Variables, a.Paired, a.Medians, []string{a.By, a.Variable, a.Rows, a.Columns, a.Outcome, a.Score}, s.formulaVariables(a))
 	if a.Where != nil {
 		names = append(names, a.Where.Variables()...)
@@ -20,7 +21,7 @@ func (s *Spec) Variables(i int) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
 }
 
-// formulaVariables reads the names out of a formula that Begin has already accepted.
+// formulaVariables reads the names out of a formula; none when it is not valid, which Begin tells.
 func (s *Spec) formulaVariables(a stat.Args) []string {
 	if a.Formula == "" {
 		return nil

@@ -101,18 +101,30 @@ func (p *conditionParser) comparison() (expr, error) {
 	}
 	t := p.peek()
 	if !comparisonOperator(t) {
-		return left, nil
+		return left, p.ends(t)
 	}
 	p.next()
 	right, err := p.membership()
 	if err != nil {
 		return expr{}, err
 	}
-	if u := p.peek(); comparisonOperator(u) {
+	u := p.peek()
+	if comparisonOperator(u) {
 		return expr{}, &ConditionError{u.pos, "comparisons cannot be chained; write a < x & x < b"}
+	}
+	if err := p.ends(u); err != nil {
+		return expr{}, err
 	}
 	l, err := p.compare(left, t, right)
 	return expr{pos: left.pos, logic: l}, err
+}
+
+// ends refuses what cannot follow a comparison, before the comparison's own types are looked at.
+func (p *conditionParser) ends(t token) error {
+	if t.kind == end || t.kind == symbol && slices.Contains([]string{"&", "&&", "|", "||", ")"}, t.text) {
+		return nil
+	}
+	return p.unexpected(t)
 }
 
 func comparisonOperator(t token) bool {
