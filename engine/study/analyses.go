@@ -21,6 +21,9 @@ var variableKeys = [...]string{"variables", "by", "variable", "rows", "columns",
 
 // analyses reads the list of analyses and lets every statistic check its own.
 func (p *parser) analyses(n *yaml.Node) {
+	if p.many(n, "analyses", maxAnalyses) {
+		return
+	}
 	lines := map[string]int{} // by lower-case id: they become names of files
 	list := p.list(n, "analyses")
 	for i, a := range list {

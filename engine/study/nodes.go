@@ -18,8 +18,12 @@ import (
 
 // Bounds on a study file, far above what a study needs.
 const (
-	maxBytes = 1 << 20
-	maxDepth = 16
+	maxBytes     = 1 << 20
+	maxDepth     = 16
+	maxSites     = 1000
+	maxVariables = 10000
+	maxAnalyses  = 1000
+	maxMessage   = 1000 // bytes of one mistake
 )
 
 // reader walks the nodes of a study file and collects what is wrong with it,
@@ -34,7 +38,23 @@ func (r *reader) fail(n *yaml.Node, format string, args ...any) {
 	if n != nil {
 		line = n.Line
 	}
-	r.errs = append(r.errs, &Error{r.file, line, fmt.Sprintf(format, args...)})
+	msg := fmt.Sprintf(format, args...)
+	if len(msg) > maxMessage {
+		msg = strings.ToValidUTF8(msg[:maxMessage], "") + "..."
+	}
+	r.errs = append(r.errs, &Error{r.file, line, msg})
+}
+
+// many refuses a list or mapping of more than most elements.
+func (r *reader) many(n *yaml.Node, what string, most int) bool {
+	elements := len(n.Content)
+	if n.Kind == yaml.MappingNode {
+		elements /= 2
+	}
+	if elements > most {
+		r.fail(n, "%s: %d of them, at most %d", what, elements, most)
+	}
+	return elements > most
 }
 
 // document parses the bytes as one YAML document; nil after a failure.

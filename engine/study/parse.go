@@ -97,6 +97,9 @@ func (p *parser) approval(n *yaml.Node) {
 
 // roster reads the sites; their columns are read by quirks, after the dictionary.
 func (p *parser) roster(n *yaml.Node) {
+	if p.many(n, "sites", maxSites) {
+		return
+	}
 	for _, e := range p.entries(n, "sites") {
 		site := Site{ID: party.ID(e.key)}
 		switch {

@@ -3,6 +3,7 @@ package study
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -255,6 +256,29 @@ func TestFilesWithoutAStudyAreRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", name, err, tc.err)
 		}
 	}
+}
+
+func TestHugeStudiesAreRefusedShortly(t *testing.T) {
+	for name, tc := range map[string]struct{ src, err string }{
+		"sites":     {"sites: {" + many("s", 1001) + "}", "sites: 1001 of them, at most 1000"},
+		"variables": {"variables: {" + many("v", 10001) + "}", "variables: 10001 of them"},
+		"analyses":  {strings.Split(example, "analyses:")[0] + "analyses: [" + many("a", 1001) + "]", "analyses: 1001 of them"},
+		"a word":    {"study: " + strings.Repeat("A", 100000), "AAA..."},
+	} {
+		_, err := Parse("f", []byte(tc.src))
+		if err == nil || !strings.Contains(err.Error(), tc.err) || len(err.Error()) > 5000 {
+			t.Errorf("%s: got %d bytes, want %s", name, len(err.Error()), tc.err)
+		}
+	}
+}
+
+// many lists n different words.
+func many(word string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(word + strconv.Itoa(i) + ": , ")
+	}
+	return b.String()
 }
 
 func TestSmallRostersMustBeWrittenAndAreWarnedOf(t *testing.T) {

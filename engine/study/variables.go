@@ -8,6 +8,9 @@ import (
 
 // variables reads the data dictionary.
 func (p *parser) variables(n *yaml.Node) {
+	if p.many(n, "variables", maxVariables) {
+		return
+	}
 	for _, e := range p.entries(n, "variables") {
 		if f, ok := p.variable(e); ok {
 			p.spec.Schema.Fields = append(p.spec.Schema.Fields, f)
