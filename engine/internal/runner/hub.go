@@ -10,6 +10,7 @@ import (
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/secagg"
+	wireformat "github.com/consilium-health/consilium/protocols/wire"
 )
 
 // Summary is what a study came to, as the hub saw it.
@@ -93,11 +94,17 @@ func Estimate(s *study.Spec, p *report.Plan) (rounds report.Range, up, down int6
 		rounds.Min = max(rounds.Min, 1+min(len(a.Openings), 3))
 		rounds.Max = max(rounds.Max, 4+longest)
 	}
-	n := int64(len(s.Sites))
-	// Measured sizes of what surrounds the vectors: two signed messages up, heads and unlocks of all down.
-	const signed, head, hello, seal = 3700, 500, 4900, 3500
-	up = hello + seal + n*1200 + cells*16 + int64(rounds.Max)*(2*signed+32*n)
-	down = n*(hello+seal+1200) + cells*17 + int64(rounds.Max)*head*n
+	// The sizes that messages may have bound what is sent; vectors are counted apart, since most sums are short.
+	l := wireformat.Limits{Members: max(2, len(s.Sites)), Cells: 1}
+	most := func(types ...wireformat.Type) (n int64) {
+		for _, t := range types {
+			n += int64(l.Max(t))
+		}
+		return n
+	}
+	sums := int64(rounds.Max)
+	up = most(wireformat.Type_HELLO, wireformat.Type_SEAL, wireformat.Type_CLOSE) + sums*most(wireformat.Type_MASKED, wireformat.Type_UNLOCK) + cells*wireformat.CellSize
+	down = most(wireformat.Type_HELLOS, wireformat.Type_SEALS, wireformat.Type_CLOSED) + sums*most(wireformat.Type_SUMMED, wireformat.Type_UNLOCKS) + cells*(wireformat.CellSize+1)
 	return rounds, up, down
 }
 
