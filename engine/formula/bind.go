@@ -13,7 +13,8 @@ import (
 // have a left side, without it must not have one.
 //
 // '.' stands for every field of the schema that the left side does not use;
-// site is not among them. As in R a variable that is only removed (a - b) still counts as used:
+// site is not among them. An analysis that takes its outcome from keys of its own
+// binds over a schema without those fields. As in R a variable that is only removed (a - b) still counts as used:
 // rows missing it are dropped.
 func (f *Formula) Bind(s *table.Schema, needOutcome bool) (*Model, error) {
 	switch {

@@ -1,9 +1,15 @@
 package formula
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // maxDepth bounds the nesting of parentheses, calls and signs.
 const maxDepth = 100
+
+// maxPower bounds (terms)^n.
+const maxPower = 20
 
 // functions are the transformations of a number, beside I, factor and offset.
 const functions = "log log2 log10 sqrt exp"
@@ -111,14 +117,14 @@ func (p *parser) power() (*node, error) {
 		return base, err
 	}
 	caret, n := p.next(), p.next()
-	k, err := strconv.Atoi(n.text)
-	if n.kind != numberToken || err != nil || k < 2 {
-		return nil, complain(n.col, "%v after ^, want a whole number from 2 (a power of a number is written I(x^2))", n)
+	k, err := strconv.ParseFloat(n.text, 64)
+	if n.kind != numberToken || err != nil || k != math.Trunc(k) || k < 2 || k > maxPower {
+		return nil, complain(n.col, "%v after ^, want a whole number from 2 to %d (a power of a number is written I(x^2))", n, maxPower)
 	}
 	if t := p.peek(); t.is("^") {
 		return nil, complain(t.col, "one power after another")
 	}
-	return &node{op: opPow, col: caret.col, args: []*node{base, {op: opNumber, col: n.col, num: float64(k), lit: n.text}}}, nil
+	return &node{op: opPow, col: caret.col, args: []*node{base, {op: opNumber, col: n.col, num: k, lit: n.text}}}, nil
 }
 
 // term reads what + - * : join: a name, a call, 0, 1, the dot, (terms).

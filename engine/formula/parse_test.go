@@ -23,6 +23,7 @@ func TestSyntaxErrorsNameTheColumn(t *testing.T) {
 		{"y ~ age %in% sex", `column 9: %in% and other`},
 		{"y ~ age^1", `column 9: "1" after ^, want a whole number from 2`},
 		{"y ~ (age + sex)^1.5", `column 17: "1.5" after ^`},
+		{"y ~ (age + sex)^21", `column 17: "21" after ^, want a whole number from 2 to 20`},
 		{"y ~ (age + sex)^sex", `column 17: "sex" after ^`},
 		{"y ~ (age + sex)^2^2", `column 18: one power after another`},
 		{"y ~ I(age^)", `column 11: ")", want a variable, a number`},
