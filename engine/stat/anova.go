@@ -73,7 +73,7 @@ func (g *groups) level(s *sample) string { return g.census.factors[0].Levels[s.g
 
 // start drops the levels without rows and refuses groups of fewer than min_cell people.
 func (g *groups) start() error {
-	_, g.warnings = emptyGroups(&g.census.factors[0], g.census.levels[0])
+	g.warnings = noRows(g.census.factors[0], g.census.levels[0])
 	for l, n := range g.census.levels[0] {
 		if n == 0 {
 			continue

@@ -10,5 +10,6 @@ func Catalog() []Kind {
 		{Name: "anova", Statistic: Anova{}, Required: []string{"variable", "by"}},
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
 		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1"}},
+		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
 	}
 }

@@ -221,24 +221,14 @@ func sum(xs []int64) (t int64) {
 	return t
 }
 
-// fewSites warns that too few hospitals record a variable to show anything of it.
-func (v *tallied) fewSites(r Rules) (string, bool) {
-	if v.sites >= int64(r.MinSites) || sum(v.n) == 0 {
-		return "", false
-	}
-	return fmt.Sprintf("%s is not shown: fewer than %d hospitals (min_sites) have at least %d values of it", v.name, r.MinSites, max(1, r.MinCell)), true
-}
-
-// emptyGroups returns the groups of a factor without a row, and a warning for each.
-func emptyGroups(by *table.Factor, rows []int64) (empty []bool, warnings []string) {
-	empty = make([]bool, len(rows))
+// noRows warns of the levels without a row: R's droplevels.
+func noRows(by table.Factor, rows []int64) (warnings []string) {
 	for g, n := range rows {
-		if n == 0 && by != nil {
-			empty[g] = true
-			warnings = append(warnings, fmt.Sprintf("no row has %s = %s: the level is left out", by.Name, by.Levels[g]))
+		if n == 0 {
+			warnings = append(warnings, fmt.Sprintf("level %q of %s has no rows and is left out", by.Levels[g], by.Name))
 		}
 	}
-	return empty, warnings
+	return warnings
 }
 
 // inGroup names a group in warnings: ", treat = placebo".

@@ -56,7 +56,7 @@ func (g *groups) compare() (Frame, error) {
 	a, b := g.kept[0], g.kept[1]
 	d := new(big.Rat).Sub(a.exactMean(), b.exactMean())
 	diff := nearest(d)
-	n1, n2, v1, v2 := float64(a.n), float64(b.n), a.variance(), b.variance()
+	n1, n2 := float64(a.n), float64(b.n)
 	// A group of one has no variance of its own but counts in the pooled one.
 	ss := func(s *sample) *big.Rat { return s.central[2] }
 	pooled := math.NaN()
@@ -64,12 +64,12 @@ func (g *groups) compare() (Frame, error) {
 		v := new(big.Rat).Add(ss(a), ss(b))
 		pooled = nearest(v.Quo(v, new(big.Rat).SetInt64(a.n+b.n-2)))
 	}
-	e1, e2 := v1/n1, v2/n2
+	se, df := welchError(a, b)
 	rows := []struct {
 		method string
 		se, df float64
 	}{
-		{"welch", math.Sqrt(e1 + e2), (e1 + e2) * (e1 + e2) / (e1*e1/(n1-1) + e2*e2/(n2-1))},
+		{"welch", se, df},
 		{"student", math.Sqrt(pooled * (1/n1 + 1/n2)), n1 + n2 - 2},
 	}
 	for _, r := range rows {
@@ -87,6 +87,18 @@ func (g *groups) compare() (Frame, error) {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("everyone in each group has the same value of %s: there is no t-test", g.series.name))
 	}
 	return f, nil
+}
+
+// welchError returns the standard error of a difference of means without equal variances, and its degrees of freedom.
+func welchError(a, b *sample) (se, df float64) {
+	e1, e2 := a.variance()/float64(a.n), b.variance()/float64(b.n)
+	return math.Sqrt(e1 + e2), (e1 + e2) * (e1 + e2) / (e1*e1/float64(a.n-1) + e2*e2/float64(b.n-1))
+}
+
+// welchT returns Welch's t of the difference of two means, and its degrees of freedom.
+func welchT(a, b *sample) (t, df float64) {
+	se, df := welchError(a, b)
+	return ratio(nearest(new(big.Rat).Sub(a.exactMean(), b.exactMean())), se), df
 }
 
 // putT appends the test of an estimate with its standard error and degrees of freedom; all null where the error is 0 or does not exist.
