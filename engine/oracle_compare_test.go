@@ -235,6 +235,8 @@ func agrees(r rule, want, got any, scale, bound float64) bool {
 		return g == w
 	case pvalue:
 		return off <= 1e-9 && (off <= 1e-6*w || w < 1e-300 && g < 1e-300)
+	case network:
+		return off <= 1e-9 && off <= 1e-5*w
 	case iterated:
 		return off <= 1e-6*max(math.Abs(w), scale)
 	case bounded:

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,15 @@ func (c *comparison) derive(s *oracleSet) map[string]any {
 			}
 		}
 		r["~number"] = number
+		resolved := map[string]any{}
+		for _, m := range []string{"welch", "student"} {
+			scale, _ := lookup(r, m, "se").(float64)
+			for level := range number {
+				scale = max(scale, resolution(lookup(r, "groups", level, "mean")))
+			}
+			resolved[m] = scale
+		}
+		r["~resolved"] = resolved
 	case "correlation":
 		for _, m := range []string{"pearson", "p", "spearman"} {
 			r[m] = offDiagonal(r[m])
@@ -48,14 +58,16 @@ func (c *comparison) derive(s *oracleSet) map[string]any {
 			}
 		}
 	case "lm", "logistic":
-		var kept, se []any
+		var kept, se, resolved []any
 		coefficients, _ := r["coefficients"].([]any)
 		for _, b := range coefficients {
+			own, _ := lookup(b, "se").(float64)
+			resolved = append(resolved, max(own, resolution(lookup(coefficients, "0", "estimate"))))
 			if lookup(b, "aliased") == false {
 				kept, se = append(kept, lookup(b, "name")), append(se, lookup(b, "se"))
 			}
 		}
-		r["~kept"], r["~se"], r["~odds"] = kept, se, []any{"odds_low", "odds_high"}
+		r["~kept"], r["~se"], r["~resolved"], r["~odds"] = kept, se, resolved, []any{"odds_low", "odds_high"}
 	case "lm_ridge", "logistic_ridge":
 		per := map[string]any{}
 		names, _ := r["columns"].([]any)
@@ -67,6 +79,13 @@ func (c *comparison) derive(s *oracleSet) map[string]any {
 	}
 	c.derived = r
 	return r
+}
+
+// resolution is the scale of a number that R has as the difference of doubles
+// near x: of means near 1e9 the difference is known to 1e-7 only.
+func resolution(x any) float64 {
+	f, _ := x.(float64)
+	return math.Abs(f) * 0x1p-52 / 1e-9
 }
 
 // offDiagonal turns a matrix into rows by number without the diagonal.

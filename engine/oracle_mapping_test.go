@@ -8,6 +8,7 @@ const (
 	same      rule = "same"      // text or truth value
 	close9    rule = "1e-9"      // relative to max(|oracle|, scale)
 	pvalue    rule = "p"         // 1e-9 absolute and 1e-6 relative
+	network   rule = "p, 1e-5"   // R's network of tables merges what is close: a brute-force sum gives our digits
 	iterated  rule = "1e-6"      // what R iterates, relative to max(|oracle|, scale)
 	bounded   rule = "auc_bound" // within the bound that the result states
 	sign      rule = "infinite"  // a separated coefficient is named with its sign
@@ -84,7 +85,7 @@ var mappings = []mapping{
 	{"table", "g_test/df", exactly, "glance.chi_squared_df", ""},
 	{"table", "g_test/p", pvalue, "glance.g_p", ""},
 	{"table", "cramers_v", close9, "glance.cramers_v", ""},
-	{"table", "fisher/p", pvalue, "glance.fisher_p", ""},
+	{"table", "fisher/p", network, "glance.fisher_p", ""},
 	{"table", "fisher/odds_ratio_cmle", iterated, "glance.fisher_odds_ratio", ""},
 	{"table", "fisher/ci95/0", iterated, "glance.fisher_low", ""},
 	{"table", "fisher/ci95/1", iterated, "glance.fisher_high", ""},
@@ -119,10 +120,10 @@ var mappings = []mapping{
 	{"ttest", "$m/t", close9, "tidy[method=$m].statistic", ""},
 	{"ttest", "$m/df", close9, "tidy[method=$m].df", ""},
 	{"ttest", "$m/p", pvalue, "tidy[method=$m].p_value", ""},
-	{"ttest", "$m/difference", close9, "tidy[method=$m].estimate", "$m/se"},
+	{"ttest", "$m/difference", close9, "tidy[method=$m].estimate", "~resolved/$m"},
 	{"ttest", "$m/se", notOutput, "in the limits", ""},
-	{"ttest", "$m/ci95/0", close9, "tidy[method=$m].conf_low", "$m/se"},
-	{"ttest", "$m/ci95/1", close9, "tidy[method=$m].conf_high", "$m/se"},
+	{"ttest", "$m/ci95/0", close9, "tidy[method=$m].conf_low", "~resolved/$m"},
+	{"ttest", "$m/ci95/1", close9, "tidy[method=$m].conf_high", "~resolved/$m"},
 
 	{"ttest_paired", "mean_difference", close9, "tidy[method=paired].estimate", "se"},
 	{"ttest_paired", "se", notOutput, "in the limits", ""},
@@ -198,12 +199,12 @@ var mappings = []mapping{
 
 	{"lm", "formula", notOutput, "the study file's", ""},
 	{"lm", "factors/**", notOutput, "the dictionary's", ""},
-	{"lm", "coefficients/$i/estimate", close9, "tidy[term=@(coefficients/$i/name)].estimate", "coefficients/$i/se"},
+	{"lm", "coefficients/$i/estimate", close9, "tidy[term=@(coefficients/$i/name)].estimate", "~resolved/$i"},
 	{"lm", "coefficients/$i/se", close9, "tidy[term=@(coefficients/$i/name)].std_error", "0"},
 	{"lm", "coefficients/$i/t", close9, "tidy[term=@(coefficients/$i/name)].statistic", ""},
 	{"lm", "coefficients/$i/p", pvalue, "tidy[term=@(coefficients/$i/name)].p_value", ""},
-	{"lm", "coefficients/$i/ci95/0", close9, "tidy[term=@(coefficients/$i/name)].conf_low", "coefficients/$i/se"},
-	{"lm", "coefficients/$i/ci95/1", close9, "tidy[term=@(coefficients/$i/name)].conf_high", "coefficients/$i/se"},
+	{"lm", "coefficients/$i/ci95/0", close9, "tidy[term=@(coefficients/$i/name)].conf_low", "~resolved/$i"},
+	{"lm", "coefficients/$i/ci95/1", close9, "tidy[term=@(coefficients/$i/name)].conf_high", "~resolved/$i"},
 	{"lm", "coefficients/$i/aliased", same, "tidy[term=@(coefficients/$i/name)].aliased", ""},
 	{"lm", "coefficients/**", notOutput, "parts of the name", ""},
 	{"lm", "rank", notOutput, "n less df_residual", ""},
