@@ -87,17 +87,6 @@ func nameRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == '.'
 }
 
-// PlainName reports whether a name can stand in formulas and conditions
-// without backticks: a letter followed by letters, digits, _ or a point.
-func PlainName(s string) bool {
-	for i, r := range s {
-		if i == 0 && !unicode.IsLetter(r) || !nameRune(r) {
-			return false
-		}
-	}
-	return s != "" && !reserved(s)
-}
-
 // reserved are words of R that a condition reads as such.
 func reserved(s string) bool {
 	switch s {

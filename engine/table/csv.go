@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -196,95 +195,4 @@ func (d *csvReader) finish() {
 		c.report.count(c.field, c.out.values, c.broken)
 		d.report.Variables = append(d.report.Variables, c.report)
 	}
-}
-
-// comma is the declared separator.
-func (s Source) comma() (rune, error) {
-	switch s.Separator {
-	case "":
-		return ',', nil
-	case `\t`, "tab":
-		return '\t', nil
-	}
-	r, n := utf8.DecodeRuneInString(s.Separator)
-	if n != len(s.Separator) || r == utf8.RuneError || unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("\"'.+-\r\n\x00", r) {
-		return 0, fmt.Errorf("separator %q; want one character such as \",\" or \";\", or \"\\t\" for a tab", s.Separator)
-	}
-	return r, nil
-}
-
-// Check refuses an encoding or separator that cannot be read.
-func (s Source) Check() error {
-	if s.Encoding != "" && !slices.Contains(Encodings(), s.Encoding) {
-		return fmt.Errorf("table: unknown encoding %q; want one of %s", s.Encoding, strings.Join(Encodings(), ", "))
-	}
-	if _, err := s.comma(); err != nil {
-		return fmt.Errorf("table: %w", err)
-	}
-	return nil
-}
-
-// header finds each variable's column.
-func (d *csvReader) header(header []string, src Source, s *Schema) {
-	at := make(map[string]int, len(header))
-	twice := map[string]bool{}
-	names := make([]string, 0, len(header))
-	for i, h := range header {
-		h = strings.Clone(strings.TrimSpace(h))
-		if _, ok := at[h]; ok {
-			twice[h] = true
-		} else {
-			at[h] = i
-			names = append(names, h)
-		}
-	}
-	used := map[string]bool{}
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		c := csvColumn{column: src.column(f), report: VariableReport{Name: f.Name}}
-		c.fieldReader.init(f)
-		c.report.Column = c.column
-		var found bool
-		if c.at, found = at[c.column]; !found {
-			d.add(1, c.column, RuleColumn, func() string { return notInHeader(f, c.column, names) })
-		} else if twice[c.column] && !used[c.column] {
-			d.add(1, c.column, RuleHeader, func() string { return "the header names this column twice; rename or remove one" })
-		}
-		used[c.column] = true
-		d.columns = append(d.columns, c)
-	}
-	for _, h := range names {
-		if !used[h] {
-			d.report.Ignored = append(d.report.Ignored, h)
-		}
-	}
-}
-
-// column is the name of a variable's column in this site's file.
-func (s Source) column(f *Field) string {
-	if c := s.Columns[f.Name]; c != "" {
-		return c
-	}
-	if f.Column != "" {
-		return f.Column
-	}
-	return f.Name
-}
-
-func notInHeader(f *Field, column string, header []string) string {
-	msg := fmt.Sprintf("the header has no such column, wanted for variable %q", f.Name)
-	if len(header) == 1 {
-		for _, c := range ";\t|," {
-			if strings.ContainsRune(header[0], c) {
-				return msg + fmt.Sprintf("; it has one column only: write separator: %q at the site", c)
-			}
-		}
-		if strings.Contains(header[0], "\r") {
-			return msg + "; the file's line ends are lone carriage returns: save it with LF or CRLF"
-		}
-	}
-	if near, ok := Near(column, header); ok {
-		msg += fmt.Sprintf("; nearest is %q", near)
-	}
-	return msg + fmt.Sprintf("; when it has another name write columns: {%s: NAME} at the site", f.Name)
 }

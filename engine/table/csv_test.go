@@ -76,6 +76,7 @@ func TestReadCSVNamesLineColumnRuleAndRemedy(t *testing.T) {
 		{"no header but records", "67,0.1,male,1,I\n", Source{}, 1, "age", RuleColumn, "no such column"},
 		{"other separator", strings.ReplaceAll(header, ",", ";"), Source{}, 1, "age", RuleColumn, `write separator: ';'`},
 		{"old Mac line ends", "age\rdose\r67\r1", Source{}, 1, "age", RuleColumn, "carriage returns"},
+		{"Excel's first line", "sep=;\n" + header, Source{}, 1, "age", RuleColumn, "remove it"},
 		{"column twice", "age,age,dose,sex,died,stage at entry\n", Source{}, 1, "age", RuleHeader, "twice"},
 		{"not a number", header + "67,0.1,male,1,I\nold,0.1,male,1,I\n", Source{}, 3, "age", RuleNumber, "not a number"},
 		{"decimal comma", header + "67,\"0,1\",male,1,I\n", Source{}, 2, "dose", RuleNumber, "no comma"},
@@ -108,9 +109,9 @@ func TestReadCSVNamesLineColumnRuleAndRemedy(t *testing.T) {
 		{"UTF-8 mark, other encoding", "\ufeff" + header, Source{Encoding: "gb18030"}, 1, "", RuleEncoding, "write encoding: utf-8"},
 		{"UTF-16 without mark", header, Source{Encoding: "utf-16"}, 1, "", RuleEncoding, "does not begin with the mark"},
 		{"UTF-16 mark, other encoding", "\xfe\xffa\x00", Source{Encoding: "latin-1"}, 1, "", RuleEncoding, "write encoding: utf-16"},
-		{"bad GB18030", header + "67,0.1,\xff\xff,1,I\n", Source{Encoding: "gb18030"}, 2, "", RuleEncoding, "do not decode"},
-		{"no Windows letter", header + "67,0.1,\x81,1,I\n", Source{Encoding: "latin-1"}, 2, "", RuleEncoding, "do not decode"},
-		{"half a surrogate", "\xff\xfe" + strings.Join(strings.Split(header, ""), "\x00") + "\x00\x00\xd8a\x00", Source{Encoding: "utf-16"}, 2, "", RuleEncoding, "do not decode"},
+		{"bad GB18030", header + "67,0.1,\xff\xff,1,I\n", Source{Encoding: "gb18030"}, 2, "", RuleEncoding, "bytes are not gb18030; the file is likely utf-8 or latin-1"},
+		{"no Windows letter", header + "67,0.1,\x81,1,I\n", Source{Encoding: "latin-1"}, 2, "", RuleEncoding, "bytes are not latin-1"},
+		{"half a surrogate", "\xff\xfe" + strings.Join(strings.Split(header, ""), "\x00") + "\x00\x00\xd8a\x00", Source{Encoding: "utf-16"}, 2, "", RuleEncoding, "bytes are not utf-16; the file is likely damaged"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tab, report, err := read(t, tc.text, tc.src)

@@ -28,13 +28,13 @@ func (e *badText) Error() string { return e.msg }
 
 // checkedText hands out UTF-8 and stops at the first byte that does not decode or is NUL.
 type checkedText struct {
-	src     io.Reader
-	recoded bool   // src is a decoder: it writes U+FFFD for bytes that do not decode
-	buf     []byte // read from src
-	at, ok  int    // buf[at:ok] is checked and not yet handed out, buf[ok:] is not checked
-	line    int    // of buf[ok]
-	eof     bool
-	err     *badText
+	src    io.Reader
+	from   string // the declared encoding when src is its decoder, which writes U+FFFD for bytes that do not decode; else empty
+	buf    []byte // read from src
+	at, ok int    // buf[at:ok] is checked and not yet handed out, buf[ok:] is not checked
+	line   int    // of buf[ok]
+	eof    bool
+	err    *badText
 }
 
 // replacement is what decoders write for bytes that do not decode.
@@ -71,7 +71,7 @@ func decoded(r io.Reader, declared string) (*checkedText, error) {
 	case !mark16 && declared == "utf-16" && len(head) > 0:
 		t.fail("the file does not begin with the mark of UTF-16 (FF FE or FE FF); save it with a byte order mark, or as UTF-8")
 	case e != nil && len(head) > 0:
-		t.src, t.recoded = e.NewDecoder().Reader(src), true
+		t.src, t.from = e.NewDecoder().Reader(src), declared
 	}
 	return t, nil
 }
@@ -112,8 +112,8 @@ func (t *checkedText) check() {
 		bad = firstInvalid(good)
 		msg = "bytes are not UTF-8; the file is likely " + likely(good[max(0, bad-1):]) + ": write encoding: at the site, or save the file as UTF-8"
 	}
-	if i := bytes.Index(good[:bad], replacement); t.recoded && i >= 0 {
-		bad, msg = i, "bytes do not decode in the declared encoding; check encoding: at the site, or save the file as UTF-8"
+	if i := bytes.Index(good[:bad], replacement); t.from != "" && i >= 0 {
+		bad, msg = i, "bytes are not "+t.from+"; the file is likely "+insteadOf(t.from)+": check encoding: at the site, or save the file as UTF-8"
 	}
 	if i := bytes.IndexByte(good[:bad], 0); i >= 0 {
 		bad, msg = i, "a NUL byte is no text; the file is likely UTF-16 without its mark, or not a CSV file"
@@ -123,6 +123,17 @@ func (t *checkedText) check() {
 	if msg != "" {
 		t.fail(msg)
 	}
+}
+
+// insteadOf names what a file is likely to be that does not decode as it was declared.
+func insteadOf(declared string) string {
+	switch declared {
+	case "gb18030":
+		return "utf-8 or latin-1"
+	case "latin-1":
+		return "utf-8 or gb18030"
+	}
+	return "damaged" // a mark of UTF-16 was there
 }
 
 // partialRune is the length of an incomplete rune at the end of b.

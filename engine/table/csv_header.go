@@ -1,0 +1,65 @@
+package table
+
+import (
+	"fmt"
+	"strings"
+)
+
+// header finds each variable's column.
+func (d *csvReader) header(header []string, src Source, s *Schema) {
+	at := make(map[string]int, len(header))
+	twice := map[string]bool{}
+	names := make([]string, 0, len(header))
+	for i, h := range header {
+		h = strings.Clone(strings.TrimSpace(h))
+		if _, ok := at[h]; ok {
+			twice[h] = true
+		} else {
+			at[h] = i
+			names = append(names, h)
+		}
+	}
+	used := map[string]bool{}
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		c := csvColumn{column: src.column(f), report: VariableReport{Name: f.Name}}
+		c.fieldReader.init(f)
+		c.report.Column = c.column
+		var found bool
+		if c.at, found = at[c.column]; !found {
+			d.add(1, c.column, RuleColumn, func() string { return notInHeader(f, c.column, names) })
+		} else if twice[c.column] && !used[c.column] {
+			d.add(1, c.column, RuleHeader, func() string { return "the header names this column twice; rename or remove one" })
+		}
+		used[c.column] = true
+		d.columns = append(d.columns, c)
+	}
+	for _, h := range names {
+		if h != "" && !used[h] {
+			d.report.Ignored = append(d.report.Ignored, h)
+		}
+	}
+}
+
+// notInHeader says what may be the reason, quoting the header only where it is
+// close to what is wanted: in a file without a header its first line is a record.
+func notInHeader(f *Field, column string, header []string) string {
+	msg := fmt.Sprintf("the header has no such column, wanted for variable %q", f.Name)
+	if len(header) > 0 && strings.HasPrefix(header[0], "sep=") {
+		return msg + "; the first line is one that Excel writes for itself: remove it"
+	}
+	if len(header) == 1 {
+		for _, c := range ";\t|," {
+			if strings.ContainsRune(header[0], c) {
+				return msg + fmt.Sprintf("; it has one column only: write separator: %q at the site", c)
+			}
+		}
+		if strings.Contains(header[0], "\r") {
+			return msg + "; the file's line ends are lone carriage returns: save it with LF or CRLF"
+		}
+	}
+	if near, ok := Near(column, header); ok {
+		msg += fmt.Sprintf("; nearest is %q", near)
+	}
+	return msg + fmt.Sprintf("; when it has another name write columns: {%s: NAME} at the site", f.Name)
+}
