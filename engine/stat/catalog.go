@@ -9,6 +9,7 @@ func Catalog() []Kind {
 		{Name: "ttest", Statistic: TTest{}, Optional: []string{"variable", "by", "paired"}},
 		{Name: "anova", Statistic: Anova{}, Required: []string{"variable", "by"}},
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
+		{Name: "correlation", Statistic: Correlation{}, Required: []string{"variables"}, Optional: []string{"method"}},
 		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
 	}

@@ -1,10 +1,6 @@
 package stat
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/mathext"
-)
+import "math"
 
 // Tail probabilities and quantiles as R's p* and q* functions give them. Tails
 // are computed as such, never as one minus something, so that small p-values keep their digits.
@@ -25,8 +21,13 @@ func tTwoSided(t, df float64) float64 {
 	case math.IsInf(df, 1):
 		return normalTwoSided(t)
 	}
+<<<<<<< HEAD
 	t2 := t * t
 	return incBeta(df/2, 0.5, df/(df+t2), t2/(df+t2))
+=======
+	x, y := shares(df, t*t)
+	return betaLower(df/2, 0.5, x, y)
+>>>>>>> 8eb3bf6 (stat: correlation, and tails that keep twelve digits)
 }
 
 // fUpper returns P(F > f) with d1 and d2 degrees of freedom.
@@ -39,7 +40,12 @@ func fUpper(f, d1, d2 float64) float64 {
 	case math.IsInf(f, 1):
 		return 0
 	}
+<<<<<<< HEAD
 	return incBeta(d2/2, d1/2, d2/(d2+d1*f), d1*f/(d2+d1*f))
+=======
+	x, y := shares(d2, d1*f)
+	return betaLower(d2/2, d1/2, x, y)
+>>>>>>> 8eb3bf6 (stat: correlation, and tails that keep twelve digits)
 }
 
 // chiUpper returns P(X > x) of chi-squared with df degrees of freedom.
@@ -52,7 +58,7 @@ func chiUpper(x, df float64) float64 {
 	case math.IsInf(x, 1):
 		return 0
 	}
-	return mathext.GammaIncRegComp(df/2, x/2)
+	return gammaUpper(df/2, x/2)
 }
 
 // tQuantile returns the p quantile, 0.5 < p < 1, of t with df degrees of freedom:
@@ -71,7 +77,7 @@ func tQuantile(p, df float64) float64 {
 	}
 	lg1, _ := math.Lgamma((df + 1) / 2)
 	lg2, _ := math.Lgamma(df / 2)
-	logC := lg1 - lg2 - 0.5*math.Log(df*math.Pi)
+	logC := lg1 - lg2 - 0.5*math.Log(df*math.Pi) // for the slope only
 	t := (lo + hi) / 2
 	for range 200 {
 		diff := tTwoSided(t, df)/2 - q
