@@ -21,13 +21,8 @@ func tTwoSided(t, df float64) float64 {
 	case math.IsInf(df, 1):
 		return normalTwoSided(t)
 	}
-<<<<<<< HEAD
-	t2 := t * t
-	return incBeta(df/2, 0.5, df/(df+t2), t2/(df+t2))
-=======
 	x, y := shares(df, t*t)
 	return betaLower(df/2, 0.5, x, y)
->>>>>>> 8eb3bf6 (stat: correlation, and tails that keep twelve digits)
 }
 
 // fUpper returns P(F > f) with d1 and d2 degrees of freedom.
@@ -40,12 +35,8 @@ func fUpper(f, d1, d2 float64) float64 {
 	case math.IsInf(f, 1):
 		return 0
 	}
-<<<<<<< HEAD
-	return incBeta(d2/2, d1/2, d2/(d2+d1*f), d1*f/(d2+d1*f))
-=======
 	x, y := shares(d2, d1*f)
 	return betaLower(d2/2, d1/2, x, y)
->>>>>>> 8eb3bf6 (stat: correlation, and tails that keep twelve digits)
 }
 
 // chiUpper returns P(X > x) of chi-squared with df degrees of freedom.
