@@ -114,13 +114,13 @@ func (id *Identity) Commitment(study, table [32]byte) ([32]byte, error) {
 }
 
 // String keeps the secret out of every print.
-func (id *Identity) String() string { return "party.Identity(…)" }
+func (id Identity) String() string { return "party.Identity(…)" }
 
 // GoString keeps the secret out of %#v.
-func (id *Identity) GoString() string { return "party.Identity(…)" }
+func (id Identity) GoString() string { return "party.Identity(…)" }
 
 // Format keeps the secret out of every other verb, such as %x and %d.
-func (id *Identity) Format(f fmt.State, _ rune) { io.WriteString(f, "party.Identity(…)") }
+func (id Identity) Format(f fmt.State, _ rune) { io.WriteString(f, "party.Identity(…)") }
 
 // LogValue keeps the secret out of structured logs.
-func (id *Identity) LogValue() slog.Value { return slog.StringValue("party.Identity(…)") }
+func (id Identity) LogValue() slog.Value { return slog.StringValue("party.Identity(…)") }

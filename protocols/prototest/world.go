@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
@@ -26,7 +27,10 @@ type World struct {
 	// Shuffle, if set, delivers in an order of its choosing.
 	Shuffle *rand.Rand
 	Seen    func(round.Message) // told of every message delivered
-	seed    uint64
+
+	MemberTime, HubTime time.Duration // spent inside the machines
+
+	seed uint64
 }
 
 // Member is one hospital: what survives a crash, and what does not.
@@ -53,6 +57,12 @@ func Rand(seed uint64, name string) io.Reader {
 // New returns a world with a hub and members who have done nothing yet.
 func New(t testing.TB, seed uint64, ids ...party.ID) *World {
 	t.Helper()
+	return NewWith(t, seed, nil, ids...)
+}
+
+// NewWith is New with another charter.
+func NewWith(t testing.TB, seed uint64, change func(*secagg.Charter), ids ...party.ID) *World {
+	t.Helper()
 	w := &World{T: t, seed: seed}
 	for _, id := range ids {
 		identity, err := party.NewIdentity(Rand(seed, "identity "+string(id)))
@@ -61,7 +71,7 @@ func New(t testing.TB, seed uint64, ids ...party.ID) *World {
 		}
 		w.Members = append(w.Members, &Member{ID: id, Identity: identity, Journal: &secagg.MemoryJournal{}})
 	}
-	w.Begin(1, nil, nil)
+	w.Begin(1, nil, change)
 	return w
 }
 
@@ -145,8 +155,10 @@ func (w *World) deliver(msg round.Message) {
 	if w.Seen != nil {
 		w.Seen(msg)
 	}
+	began := time.Now()
 	if msg.To == party.Hub {
 		out, err := w.Hub.Receive(msg)
+		w.HubTime += time.Since(began)
 		if err != nil {
 			w.T.Errorf("prototest: the hub failed: %v", err)
 		}
@@ -155,7 +167,9 @@ func (w *World) deliver(msg round.Message) {
 	}
 	for _, m := range w.Members {
 		if m.ID == msg.To {
-			w.post(m.receive(msg))
+			out := m.receive(msg)
+			w.MemberTime += time.Since(began)
+			w.post(out)
 		}
 	}
 }
@@ -183,11 +197,36 @@ func (m *Member) receive(msg round.Message) (out []round.Message) {
 	return out
 }
 
+// Kill loses everything but the journal.
+func (m *Member) Kill() {
+	m.Session, m.setup, m.sum, m.closing, m.Totals, m.Record, m.Err = nil, nil, nil, nil, nil, nil, nil
+}
+
+// machine returns what the member is running, whatever it yields.
+func (m *Member) machine() round.Machine[any] {
+	switch {
+	case m.closing != nil:
+		return untyped[secagg.Record]{m.closing}
+	case m.sum != nil:
+		return untyped[secagg.Total]{m.sum}
+	case m.setup != nil:
+		return untyped[*secagg.Session]{m.setup}
+	}
+	return nil
+}
+
+type untyped[R any] struct{ round.Machine[R] }
+
+func (u untyped[R]) Result() (any, bool) { return u.Machine.Result() }
+
 func (m *Member) collect() {
 	if m.sum != nil {
 		if t, ok := m.sum.Result(); ok {
 			m.Totals, m.sum = append(m.Totals, t), nil
 		}
+		return
+	}
+	if m.setup == nil {
 		return
 	}
 	if s, ok := m.setup.Result(); ok {
@@ -231,7 +270,9 @@ func (w *World) StartSum(m *Member, ask secagg.Ask, x secagg.Vector) error {
 		return err
 	}
 	m.sum = machine
+	began := time.Now()
 	out, err := machine.Start()
+	w.MemberTime += time.Since(began)
 	if err != nil {
 		m.Err = err
 	}

@@ -3,8 +3,9 @@ package round
 import "fmt"
 
 // Guard returns m with a wall around it: a panic inside becomes an error, and
-// ends the machine. What panicked is named by its type only, since its text
-// might quote a record. A run dies of a defect; the process, and its other runs, do not.
+// any error ends the machine, which from then on returns that error and nothing
+// else. What panicked is named by its type only, since its text might quote a
+// record. A run dies of a defect; the process, and its other runs, do not.
 func Guard[R any](m Machine[R]) Machine[R] { return &guarded[R]{inner: m} }
 
 type guarded[R any] struct {
@@ -18,7 +19,7 @@ func (g *guarded[R]) Receive(m Message) ([]Message, error) {
 	return g.run(func() ([]Message, error) { return g.inner.Receive(m) })
 }
 
-// Result has nothing after a panic, whatever state it was left in.
+// Result has nothing after an error, whatever state it was left in.
 func (g *guarded[R]) Result() (r R, ok bool) {
 	if g.dead != nil {
 		return r, false
@@ -32,9 +33,9 @@ func (g *guarded[R]) run(f func() ([]Message, error)) (out []Message, err error)
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			g.dead = fmt.Errorf("round: internal fault (%T): the run is over", p)
-			out, err = nil, g.dead
+			out, err = nil, fmt.Errorf("round: internal fault (%T): the run is over", p)
 		}
+		g.dead = err
 	}()
 	return f()
 }

@@ -90,7 +90,10 @@ func ParseClosing(b []byte, roster party.Roster) (Closing, error) {
 // Abandon closes an attempt that has no session: it never got one, or the
 // process died since. If the attempt was never begun, it is closed all the same.
 func Abandon(cfg Config, code Code) (round.Machine[Record], error) {
-	l, err := openLedger(cfg.Journal)
+	if cfg.Journal == nil {
+		return nil, errors.New("secagg: abandon: a journal is needed")
+	}
+	l, err := openLedger(cfg.Journal, cfg.Charter.Plan)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +126,12 @@ func (c *closer) Receive(m round.Message) ([]round.Message, error) {
 		c.dropped++
 		return nil, nil
 	}
-	r, err := c.parseRecord(e.Body)
-	if err != nil {
-		return nil, err
+	// A record that is none is dropped, and the wait goes on.
+	if r, err := c.parseRecord(e.Body); err != nil {
+		c.dropped++
+	} else {
+		c.record = r
 	}
-	c.record = r
 	return nil, nil
 }
 
@@ -136,25 +140,25 @@ func (c *closer) Receive(m round.Message) ([]round.Message, error) {
 func (c *closer) parseRecord(body []byte) (*Record, error) {
 	m := new(wire.Closed)
 	if err := decodeBody(body, m, c.n); err != nil {
-		return nil, &round.Blame{Who: party.Hub, Code: wire.Code_MALFORMED, Err: err}
+		return nil, err
 	}
 	r, own, last := &Record{}, false, -1
 	present := make([]bool, c.n)
 	for _, b := range m.Closes {
 		cl, err := ParseClosing(b, c.cfg.Roster)
 		if err != nil {
-			return nil, &round.Blame{Who: party.Hub, Code: wire.Code_SIGNATURE, Err: err}
+			return nil, err
 		}
 		i := c.cfg.Roster.Index(cl.Member)
 		if i <= last || cl.Plan != c.cfg.Charter.Plan || cl.Attempt != c.cfg.Charter.Attempt || cl.Roster != c.cfg.Charter.Roster {
-			return nil, &round.Blame{Who: party.Hub, Code: wire.Code_MALFORMED, Err: errors.New("secagg: closing record of another attempt, or out of order")}
+			return nil, errors.New("secagg: closing record of another attempt, or out of order")
 		}
 		last, present[i] = i, true
 		own = own || i == c.me && bytes.Equal(b, c.log.closed)
 		r.Closings = append(r.Closings, slices.Clone(b))
 	}
 	if !own {
-		return nil, &round.Blame{Who: party.Hub, Code: wire.Code_ALTERED, Err: errors.New("secagg: the closing record lacks this member's own")}
+		return nil, errors.New("secagg: the closing record lacks this member's own")
 	}
 	for i, ok := range present {
 		if !ok {

@@ -54,20 +54,19 @@ func (cfg Config) check(l *ledger) error {
 // admit holds the attempt against the journal: protocols.md section 3.
 func (cfg Config) admit(l *ledger) error {
 	c := cfg.Charter
-	p := l.plan(c.Plan[:])
-	if p.rolled != nil && !cfg.Restored {
+	if l.rolled != nil && !cfg.Restored {
 		return refuse(wire.Code_ROLLBACK, "peers have seen more of this member than its journal holds: an operator must confirm a restoration, on the same roster")
 	}
-	if p.rolled == nil && cfg.Restored {
+	if l.rolled == nil && cfg.Restored {
 		return errors.New("secagg: config: restored is set, but no peer has seen more than this journal holds")
 	}
-	if p.frozen != nil && *p.frozen != c.Roster {
-		return refuse(wire.Code_FROZEN, "this member has unlocked totals of this plan for another roster (digest %x): only that roster may go on", p.frozen[:8])
+	if l.frozen != nil && *l.frozen != c.Roster {
+		return refuse(wire.Code_FROZEN, "this member has unlocked totals of this plan for another roster (digest %x): only that roster may go on", l.frozen[:8])
 	}
-	if d, known := p.data[cfg.ID]; known && d != cfg.Data {
+	if d, known := l.data[cfg.ID]; known && d != cfg.Data {
 		return refuse(wire.Code_DATA, "the table is not the one that this member committed to in an earlier attempt of this plan")
 	}
-	a := p.attempts[c.Attempt]
+	a := l.attempts[c.Attempt]
 	if a != nil && a.closed != nil {
 		return fmt.Errorf("%w: number %d", ErrClosed, c.Attempt)
 	}
@@ -77,14 +76,14 @@ func (cfg Config) admit(l *ledger) error {
 		}
 		return nil // going on after a restart
 	}
-	if c.Attempt <= p.last {
+	if c.Attempt <= l.last {
 		return fmt.Errorf("%w: number %d, later ones have been begun", ErrClosed, c.Attempt)
 	}
-	if last := p.attempts[p.last]; last != nil && last.closed == nil {
-		return fmt.Errorf("secagg: attempt %d is still open: abandon it before beginning number %d", p.last, c.Attempt)
+	if last := l.attempts[l.last]; last != nil && last.closed == nil {
+		return fmt.Errorf("secagg: attempt %d is still open: abandon it before beginning number %d", l.last, c.Attempt)
 	}
 	if c.Attempt > 1 {
-		return cfg.follows(p)
+		return cfg.follows(l)
 	}
 	return nil
 }
@@ -93,13 +92,13 @@ func (cfg Config) admit(l *ledger) error {
 // names and, for a roster other than the last one's, proof that nobody in it
 // has unlocked anything. Otherwise totals over two rosters would exist, and
 // their difference would be one hospital's.
-func (cfg Config) follows(p *planLog) error {
+func (cfg Config) follows(l *ledger) error {
 	c := cfg.Charter
 	if c.Previous != RecordDigest(cfg.Closings) {
 		return refuse(wire.Code_CHARTER, "the charter names another closing record than the one given")
 	}
 	same := len(cfg.Closings) > 0
-	if r, known := p.rosters[p.last]; known && r != c.Roster {
+	if last := l.attempts[l.last]; last != nil && last.roster != nil && *last.roster != c.Roster {
 		same = false
 	}
 	proved := map[party.ID]bool{}
@@ -119,7 +118,7 @@ func (cfg Config) follows(p *planLog) error {
 	if same {
 		return nil
 	}
-	if p.unlocked {
+	if l.unlocked {
 		return refuse(wire.Code_FROZEN, "this member has unlocked totals of this plan for another roster: only that roster may go on")
 	}
 	for _, m := range cfg.Roster.Members() {

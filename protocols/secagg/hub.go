@@ -265,7 +265,7 @@ func (h *Hub) stop(err error) ([]round.Message, error) {
 
 // onClose takes a closing record: the attempt is over for its sender.
 func (h *Hub) onClose(i int, raw []byte) ([]round.Message, error) {
-	if h.closes[i] != nil {
+	if bytes.Equal(h.closes[i], raw) {
 		h.summary.Dropped++
 		return nil, nil
 	}
@@ -275,6 +275,10 @@ func (h *Hub) onClose(i int, raw []byte) ([]round.Message, error) {
 	}
 	if err != nil {
 		return h.stop(h.blame(i, wire.Code_SIGNATURE, err))
+	}
+	if h.closes[i] != nil {
+		h.summary.Evidence = append(h.summary.Evidence, Evidence{cl.Member, h.closes[i], bytes.Clone(raw)})
+		return h.stop(h.blame(i, wire.Code_DUPLICATE, errors.New("secagg: two different closing records")))
 	}
 	h.closes[i] = bytes.Clone(raw)
 	var out []round.Message

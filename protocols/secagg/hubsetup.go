@@ -15,12 +15,13 @@ func (h *Hub) checkHello(i int, in *inbound) error {
 	if err := decodeBody(in.env.Body, m, h.n); err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
 	}
-	ctx := round.Context{Charter: digest(m.Charter), Roster: h.ctx.Roster}
+	ctx := round.Context{Charter: digest(m.Charter), Roster: digest(m.Roster)}
 	if err := round.Verify(h.cfg.Roster.At(i).Key, ctx, in.env); err != nil {
 		return h.blame(i, wire.Code_SIGNATURE, err)
 	}
-	if ctx.Charter != h.ctx.Charter {
-		return h.blame(i, wire.Code_CHARTER, fmt.Errorf("secagg: the member holds another charter (digest %x) than the hub (%x)", first8(ctx.Charter), first8(h.ctx.Charter)))
+	if ctx.Charter != h.ctx.Charter || ctx.Roster != h.ctx.Roster {
+		return h.blame(i, wire.Code_CHARTER, fmt.Errorf("secagg: the member holds another charter or roster (digests %x, %x) than the hub (%x, %x)",
+			first8(ctx.Charter), first8(ctx.Roster), first8(h.ctx.Charter), first8(h.ctx.Roster)))
 	}
 	return nil
 }

@@ -20,8 +20,8 @@ const (
 	KindRestored   = "restored"   // an operator acknowledged that
 )
 
-// Journal is a member's memory across crashes. One member has one journal for
-// all attempts of a plan (of all plans, if it likes), and nobody else writes to it.
+// Journal is a member's memory across crashes: one for each plan, the same for
+// all attempts at it. Nobody else writes to it.
 //
 // The records of kinds began, sealing and agreed hold keys, masked and unlocked
 // what was made of them, totalled the totals. Once an attempt is closed, a

@@ -10,16 +10,16 @@ import (
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
-// outboxHead is a position in the chain over everything a member has sent:
-// chain_n = H(chain_{n-1}, message_n).
+// outboxHead is a position in the chain over everything a member has sent under a
+// plan: chain_n = H(chain_{n-1}, type, sequence, body of message n). Peers who
+// see the bodies can follow it from any position they have been told.
 type outboxHead struct {
 	sequence uint64
 	chain    [32]byte
 }
 
-func (h outboxHead) next(message []byte) outboxHead {
-	m := party.Hash("outbox message", message)
-	return outboxHead{h.sequence + 1, party.Hash("outbox", h.chain[:], m[:])}
+func (h outboxHead) next(t wire.Type, sequence uint64, body []byte) outboxHead {
+	return outboxHead{h.sequence + 1, party.Hash("outbox", h.chain[:], uint64Bytes(uint64(t)), uint64Bytes(sequence), body)}
 }
 
 func (h outboxHead) append(b []byte) []byte {
@@ -32,26 +32,20 @@ func parseOutboxHead(b []byte) outboxHead {
 
 func uint64Bytes(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// ledger is what a journal says, kept at hand. It changes only by apply, which
-// sees the same records whether they are being written or replayed.
+// ledger is what a journal says of its plan, kept at hand. It changes only by
+// apply, which sees the same records whether they are being written or replayed.
 type ledger struct {
-	journal Journal
-	plans   map[[32]byte]*planLog
-	outbox  outboxHead
-	chain   map[uint64][32]byte // of every sequence this journal knows
-	seen    map[party.ID]outboxHead
-	live    bool // past the replay: totals need not be kept
-}
-
-// planLog is what the journal says of one plan.
-type planLog struct {
+	journal  Journal
+	outbox   outboxHead
+	chain    map[uint64][32]byte // of every sequence this journal knows
+	seen     map[party.ID]outboxHead
 	frozen   *[32]byte             // roster of the first unlock
 	unlocked bool                  // anything, in any attempt
 	rolled   *wire.Rolledback      // peers know more than this journal; not acknowledged yet
-	rosters  map[uint32][32]byte   // of each attempt
 	data     map[party.ID][32]byte // commitments, this member's own among them
 	attempts map[uint32]*attemptLog
-	last     uint32
+	last     uint32 // attempt
+	live     bool   // past the replay: totals need not be kept
 }
 
 // attemptLog is what the journal says of one attempt.
@@ -63,10 +57,20 @@ type attemptLog struct {
 	unlocked *wire.Unlocked            // the latest
 	totals   map[uint64]*wire.Totalled // of earlier lives of the process
 	closed   []byte
+	roster   *[32]byte // once begun
 }
 
-func openLedger(j Journal) (*ledger, error) {
-	l := &ledger{journal: j, plans: map[[32]byte]*planLog{}, chain: map[uint64][32]byte{}, seen: map[party.ID]outboxHead{}}
+// planned is a record: every kind says which plan it is of.
+type planned interface {
+	proto.Message
+	GetPlan() []byte
+}
+
+func openLedger(j Journal, plan [32]byte) (*ledger, error) {
+	l := &ledger{
+		journal: j, chain: map[uint64][32]byte{}, seen: map[party.ID]outboxHead{},
+		data: map[party.ID][32]byte{}, attempts: map[uint32]*attemptLog{},
+	}
 	err := j.Replay(func(kind string, record []byte) error {
 		m := newRecord(kind)
 		if m == nil {
@@ -74,6 +78,9 @@ func openLedger(j Journal) (*ledger, error) {
 		}
 		if err := wire.Decode(record, m); err != nil {
 			return fmt.Errorf("secagg: journal: a record of kind %q is damaged: %w", kind, err)
+		}
+		if digest(m.GetPlan()) != plan {
+			return fmt.Errorf("secagg: journal: a record of kind %q is of another plan: each plan has its own journal", kind)
 		}
 		l.apply(m)
 		return nil
@@ -85,7 +92,7 @@ func openLedger(j Journal) (*ledger, error) {
 	return l, nil
 }
 
-func newRecord(kind string) proto.Message {
+func newRecord(kind string) planned {
 	switch kind {
 	case KindBegan:
 		return new(wire.Began)
@@ -114,7 +121,7 @@ func newRecord(kind string) proto.Message {
 }
 
 // write makes a record durable, then believes it.
-func (l *ledger) write(kind string, m proto.Message) error {
+func (l *ledger) write(kind string, m planned) error {
 	b, err := wire.Encode(m)
 	if err != nil {
 		return fmt.Errorf("secagg: journal: %w", err)
@@ -126,58 +133,75 @@ func (l *ledger) write(kind string, m proto.Message) error {
 	return nil
 }
 
-func (l *ledger) apply(m proto.Message) {
+func (l *ledger) apply(m planned) {
 	switch m := m.(type) {
 	case *wire.Began:
-		p, a := l.at(m.Plan, m.Attempt)
-		a.began = m
-		p.rosters[m.Attempt] = digest(m.Roster)
-		p.last = max(p.last, m.Attempt)
+		a, r := l.at(m.Attempt), digest(m.Roster)
+		a.began, a.roster = m, &r
+		l.last = max(l.last, m.Attempt)
 		l.sent(m.Hello)
 	case *wire.Sealing:
-		p, a := l.at(m.Plan, m.Attempt)
-		a.sealing = m
+		l.at(m.Attempt).sealing = m
 		for i, id := range m.Ids {
-			p.data[party.ID(id)] = digest(m.Data[i*32:])
+			l.data[party.ID(id)] = digest(m.Data[i*32:])
 		}
 		l.saw(m.Ids, m.Heads)
 		l.sent(m.Seal)
 	case *wire.Agreed:
-		_, a := l.at(m.Plan, m.Attempt)
-		a.agreed = m
+		l.at(m.Attempt).agreed = m
+		l.saw(m.Ids, m.Seen)
 	case *wire.Sent:
-		_, a := l.at(m.Plan, m.Attempt)
-		a.masked = m
+		l.at(m.Attempt).masked = m
 		l.sent(m.Message)
 	case *wire.Frozen:
-		r := digest(m.Roster)
-		l.plan(m.Plan).frozen = &r
+		l.freeze(m.Roster)
 	case *wire.Unlocked:
-		p, a := l.at(m.Plan, m.Attempt)
-		p.unlocked, a.unlocked = true, m
+		l.unlocked, l.at(m.Attempt).unlocked = true, m
 		l.saw(m.Ids, m.Seen)
 		l.sent(m.Message)
 	case *wire.Totalled:
-		if _, a := l.at(m.Plan, m.Attempt); !l.live {
-			a.totals[m.Sequence] = m
+		l.saw(m.Ids, m.Seen)
+		if !l.live {
+			l.at(m.Attempt).totals[m.Sequence] = m
 		}
 	case *wire.Ended:
-		p, a := l.at(m.Plan, m.Attempt)
-		a.closed = m.Message
-		p.last = max(p.last, m.Attempt)
+		l.at(m.Attempt).closed = m.Message
+		l.last = max(l.last, m.Attempt)
 		l.sent(m.Message)
 	case *wire.Rolledback:
 		// What was lost may have been an unlock: from here on, there was one.
-		p, r := l.plan(m.Plan), digest(m.Roster)
-		p.rolled, p.unlocked = m, true
-		if p.frozen == nil {
-			p.frozen = &r
-		}
+		l.rolled, l.unlocked = m, true
+		l.freeze(m.Roster)
 	case *wire.Restored:
-		l.plan(m.Plan).rolled = nil
-		l.outbox = outboxHead{m.Sequence, digest(m.Chain)}
+		// Whatever peers saw below this is accepted, as it may have been lost.
+		l.rolled, l.outbox = nil, outboxHead{m.Sequence, digest(m.Chain)}
+		clear(l.chain)
 		l.chain[m.Sequence] = l.outbox.chain
 	}
+}
+
+// freeze binds the plan to one roster; the first, for ever.
+func (l *ledger) freeze(roster []byte) {
+	if l.frozen == nil {
+		r := digest(roster)
+		l.frozen = &r
+	}
+}
+
+// restored is where the outbox goes on after an acknowledged loss: past what
+// peers have seen and past what this journal has, in neither's chain.
+func (l *ledger) restored() outboxHead {
+	return outboxHead{max(l.rolled.Sequence, l.outbox.sequence) + 1, party.Hash("restored", l.rolled.Chain, l.outbox.chain[:])}
+}
+
+// firstRoster is the roster of the earliest attempt this journal knows.
+func (l *ledger) firstRoster() *[32]byte {
+	for a := uint32(1); a <= l.last; a++ {
+		if log := l.attempts[a]; log != nil && log.roster != nil {
+			return log.roster
+		}
+	}
+	return nil
 }
 
 func digest(b []byte) (d [32]byte) {
@@ -185,28 +209,21 @@ func digest(b []byte) (d [32]byte) {
 	return d
 }
 
-func (l *ledger) plan(plan []byte) *planLog {
-	d := digest(plan)
-	p := l.plans[d]
-	if p == nil {
-		p = &planLog{rosters: map[uint32][32]byte{}, data: map[party.ID][32]byte{}, attempts: map[uint32]*attemptLog{}}
-		l.plans[d] = p
-	}
-	return p
-}
-
-func (l *ledger) at(plan []byte, attempt uint32) (*planLog, *attemptLog) {
-	p := l.plan(plan)
-	a := p.attempts[attempt]
+func (l *ledger) at(attempt uint32) *attemptLog {
+	a := l.attempts[attempt]
 	if a == nil {
 		a = &attemptLog{totals: map[uint64]*wire.Totalled{}}
-		p.attempts[attempt] = a
+		l.attempts[attempt] = a
 	}
-	return p, a
+	return a
 }
 
 func (l *ledger) sent(message []byte) {
-	l.outbox = l.outbox.next(message)
+	e := new(wire.Envelope)
+	if err := wire.Decode(message, e); err != nil {
+		panic(err) // checked before it was written, and when it was read
+	}
+	l.outbox = l.outbox.next(e.Type, e.Sequence, e.Body)
 	l.chain[l.outbox.sequence] = l.outbox.chain
 }
 

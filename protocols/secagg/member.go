@@ -18,7 +18,6 @@ type member struct {
 	n, me    int
 	ctx      round.Context // its Session is zero; see in
 	ledger   *ledger
-	plan     *planLog
 	log      *attemptLog
 	accepted map[place][]byte // what the hub sent for each place of the protocol
 	dropped  int
@@ -33,7 +32,7 @@ type place struct {
 func newMember(cfg Config, l *ledger) *member {
 	m := &member{cfg: cfg, n: cfg.Roster.Len(), me: cfg.Roster.Index(cfg.ID), ledger: l, accepted: map[place][]byte{}}
 	m.ctx = round.Context{Charter: cfg.Charter.Digest(), Roster: cfg.Charter.Roster}
-	m.plan, m.log = l.at(cfg.Charter.Plan[:], cfg.Charter.Attempt)
+	m.log = l.at(cfg.Charter.Attempt)
 	return m
 }
 
@@ -128,7 +127,12 @@ func (m *member) stopped(e *wire.Envelope) error {
 }
 
 // fail closes the attempt for ever because of err, and tells the hub by a code.
+// A failure of this member's own (a journal that cannot write) closes nothing: after a
+// restart the attempt goes on from what was journalled.
 func (m *member) fail(err error) ([]round.Message, error) {
+	if round.CodeOf(err) == wire.Code_INTERNAL {
+		return nil, err
+	}
 	out, closing := m.close(round.CodeOf(err))
 	if closing != nil {
 		return nil, errors.Join(err, closing)
@@ -143,7 +147,7 @@ func (m *member) close(code Code) ([]round.Message, error) {
 	}
 	body := &wire.Close{
 		Session: make([]byte, 32), Label: make([]byte, 32), Frozen: make([]byte, 32),
-		Unlocked: m.plan.unlocked, Code: code, Roster: m.ctx.Roster[:], Charter: m.ctx.Charter[:],
+		Unlocked: m.ledger.unlocked, Code: code, Roster: m.ctx.Roster[:], Charter: m.ctx.Charter[:],
 	}
 	if m.log.sealing != nil {
 		body.Session = m.log.sealing.Session
@@ -151,8 +155,8 @@ func (m *member) close(code Code) ([]round.Message, error) {
 	if m.log.masked != nil {
 		body.Label = m.log.masked.Label
 	}
-	if m.plan.frozen != nil {
-		body.Frozen = m.plan.frozen[:]
+	if m.ledger.frozen != nil {
+		body.Frozen = m.ledger.frozen[:]
 	}
 	_, b, err := m.envelope(wire.Type_CLOSE, 0, nil, body, nil, nil)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	errFold  = errors.New("secagg: the sum is not the sum of what the members signed")
-	errMasks = errors.New("secagg: the masks do not cancel: cell 0 is not 0")
-	errOwn   = errors.New("secagg: an own mask does not open its commitment")
+	errFold  = errors.New("the sum is not the sum of what the members signed")
+	errMasks = errors.New("the masks do not cancel: cell 0 is not 0")
+	errOwn   = errors.New("an own mask does not open its commitment")
 )
 
 // opening is everything that is needed to check a sum and open it: the same for

@@ -37,11 +37,11 @@ func OpenAtReader(reader *party.Identity, charter Charter, roster party.Roster, 
 	})
 	switch {
 	case err != nil && bad >= 0:
-		return Total{}, &round.Blame{Who: roster.At(bad).ID, Code: wire.Code_OPENING, Err: err}
+		return Total{}, &round.Blame{Who: roster.At(bad).ID, Code: wire.Code_OPENING, Err: fmt.Errorf("secagg: open: %w", err)}
 	case errors.Is(err, errMasks):
-		return Total{}, &round.Abort{Code: wire.Code_MASKS, Err: err}
+		return Total{}, &round.Abort{Code: wire.Code_MASKS, Err: fmt.Errorf("secagg: open: %w", err)}
 	case err != nil:
-		return Total{}, &round.Abort{Code: wire.Code_FOLD, Err: err}
+		return Total{}, &round.Abort{Code: wire.Code_FOLD, Err: fmt.Errorf("secagg: open: %w", err)}
 	}
 	return Total{Sequence: p.Sequence, Label: o.label, Sum: total}, nil
 }

@@ -118,4 +118,13 @@ func (s *Session) peers(kind string, list []*wire.Tagged, own []byte) error {
 	return nil
 }
 
+// ids lists the roster, for the journal.
+func (s *Session) ids() []string {
+	out := make([]string, s.n)
+	for j := range out {
+		out[j] = string(s.id(j))
+	}
+	return out
+}
+
 func (s *Session) id(j int) party.ID { return s.cfg.Roster.At(j).ID }

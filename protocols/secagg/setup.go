@@ -19,7 +19,7 @@ func NewMember(cfg Config) (round.Machine[*Session], error) {
 	if cfg.Journal == nil {
 		return nil, errors.New("secagg: config: a journal is needed")
 	}
-	l, err := openLedger(cfg.Journal)
+	l, err := openLedger(cfg.Journal, cfg.Charter.Plan)
 	if err != nil {
 		return nil, err
 	}
@@ -28,8 +28,8 @@ func NewMember(cfg Config) (round.Machine[*Session], error) {
 	}
 	m := newMember(cfg, l)
 	if cfg.Restored {
-		r := m.plan.rolled
-		if err := l.write(KindRestored, &wire.Restored{Plan: r.Plan, Sequence: r.Sequence, Chain: r.Chain}); err != nil {
+		h := l.restored()
+		if err := l.write(KindRestored, &wire.Restored{Plan: cfg.Charter.Plan[:], Sequence: h.sequence, Chain: h.chain[:]}); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +76,7 @@ func (s *setup) hello() ([]round.Message, error) {
 		}
 		heads = h.append(heads)
 	}
-	hello := &wire.Hello{Charter: s.ctx.Charter[:], Key: public, Nonce: nonce, Data: s.cfg.Data[:], Heads: heads}
+	hello := &wire.Hello{Charter: s.ctx.Charter[:], Key: public, Nonce: nonce, Data: s.cfg.Data[:], Roster: s.ctx.Roster[:], Heads: heads}
 	_, b, err := s.envelope(wire.Type_HELLO, 0, nil, hello, nil, nil)
 	if err != nil {
 		return nil, err
@@ -142,6 +142,9 @@ func (s *setup) onHellos(e *wire.Envelope, raw []byte) ([]round.Message, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkRollback(hellos); err != nil {
+		return nil, err
+	}
 	var bodies [][]byte
 	record := &wire.Sealing{Plan: s.cfg.Charter.Plan[:], Attempt: s.cfg.Charter.Attempt, Received: raw}
 	for i, h := range hellos {
@@ -154,7 +157,7 @@ func (s *setup) onHellos(e *wire.Envelope, raw []byte) ([]round.Message, error) 
 		record.Ids = append(record.Ids, string(m.ID))
 		record.Hellos = append(record.Hellos, d[:]...)
 		record.Data = append(record.Data, h.Data...)
-		record.Heads = append(record.Heads, h.Heads[i*wire.HeadSize:(i+1)*wire.HeadSize]...)
+		record.Heads = parseOutboxHead(h.Heads[i*wire.HeadSize:]).next(wire.Type_HELLO, 0, h.body).append(record.Heads)
 	}
 	session := sessionDigest(s.ctx.Charter, bodies)
 	record.Session = session[:]
@@ -185,14 +188,16 @@ func (s *setup) parseHellos(e *wire.Envelope) ([]parsedHello, error) {
 			!bytes.Equal(env.Plan, s.cfg.Charter.Plan[:]) || env.Attempt != s.cfg.Charter.Attempt {
 			return nil, s.hub(wire.Code_MALFORMED, fmt.Errorf("secagg: in the place of %s there is no hello of it for this attempt", m.ID))
 		}
-		// The signature is judged under the charter it claims, so that another
-		// charter can be told from a forgery.
-		ctx := round.Context{Charter: digest(h.Charter), Roster: s.ctx.Roster}
+		// The signature is judged under the charter and roster it claims, so
+		// that another charter can be told from a forgery. An honest hub
+		// forwards no forgery.
+		ctx := round.Context{Charter: digest(h.Charter), Roster: digest(h.Roster)}
 		if err := round.Verify(m.Key, ctx, env); err != nil {
-			return nil, s.blame(i, wire.Code_SIGNATURE, "hello of %s: %w", m.ID, err)
+			return nil, s.hub(wire.Code_SIGNATURE, fmt.Errorf("secagg: hello of %s: %w", m.ID, err))
 		}
-		if ctx.Charter != s.ctx.Charter {
-			return nil, s.abort(wire.Code_CHARTER, "%s holds another charter (digest %x) than this member (%x)", m.ID, first8(ctx.Charter), first8(s.ctx.Charter))
+		if ctx.Charter != s.ctx.Charter || ctx.Roster != s.ctx.Roster {
+			return nil, s.abort(wire.Code_CHARTER, "%s holds another charter or roster (digests %x, %x) than this member (%x, %x)",
+				m.ID, first8(ctx.Charter), first8(ctx.Roster), first8(s.ctx.Charter), first8(s.ctx.Roster))
 		}
 		out[i] = parsedHello{h, env.Body, raw}
 	}
@@ -202,27 +207,35 @@ func (s *setup) parseHellos(e *wire.Envelope) ([]parsedHello, error) {
 	return out, nil
 }
 
+// checkRollback looks for a position of this member's outbox that a peer has
+// seen and the journal lacks. Then the journal is an older copy, and what it has
+// forgotten may have been an unlock: that is journalled before anything else,
+// and only an operator can go on, with the same roster.
+func (s *setup) checkRollback(hellos []parsedHello) error {
+	var furthest *outboxHead
+	for i, h := range hellos {
+		mine := parseOutboxHead(h.Heads[s.me*wire.HeadSize:])
+		if i != s.me && !s.ledger.knows(mine) && (furthest == nil || mine.sequence > furthest.sequence) {
+			furthest = &mine
+		}
+	}
+	if furthest == nil {
+		return nil
+	}
+	err := s.ledger.write(KindRolledback, &wire.Rolledback{
+		Plan: s.cfg.Charter.Plan[:], Roster: s.ledger.firstRoster()[:], Sequence: furthest.sequence, Chain: furthest.chain[:],
+	})
+	return errors.Join(s.abort(wire.Code_ROLLBACK, "peers have seen message %d of this member, which its journal lacks: the journal is an older copy", furthest.sequence), err)
+}
+
 // checkHello holds member i's Hello against what the journal knows.
 func (s *setup) checkHello(i int, h *wire.Hello) error {
 	id := s.cfg.Roster.At(i).ID
-	mine := parseOutboxHead(h.Heads[s.me*wire.HeadSize:])
-	if i != s.me && !s.ledger.knows(mine) {
-		// Journalled before anything else: what was lost may have been an unlock.
-		first := s.cfg.Charter.Roster
-		for a := uint32(1); a <= s.plan.last; a++ {
-			if r, known := s.plan.rosters[a]; known {
-				first = r
-				break
-			}
-		}
-		err := s.ledger.write(KindRolledback, &wire.Rolledback{Plan: s.cfg.Charter.Plan[:], Roster: first[:], Sequence: mine.sequence, Chain: mine.chain[:]})
-		return errors.Join(s.abort(wire.Code_ROLLBACK, "%s has seen message %d of this member, which its journal lacks: the journal is an older copy", id, mine.sequence), err)
-	}
 	theirs, seen := parseOutboxHead(h.Heads[i*wire.HeadSize:]), s.ledger.seen[id]
 	if i != s.me && (theirs.sequence < seen.sequence || theirs.sequence == seen.sequence && theirs.chain != seen.chain) {
-		return s.blame(i, wire.Code_ROLLBACK, "%s is at message %d, and has been at %d: its journal is an older copy", id, theirs.sequence, seen.sequence)
+		return s.blame(i, wire.Code_ROLLBACK, "%s is at message %d, which does not follow the message %d that this member has seen: its journal is an older copy", id, theirs.sequence, seen.sequence)
 	}
-	if d, known := s.plan.data[id]; known && d != digest(h.Data) {
+	if d, known := s.ledger.data[id]; known && d != digest(h.Data) {
 		return s.blame(i, wire.Code_DATA, "%s commits to another table than in an earlier attempt of this plan", id)
 	}
 	_, err := xwing.Scheme().UnmarshalBinaryPublicKey(h.Key)
@@ -315,6 +328,7 @@ func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
 	}
 	veils, incoming := make([]byte, 0, s.n*32), make([][]byte, s.n)
 	var seals [][]byte
+	record := &wire.Agreed{Plan: s.cfg.Charter.Plan[:], Attempt: s.cfg.Charter.Attempt, Ids: s.log.sealing.Ids}
 	for i, sealed := range list.Seals {
 		body, err := s.parseSeal(i, sealed)
 		if err != nil {
@@ -322,6 +336,7 @@ func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
 		}
 		d := party.Hash("seal", body)
 		seals = append(seals, d[:])
+		record.Seen = parseOutboxHead(s.log.sealing.Heads[i*wire.HeadSize:]).next(wire.Type_SEAL, 0, body).append(record.Seen)
 		veil := s.log.began.Veil
 		if i != s.me {
 			if incoming[i], veil, err = s.openPart(i, sealed.Part); err != nil {
@@ -330,7 +345,7 @@ func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
 		}
 		veils = append(veils, veil...)
 	}
-	return nil, s.agree(veils, incoming, transcriptDigest(digest(s.log.sealing.Session), seals))
+	return nil, s.agree(record, veils, incoming, transcriptDigest(digest(s.log.sealing.Session), seals))
 }
 
 // parseSeal checks member i's signed commitment to its parts, and the part for
@@ -346,7 +361,7 @@ func (s *setup) parseSeal(i int, sealed *wire.Sealed) ([]byte, error) {
 		return nil, s.hub(wire.Code_MALFORMED, fmt.Errorf("secagg: in the place of %s there is no seal of it for this attempt", m.ID))
 	}
 	if err := round.Verify(m.Key, s.in(body.Session), env); err != nil {
-		return nil, s.blame(i, wire.Code_SIGNATURE, "seal of %s: %w", m.ID, err)
+		return nil, s.hub(wire.Code_SIGNATURE, fmt.Errorf("secagg: seal of %s: %w", m.ID, err))
 	}
 	if !bytes.Equal(body.Session, s.log.sealing.Session) {
 		return nil, s.abort(wire.Code_TRANSCRIPT, "%s saw other hellos (S %x) than this member (%x)", m.ID, body.Session[:8], s.log.sealing.Session[:8])
@@ -373,8 +388,7 @@ func (s *setup) parseSeal(i int, sealed *wire.Sealed) ([]byte, error) {
 
 // openPart decapsulates what member i sealed to this one.
 func (s *setup) openPart(i int, part []byte) (shared, veil []byte, err error) {
-	private, _ := xwing.DeriveKeyPairPacked(s.log.began.KeySeed)
-	shared = xwing.Decapsulate(part[:xwing.CiphertextSize], private)
+	shared = xwing.Decapsulate(part[:xwing.CiphertextSize], s.log.began.KeySeed)
 	key, aad := s.partKey(shared, s.log.sealing.Session, i, s.me)
 	veil, ok := openOnce(key, part[xwing.CiphertextSize:], aad)
 	if !ok {
@@ -384,11 +398,9 @@ func (s *setup) openPart(i int, part []byte) (shared, veil []byte, err error) {
 }
 
 // agree derives the pair keys and the veil, and journals them.
-func (s *setup) agree(veils []byte, incoming [][]byte, t [32]byte) error {
+func (s *setup) agree(record *wire.Agreed, veils []byte, incoming [][]byte, t [32]byte) error {
 	v := derive(veils, "veil", t[:])
-	record := &wire.Agreed{
-		Plan: s.cfg.Charter.Plan[:], Attempt: s.cfg.Charter.Attempt, Transcript: t[:], Veil: v[:], Pairs: make([]byte, s.n*32),
-	}
+	record.Transcript, record.Veil, record.Pairs = t[:], v[:], make([]byte, s.n*32)
 	for j := range s.n {
 		if j == s.me {
 			continue

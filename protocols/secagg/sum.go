@@ -29,6 +29,7 @@ type sum struct {
 // summed is the hub's addition, after the checks of round 1.
 type summed struct {
 	heads         []*wire.Head
+	raw           [][]byte // the heads as sent
 	headsHash     [32]byte
 	sumHash       [32]byte
 	vector, carry []byte
@@ -71,11 +72,10 @@ func (m *sum) Start() ([]round.Message, error) {
 			}
 			m.head, m.x = e.Body, nil
 		}
-		out := m.toHub(sent.Message)
 		if m.summed != nil { // what is missing is the answer to the unlock
-			out = append(out, m.toHub(m.log.unlocked.Message)...)
+			return m.toHub(m.log.unlocked.Message), nil
 		}
-		return out, nil
+		return m.toHub(sent.Message), nil
 	}
 	return m.masked()
 }
@@ -194,7 +194,6 @@ func (m *sum) onSummed(e *wire.Envelope) ([]round.Message, error) {
 		return nil, err
 	}
 	s := &summed{vector: body.Vector, carry: body.Carry, sumHash: sumDigest(body.Vector, body.Carry)}
-	var raw [][]byte
 	for j, t := range body.Heads {
 		h := new(wire.Head)
 		if err := decodeBody(t.Body, h, m.n); err != nil {
@@ -203,9 +202,9 @@ func (m *sum) onSummed(e *wire.Envelope) ([]round.Message, error) {
 		if err := m.sameAsk(j, h); err != nil {
 			return nil, err
 		}
-		s.heads, raw = append(s.heads, h), append(raw, t.Body)
+		s.heads, s.raw = append(s.heads, h), append(s.raw, t.Body)
 	}
-	s.headsHash = headsDigest(raw)
+	s.headsHash = headsDigest(s.raw)
 	if len(s.carry) != m.ask.Cells+1 {
 		return nil, m.hub(wire.Code_MALFORMED, fmt.Errorf("secagg: the sum has %d cells, want %d", len(s.carry), m.ask.Cells+1))
 	}
@@ -247,7 +246,7 @@ func (m *sum) sameAsk(j int, h *wire.Head) error {
 // or to the reader, and claims what its vector adds to the fold: once, for one
 // roster, for one set of heads and one sum; journalled first.
 func (m *sum) unlocking(s *summed) ([]round.Message, error) {
-	if m.plan.frozen != nil && *m.plan.frozen != m.ctx.Roster {
+	if m.ledger.frozen != nil && *m.ledger.frozen != m.ctx.Roster {
 		return nil, m.abort(wire.Code_FROZEN, "this member has unlocked totals of this plan for another roster")
 	}
 	if before := m.log.unlocked; before != nil && before.Sequence >= m.sequence {
@@ -272,7 +271,7 @@ func (m *sum) unlocking(s *summed) ([]round.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.plan.frozen == nil {
+	if m.ledger.frozen == nil {
 		if err := m.ledger.write(KindFrozen, &wire.Frozen{Plan: m.cfg.Charter.Plan[:], Roster: m.ctx.Roster[:]}); err != nil {
 			return nil, err
 		}
@@ -280,10 +279,7 @@ func (m *sum) unlocking(s *summed) ([]round.Message, error) {
 	record := &wire.Unlocked{
 		Plan: m.cfg.Charter.Plan[:], Attempt: m.cfg.Charter.Attempt, Sequence: m.sequence, Label: m.label[:], Heads: s.headsHash[:], Message: b,
 	}
-	for j, h := range s.heads {
-		record.Ids = append(record.Ids, string(m.id(j)))
-		record.Seen = outboxHead{h.Sequence, digest(h.Chain)}.append(record.Seen)
-	}
+	record.Ids, record.Seen = m.ids(), m.seen(s.heads, s.raw, nil)
 	if err := m.ledger.write(KindUnlocked, record); err != nil {
 		return nil, err
 	}
@@ -364,7 +360,20 @@ func (m *sum) onUnlocks(e *wire.Envelope) error {
 	if err != nil {
 		return m.cannotOpen(bad, err)
 	}
-	return m.finish(total)
+	return m.finish(total, body.Unlocks)
+}
+
+// seen is how far each member's outbox has come, from what this sum showed of it.
+func (m *sum) seen(heads []*wire.Head, raw [][]byte, unlocks []*wire.Tagged) []byte {
+	var out []byte
+	for j, h := range heads {
+		at := outboxHead{h.Sequence, digest(h.Chain)}.next(wire.Type_MASKED, m.sequence, raw[j])
+		if unlocks != nil {
+			at = at.next(wire.Type_UNLOCK, m.sequence, unlocks[j].Body)
+		}
+		out = at.append(out)
+	}
+	return out
 }
 
 // cannotOpen says who is to blame, as far as that can be said.
@@ -391,14 +400,15 @@ func (m *sum) onCollected(e *wire.Envelope) error {
 	if digest(c.Label) != m.label || digest(c.Heads) != m.summed.headsHash || digest(c.Sum) != m.summed.sumHash {
 		return m.hub(wire.Code_DUPLICATE, fmt.Errorf("secagg: sum %d: the hub collected other heads or another sum", m.sequence))
 	}
-	return m.finish(nil)
+	return m.finish(nil, nil)
 }
 
-func (m *sum) finish(total Vector) error {
+func (m *sum) finish(total Vector, unlocks []*wire.Tagged) error {
 	record := &wire.Totalled{Plan: m.cfg.Charter.Plan[:], Attempt: m.cfg.Charter.Attempt, Sequence: m.sequence, Label: m.label[:]}
 	if total != nil {
 		record.Cells = encode(total)
 	}
+	record.Ids, record.Seen = m.ids(), m.seen(m.summed.heads, m.summed.raw, unlocks)
 	if err := m.ledger.write(KindTotalled, record); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (e *Envelope) Check() error {
 
 func (m *Hello) Check(n int) error {
 	return first(size("charter", m.Charter, DigestSize), size("key", m.Key, KeySize), size("nonce", m.Nonce, DigestSize),
-		size("data", m.Data, DigestSize), size("heads", m.Heads, n*HeadSize))
+		size("data", m.Data, DigestSize), size("roster", m.Roster, DigestSize), size("heads", m.Heads, n*HeadSize))
 }
 
 func (m *Hellos) Check(n int) error { return count("hellos", len(m.Hellos), n) }

@@ -142,7 +142,7 @@ type Sealing struct {
 	Ids           []string               `protobuf:"bytes,4,rep,name=ids,proto3" json:"ids,omitempty"`
 	Hellos        []byte                 `protobuf:"bytes,5,opt,name=hellos,proto3" json:"hellos,omitempty"`      // N x 32: hash of each Hello
 	Data          []byte                 `protobuf:"bytes,6,opt,name=data,proto3" json:"data,omitempty"`          // N x 32
-	Heads         []byte                 `protobuf:"bytes,7,opt,name=heads,proto3" json:"heads,omitempty"`        // N x 40: outbox heads of the others
+	Heads         []byte                 `protobuf:"bytes,7,opt,name=heads,proto3" json:"heads,omitempty"`        // N x 40: outbox heads of the others, their Hellos included
 	Shared        []byte                 `protobuf:"bytes,8,opt,name=shared,proto3" json:"shared,omitempty"`      // N x 32: ss_ij; zero at my place
 	Seal          []byte                 `protobuf:"bytes,9,opt,name=seal,proto3" json:"seal,omitempty"`          // as sent
 	Received      []byte                 `protobuf:"bytes,10,opt,name=received,proto3" json:"received,omitempty"` // the HELLOS it answers
@@ -258,6 +258,8 @@ type Agreed struct {
 	Transcript    []byte                 `protobuf:"bytes,3,opt,name=transcript,proto3" json:"transcript,omitempty"` // T
 	Veil          []byte                 `protobuf:"bytes,4,opt,name=veil,proto3" json:"veil,omitempty"`             // V
 	Pairs         []byte                 `protobuf:"bytes,5,opt,name=pairs,proto3" json:"pairs,omitempty"`           // N x 32: K_ij
+	Ids           []string               `protobuf:"bytes,6,rep,name=ids,proto3" json:"ids,omitempty"`
+	Seen          []byte                 `protobuf:"bytes,7,opt,name=seen,proto3" json:"seen,omitempty"` // N x 40: outbox heads of the others
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -323,6 +325,20 @@ func (x *Agreed) GetVeil() []byte {
 func (x *Agreed) GetPairs() []byte {
 	if x != nil {
 		return x.Pairs
+	}
+	return nil
+}
+
+func (x *Agreed) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *Agreed) GetSeen() []byte {
+	if x != nil {
+		return x.Seen
 	}
 	return nil
 }
@@ -566,6 +582,8 @@ type Totalled struct {
 	Sequence      uint64                 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Label         []byte                 `protobuf:"bytes,4,opt,name=label,proto3" json:"label,omitempty"`
 	Cells         []byte                 `protobuf:"bytes,5,opt,name=cells,proto3" json:"cells,omitempty"` // cells x 16
+	Ids           []string               `protobuf:"bytes,6,rep,name=ids,proto3" json:"ids,omitempty"`
+	Seen          []byte                 `protobuf:"bytes,7,opt,name=seen,proto3" json:"seen,omitempty"` // N x 40
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -631,6 +649,20 @@ func (x *Totalled) GetLabel() []byte {
 func (x *Totalled) GetCells() []byte {
 	if x != nil {
 		return x.Cells
+	}
+	return nil
+}
+
+func (x *Totalled) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *Totalled) GetSeen() []byte {
+	if x != nil {
+		return x.Seen
 	}
 	return nil
 }
@@ -777,8 +809,8 @@ func (x *Evidence) GetSecond() []byte {
 type Rolledback struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Plan          []byte                 `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
-	Roster        []byte                 `protobuf:"bytes,2,opt,name=roster,proto3" json:"roster,omitempty"`
-	Sequence      uint64                 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Roster        []byte                 `protobuf:"bytes,2,opt,name=roster,proto3" json:"roster,omitempty"`      // the only one this plan may go on with
+	Sequence      uint64                 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"` // the furthest any peer has seen
 	Chain         []byte                 `protobuf:"bytes,4,opt,name=chain,proto3" json:"chain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -930,7 +962,7 @@ const file_journal_proto_rawDesc = "" +
 	"\x06shared\x18\b \x01(\fR\x06shared\x12\x12\n" +
 	"\x04seal\x18\t \x01(\fR\x04seal\x12\x1a\n" +
 	"\breceived\x18\n" +
-	" \x01(\fR\breceived\"\x80\x01\n" +
+	" \x01(\fR\breceived\"\xa6\x01\n" +
 	"\x06Agreed\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x1e\n" +
@@ -938,7 +970,9 @@ const file_journal_proto_rawDesc = "" +
 	"transcript\x18\x03 \x01(\fR\n" +
 	"transcript\x12\x12\n" +
 	"\x04veil\x18\x04 \x01(\fR\x04veil\x12\x14\n" +
-	"\x05pairs\x18\x05 \x01(\fR\x05pairs\"\x80\x01\n" +
+	"\x05pairs\x18\x05 \x01(\fR\x05pairs\x12\x10\n" +
+	"\x03ids\x18\x06 \x03(\tR\x03ids\x12\x12\n" +
+	"\x04seen\x18\a \x01(\fR\x04seen\"\x80\x01\n" +
 	"\x04Sent\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x1a\n" +
@@ -956,13 +990,15 @@ const file_journal_proto_rawDesc = "" +
 	"\x05heads\x18\x05 \x01(\fR\x05heads\x12\x10\n" +
 	"\x03ids\x18\x06 \x03(\tR\x03ids\x12\x12\n" +
 	"\x04seen\x18\a \x01(\fR\x04seen\x12\x18\n" +
-	"\amessage\x18\b \x01(\fR\amessage\"\x80\x01\n" +
+	"\amessage\x18\b \x01(\fR\amessage\"\xa6\x01\n" +
 	"\bTotalled\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05label\x18\x04 \x01(\fR\x05label\x12\x14\n" +
-	"\x05cells\x18\x05 \x01(\fR\x05cells\"O\n" +
+	"\x05cells\x18\x05 \x01(\fR\x05cells\x12\x10\n" +
+	"\x03ids\x18\x06 \x03(\tR\x03ids\x12\x12\n" +
+	"\x04seen\x18\a \x01(\fR\x04seen\"O\n" +
 	"\x05Ended\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x18\n" +

@@ -39,7 +39,7 @@ func (l Limits) Max(t Type) int {
 		unlock = 4*digest + field
 		closed = 4*digest + 4*field
 	)
-	hello := signed + 4*digest + KeySize + field + n*HeadSize
+	hello := signed + 5*digest + KeySize + field + n*HeadSize
 	seal := signed + digest + n*DigestSize + 2*field
 	switch t {
 	case Type_HELLO:

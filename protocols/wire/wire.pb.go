@@ -373,7 +373,8 @@ type Hello struct {
 	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`         // 1216: X-Wing public key, fresh
 	Nonce         []byte                 `protobuf:"bytes,3,opt,name=nonce,proto3" json:"nonce,omitempty"`     // 32
 	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`       // 32: commitment to the table
-	Heads         []byte                 `protobuf:"bytes,5,opt,name=heads,proto3" json:"heads,omitempty"`     // N x 40: sequence (8, big end first) and chain hash of each member's outbox as last seen; at its own place, its own
+	Roster        []byte                 `protobuf:"bytes,5,opt,name=roster,proto3" json:"roster,omitempty"`   // 32: digest of the roster
+	Heads         []byte                 `protobuf:"bytes,6,opt,name=heads,proto3" json:"heads,omitempty"`     // N x 40: sequence (8, big end first) and chain hash of each member's outbox as last seen; at its own place, its own
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -432,6 +433,13 @@ func (x *Hello) GetNonce() []byte {
 func (x *Hello) GetData() []byte {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+func (x *Hello) GetRoster() []byte {
+	if x != nil {
+		return x.Roster
 	}
 	return nil
 }
@@ -1435,13 +1443,14 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"signatures\x18\n" +
 	" \x01(\fR\n" +
-	"signatures\"s\n" +
+	"signatures\"\x8b\x01\n" +
 	"\x05Hello\x12\x18\n" +
 	"\acharter\x18\x01 \x01(\fR\acharter\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12\x12\n" +
-	"\x04data\x18\x04 \x01(\fR\x04data\x12\x14\n" +
-	"\x05heads\x18\x05 \x01(\fR\x05heads\" \n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\x12\x16\n" +
+	"\x06roster\x18\x05 \x01(\fR\x06roster\x12\x14\n" +
+	"\x05heads\x18\x06 \x01(\fR\x05heads\" \n" +
 	"\x06Hellos\x12\x16\n" +
 	"\x06hellos\x18\x01 \x03(\fR\x06hellos\"6\n" +
 	"\x04Seal\x12\x18\n" +

@@ -1,0 +1,44 @@
+package secagg
+
+import "github.com/consilium-health/consilium/protocols/party"
+
+// What tests need to play a member that deviates: its own keys, from its own journal.
+
+// SessionOf returns the session that a member's journal holds.
+func SessionOf(cfg Config) (*Session, error) {
+	l, err := openLedger(cfg.Journal, cfg.Charter.Plan)
+	if err != nil {
+		return nil, err
+	}
+	return newSession(newMember(cfg, l)), nil
+}
+
+// Tags authenticates a body to all peers.
+func (s *Session) Tags(kind string, body []byte) []byte { return s.tags(kind, body) }
+
+// Transcript returns T.
+func (s *Session) Transcript() []byte { return s.transcript[:] }
+
+// SealPart encrypts a veil part as a member does.
+func SealPart(shared, session []byte, from, to party.ID, veil []byte) []byte {
+	a := party.Hash("part aad", session, []byte(from), []byte(to))
+	return sealOnce(derive(shared, "part", session, []byte(from), []byte(to)), veil, a[:])
+}
+
+// Fold and Stream expose the arithmetic to its oracles.
+func Fold(r [32]byte, v, carry []byte) [32]byte {
+	e := element(r)
+	return fold(&e, v, carry)
+}
+
+func Stream(key [32]byte, cells int) []byte { return newStreamer(cells).stream(key) }
+
+func Challenge(d [32]byte) [32]byte { return challenge(d) }
+
+func ParseElement(b []byte) ([32]byte, error) { return parseElement(b) }
+
+func Encode(v Vector) []byte { return encode(v) }
+
+func Decode(b []byte) Vector { return decode(b) }
+
+func AddCarry(v Vector, carry, b []byte) { addCarry(v, carry, b) }
