@@ -26,13 +26,17 @@ func (r *Report) rounded() *Report {
 
 func roundFrame(f *stat.Frame) *stat.Frame {
 	short := *f
-	short.Tidy = nil
-	for _, r := range f.Tidy {
-		short.Tidy = append(short.Tidy, roundRecord(r))
-	}
+	short.Tidy, short.Drop1 = roundRecords(f.Tidy), roundRecords(f.Drop1)
 	short.Glance = roundRecord(f.Glance)
 	short.VCov = roundMatrix(f.VCov)
 	return &short
+}
+
+func roundRecords(rs []stat.Record) (short []stat.Record) {
+	for _, r := range rs {
+		short = append(short, roundRecord(r))
+	}
+	return short
 }
 
 func roundRecord(r stat.Record) stat.Record {

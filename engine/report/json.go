@@ -96,12 +96,11 @@ func (a Analysis) object() object {
 		o.put("excluded", f.Excluded)
 		o.put("filtered", f.Filtered)
 		o.put("contributing_sites", f.Sites)
-		rows := list{}
-		for _, r := range f.Tidy {
-			rows = append(rows, r)
-		}
-		o.put("tidy", rows)
+		o.put("tidy", records(f.Tidy))
 		o.put("glance", f.Glance)
+		if f.Drop1 != nil {
+			o.put("drop1", records(f.Drop1))
+		}
 		if f.VCov != nil {
 			o.put("vcov", f.VCov)
 		}
@@ -112,6 +111,14 @@ func (a Analysis) object() object {
 	}
 	o.put("disclosed", disclosures(a.Disclosed))
 	return o
+}
+
+func records(rs []stat.Record) list {
+	rows := list{}
+	for _, r := range rs {
+		rows = append(rows, r)
+	}
+	return rows
 }
 
 func refusal(r *stat.Refusal) object {

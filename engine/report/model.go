@@ -35,6 +35,31 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 	} else {
 		p.linearFit(f.Glance)
 	}
+	if len(f.Drop1) > 0 {
+		p.drop1(f.Drop1)
+	}
+}
+
+// drop1 prints the model without each term, as R's drop1 does.
+func (p *printer) drop1(rows []stat.Record) {
+	title, between := "LRT", "Pr(>Chi)"
+	if has(rows, "sumsq") {
+		title, between = "F value", "Pr(>F)"
+	}
+	p.line("")
+	p.line("Without one term at a time:")
+	g := grid{left: 1}
+	g.add("", "Df", "AIC", title, between, "")
+	ps := pvalues(values(rows, "p_value"), 3)
+	for i, r := range rows {
+		df, statistic, tail := show(r, "df"), show(r, "statistic"), ps[i]
+		if r.Get("df") == nil {
+			df, statistic, tail = "", "", ""
+		}
+		star := stars(number(r, "p_value"))
+		g.add(text(r, "term"), df, show(r, "aic"), statistic, tail, star+strings.Repeat(" ", 3-len(star)))
+	}
+	g.write(&p.Builder, "")
 }
 
 // coefficients follows R's printCoefmat with digits = 4: estimates and standard
