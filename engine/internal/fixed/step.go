@@ -59,6 +59,9 @@ func (s Step) Small(k int) bool { return float64(k)*math.Log2(float64(s.M)) < 62
 
 // Float returns the step as the nearest float64.
 func (s Step) Float() float64 {
+	if s.E10 == 0 && s.M < 1<<53 {
+		return math.Ldexp(float64(s.M), s.E2) // exact: no big numbers
+	}
 	f, _ := s.Big().Float64()
 	return f
 }
