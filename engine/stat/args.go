@@ -33,9 +33,11 @@ type Args struct {
 	Evaluate     *Evaluate `yaml:"evaluate"`
 	FinalSteps   *int      `yaml:"final_steps"` // reveal: model only
 
-	Where       *table.Condition `yaml:"-"` // of this analysis, after the cohort's
-	PerHospital bool             `yaml:"-"` // the analysis or a condition names site: it shows figures of single hospitals
-	Rules       Rules            `yaml:"-"`
+	Where        *table.Condition `yaml:"-"` // of this analysis, after the cohort's
+	NewtonRounds int              `yaml:"-"` // logistic: exactly so many Newton rounds, for benchmarks; 0: until convergence
+
+	PerHospital bool  `yaml:"-"` // the analysis or a condition names site: it shows figures of single hospitals
+	Rules       Rules `yaml:"-"`
 }
 
 // Evaluate asks for the in-sample evaluation of a fitted model.

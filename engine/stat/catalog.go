@@ -11,6 +11,7 @@ func Catalog() []Kind {
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
 		{Name: "correlation", Statistic: Correlation{}, Required: []string{"variables"}, Optional: []string{"method"}},
 		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1"}},
+		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "drop1"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
 	}
 }

@@ -18,7 +18,7 @@ type regression struct {
 	model   *formula.Model
 	most    *formula.Design // with every declared level: what the plan is made of
 	design  *formula.Design // with the levels that have rows
-	columns []*regressor       // of the design in use
+	columns []*regressor    // of the design in use
 	n       int64
 	rows    uint64 // bound on the rows of all hospitals
 
@@ -62,6 +62,9 @@ func newRegression(args Args, s *table.Schema) (*regression, error) {
 		return all
 	}); err != nil {
 		return nil, fmt.Errorf("%s: %w", args.Kind, err)
+	}
+	if len(r.most.Columns) == 0 {
+		return nil, fmt.Errorf("%s: formula %s has neither an intercept nor a term", args.Kind, args.Formula)
 	}
 	if args.Ridge != nil {
 		switch {

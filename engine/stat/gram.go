@@ -21,7 +21,7 @@ type gram struct {
 	*regression
 	read    func(*table.View) (*reading, error)
 	columns []*regressor // slopes, then the outcome
-	centred bool      // the model has an intercept: sums of deviations are asked too
+	centred bool         // the model has an intercept: sums of deviations are asked too
 
 	products *symmetric // of deviations: intercept if any, slopes, outcome
 }

@@ -69,7 +69,7 @@ type linearPart struct {
 	asks  []Ask
 
 	fit      *factored
-	kept     []*regressor    // of the slopes
+	kept     []*regressor // of the slopes
 	beta     []*big.Float // of the kept columns about their centres, intercept first
 	state    []float64    // beta in 40 bits, where residuals are taken
 	rss, tss *big.Float

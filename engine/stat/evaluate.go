@@ -1,0 +1,101 @@
+package stat
+
+import (
+	"math"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+)
+
+// defaultCells is the number of classes of predicted probability a fit is evaluated in.
+const defaultCells = 100
+
+// maxEvaluate bounds evaluate: {cells: ...}.
+const maxEvaluate = 65536
+
+// evaluation counts events and others in equal classes of the predicted
+// probability, from which the area under the ROC curve follows up to ties
+// within a class, and sums squared errors.
+type evaluation struct {
+	cells          int
+	events, others []int64
+	squares        float64 // sum of (y-p)^2
+}
+
+func (e *evaluation) ask(rows uint64) []Cell {
+	var cells []Cell
+	for _, what := range []string{"events, predicted in ", "others, predicted in "} {
+		for c := range e.cells {
+			low, high := float64(c)/float64(e.cells), float64(c+1)/float64(e.cells)
+			cells = append(cells, countCell(what+"["+number(low)+", "+number(high)+")", Plain))
+		}
+	}
+	return append(cells, Cell{Cell: fixed.Binary(1, rows), Name: "sum of squared errors of prediction"})
+}
+
+// add counts the rows of m predicted at beta.
+func (e *evaluation) add(m *Panels, cols []int, beta []float64, out *fixed.Sums) {
+	eta := make([]float64, PanelRows)
+	high, low := 0.0, 0.0
+	for k := range m.Len() {
+		m.eta(k, cols, beta, eta)
+		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
+			y := m.Y[k*PanelRows+i]
+			p := 1 / (1 + math.Exp(-v))
+			c := min(int(p*float64(e.cells)), e.cells-1)
+			if y == 0 {
+				c += e.cells
+			}
+			out.Add(c, 1)
+			add(&high, &low, (y-p)*(y-p))
+		}
+	}
+	out.AddFloat(2*e.cells, high)
+	out.AddFloat(2*e.cells, low)
+}
+
+func (e *evaluation) take(t fixed.Totals) {
+	for c := range e.cells {
+		e.events, e.others = append(e.events, t.Count(c)), append(e.others, t.Count(e.cells+c))
+	}
+	e.squares = t.Float(2 * e.cells)
+}
+
+// auc returns the area under the ROC curve with ties in a class counted half,
+// the largest error of that, and DeLong's standard error on the classes
+// (DeLong, DeLong, Clarke-Pearson 1988).
+func (e *evaluation) auc() (auc, bound, se float64) {
+	var n, m float64 // events, others
+	for c := range e.cells {
+		n += float64(e.events[c])
+		m += float64(e.others[c])
+	}
+	below := 0.0 // others in lower classes
+	for c := range e.cells {
+		x, u := float64(e.events[c]), float64(e.others[c])
+		auc += x * (below + u/2)
+		bound += x * u
+		below += u
+	}
+	auc /= n * m
+	bound /= 2 * n * m
+	var s10, s01 float64
+	below, belowEvents := 0.0, 0.0
+	for c := range e.cells {
+		x, u := float64(e.events[c]), float64(e.others[c])
+		d := (below+u/2)/m - auc
+		s10 += x * d * d
+		d = 1 - (belowEvents+x/2)/n - auc
+		s01 += u * d * d
+		below += u
+		belowEvents += x
+	}
+	return auc, bound, math.Sqrt(s10/(n-1)/n + s01/(m-1)/m)
+}
+
+// put appends the figures to a glance row.
+func (e *evaluation) put(g Record, n int64, deviance float64) Record {
+	auc, bound, se := e.auc()
+	return g.Put("auc", auc).Put("auc_bound", bound).Put("auc_std_error", se).
+		Put("auc_low", math.Max(0, auc-z975*se)).Put("auc_high", math.Min(1, auc+z975*se)).
+		Put("brier", e.squares/float64(n)).Put("log_loss", deviance/2/float64(n)).Put("evaluate_cells", e.cells)
+}

@@ -1,0 +1,303 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// Logistic fits logistic regression by maximum likelihood, as R's glm with
+// family binomial, or with a ridge penalty:
+//
+//	census ──► column sums ──► squares about the means ──► score, information, deviance ──┐ ──► risk classes
+//	                                                          ▲   Newton step, in lockstep │
+//	                                                          └── with drop1's and null ◄──┘
+//
+// Columns are centred and scaled by the opened means and SDs, so that float64
+// suffices for the information and beta starts at 0.
+type Logistic struct{}
+
+// Begin implements Statistic.
+func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
+	r, err := newRegression(args, s)
+	if err != nil {
+		return nil, err
+	}
+	if r.model.OutcomeKind == table.Number {
+		return nil, fmt.Errorf("logistic: outcome %s is a number, want a binary or a category of two levels, the second being the event", r.model.Outcome)
+	}
+	if e := args.Evaluate; e != nil && (e.Cells < 0 || e.Cells > maxEvaluate) {
+		return nil, fmt.Errorf("logistic: evaluate: cells is %d, want 0 to %d", e.Cells, maxEvaluate)
+	}
+	outcome := r.model.Variables[0]
+	c, err := newCensus(args, s, r.model.Variables, append([]string{outcome}, r.model.Factors...))
+	if err != nil {
+		return nil, err
+	}
+	l := &logisticPart{regression: r, evaluation: &evaluation{cells: defaultCells}}
+	if args.Evaluate != nil {
+		l.evaluation.cells = args.Evaluate.Cells
+	}
+	l.lay()
+	p := &program{census: c, parts: []part{l}}
+	p.start = func() error {
+		l.nEvent = c.levels[0][1]
+		if err := r.settle(c); err != nil {
+			return err
+		}
+		return l.begin()
+	}
+	p.finish = func() (Frame, error) { return l.finish(c.counts()), nil }
+	return p, nil
+}
+
+// logisticPart are the sums after the census.
+type logisticPart struct {
+	*regression
+	nEvent int64
+	cells  [][]float64 // model-matrix rows of a saturated model's cells
+	stage  int
+	asks   []Ask
+
+	openings []Opening
+	place    struct{ sums, events, squares, fit, null, drops, evaluate int } // of openings; -1: none
+
+	eventSums  []float64
+	scale      []float64 // SD of each column, 40 bits; 0: constant
+	varies     []int     // columns that are not constant
+	main, null *newton
+	drops      []dropped
+	evaluation *evaluation
+
+	cache *panelCache
+	sums  map[*newton]*NewtonSums // this hospital's workspace
+}
+
+// dropped is the fit without a term.
+type dropped struct {
+	term int
+	fit  *newton
+}
+
+const (
+	logisticSums = iota
+	logisticSquares
+	logisticNewton
+	logisticEvaluate
+)
+
+// lay declares the openings.
+func (l *logisticPart) lay() {
+	q := len(l.most.Columns)
+	put := func(what string, cells, times int, people bool) int {
+		l.openings = append(l.openings, Opening{What: what, Cells: cells, MaxTimes: times, CountsPeople: people})
+		return len(l.openings) - 1
+	}
+	list := names(l.most.Columns)
+	if list == "" {
+		list = "the intercept alone"
+	}
+	l.place.events, l.place.null, l.place.evaluate = -1, -1, -1
+	l.place.sums = put("sums of the columns of the model ("+list+"): their means; of a yes/no column, how many people have it", q, 1, true)
+	if l.args.Rules.MinCell > 1 && l.most.CellVariables() != nil {
+		l.place.events = put("the same sums over the people with the event: to refuse a model that is a table with small cells", q, 1, true)
+	}
+	l.place.squares = put("sums of squares of the columns about their means: their SDs", 2*q, 1, false)
+	rounds := maxNewton
+	if l.args.NewtonRounds > 0 {
+		rounds = l.args.NewtonRounds
+	}
+	fit := func(name string, q int) int {
+		at := put("how "+name+" fits at each step: score, information, deviance. From the first follow the cross table of any two factors of the model and their events; the result's vcov at full precision lets a reader compute sums of covariates, too",
+			newtonCells(q), rounds, true)
+		if l.penalty() == 0 {
+			put("how many people the next step of "+name+" moves away from their outcome: none means that the groups separate", 1, rounds, true)
+		}
+		return at
+	}
+	l.place.fit = fit("the model", q)
+	if l.model.HasOffset && l.model.Intercept {
+		l.place.null = fit("the model of the offset alone", 1)
+	}
+	l.place.drops = len(l.openings)
+	if l.args.Drop1 && l.penalty() == 0 {
+		for _, t := range l.model.Droppable() {
+			fit("the model without "+l.model.Terms[t].Label, q)
+		}
+	}
+	if c := l.evaluation.cells; c > 0 {
+		l.place.evaluate = put("people with and without the event in each class of predicted risk, and the sum of squared errors: AUC and Brier score of the model", 2*c+1, 1, true)
+	}
+}
+
+func (l *logisticPart) plan() []Opening { return l.openings }
+
+func (l *logisticPart) ask() []Ask { return l.asks }
+
+// begin applies the rules on the outcome and asks for the sums of the columns.
+func (l *logisticPart) begin() error {
+	least := int64(l.args.Rules.MinCell)
+	switch rest := l.n - l.nEvent; {
+	case least > 1 && (l.nEvent < least || rest < least):
+		return &Refusal{Rule: "min_cell", Message: fmt.Sprintf("fewer than %d people have the event, or fewer than %d have not", least, least),
+			Remedy: "widen the cohort, or choose a more frequent outcome"}
+	case l.nEvent == 0 || rest == 0:
+		return &Refusal{Rule: "constant_outcome", Message: "no finite maximum: the outcome is constant", Remedy: "widen the cohort, or choose another outcome"}
+	}
+	var err error
+	if l.cells, err = l.crossTable(); err != nil {
+		return err
+	}
+	var cells, events []Cell
+	for _, c := range l.columns {
+		cell := countCell("rows with "+c.Name, Plain)
+		if c.grid = false; !c.ZeroOne {
+			cell = c.sumCell(l.rows)
+		}
+		cells = append(cells, cell)
+		cell.Name += ", with the event"
+		events = append(events, cell)
+	}
+	l.asks = []Ask{{Opening: l.place.sums, Cells: cells}}
+	if l.cells != nil {
+		l.asks = append(l.asks, Ask{Opening: l.place.events, Cells: events})
+	}
+	return nil
+}
+
+func (l *logisticPart) add(rows *table.View, out *fixed.Sums) error {
+	m, err := l.matrix(rows)
+	if err != nil {
+		return err
+	}
+	switch l.stage {
+	case logisticSums:
+		for i, c := range l.columns {
+			addColumn(m, i, c, out, i, false)
+			if l.cells != nil {
+				addColumn(m, i, c, out, len(l.columns)+i, true)
+			}
+		}
+	case logisticSquares:
+		at := 0
+		for i, c := range l.columns {
+			if c.Term >= 0 && !c.ZeroOne {
+				addSquares(m, i, c.centre, out, at)
+				at += 2
+			}
+		}
+	case logisticNewton:
+		l.addNewton(m, out)
+	default:
+		l.evaluation.add(m, l.main.cols, l.asks[0].State, out)
+	}
+	return nil
+}
+
+func (l *logisticPart) reduce(t fixed.Totals) error {
+	asks := l.asks
+	l.asks = nil
+	switch l.stage {
+	case logisticSums:
+		return l.takeSums(t)
+	case logisticSquares:
+		return l.takeSquares(t)
+	case logisticNewton:
+		l.takeNewton(asks, t)
+	default:
+		l.evaluation.take(t)
+	}
+	return nil
+}
+
+func (l *logisticPart) takeSums(t fixed.Totals) error {
+	q := len(l.columns)
+	sums, events := make([]float64, q), make([]float64, q)
+	for i, c := range l.columns {
+		c.sum = t.Big(i)
+		sums[i] = t.Float(i)
+		if l.cells != nil {
+			events[i] = t.Float(q + i)
+		}
+		if l.model.Intercept && c.Term >= 0 {
+			c.place(l.n)
+		}
+	}
+	if err := l.smallColumns(); err != nil {
+		return err
+	}
+	if err := l.smallTable(l.cells, sums); err != nil {
+		return err
+	}
+	if err := l.smallTable(l.cells, events); err != nil {
+		return err
+	}
+	for i := range sums {
+		sums[i] -= events[i]
+	}
+	if err := l.smallTable(l.cells, sums); err != nil {
+		return err
+	}
+	var cells []Cell
+	for _, c := range l.columns {
+		if c.Term >= 0 && !c.ZeroOne {
+			cells = append(cells, Cell{Cell: fixed.Binary(c.half, l.rows), Name: "sum of centred " + c.Name},
+				Cell{Cell: fixed.Binary(c.half*c.half, l.rows), Name: "sum of squares of centred " + c.Name})
+		}
+	}
+	l.stage = logisticSquares
+	if len(cells) == 0 {
+		return l.takeSquares(fixed.Totals{})
+	}
+	l.asks = []Ask{{Opening: l.place.squares, Cells: cells, State: centres(l.columns)}}
+	return nil
+}
+
+// takeSquares finds the SDs (about 0 in a model without intercept) and the
+// columns that vary: R's rule with tolerance 1e-11 on the column's own norm.
+func (l *logisticPart) takeSquares(t fixed.Totals) error {
+	n := float64(l.n)
+	at := 0
+	l.scale, l.varies = make([]float64, len(l.columns)), nil
+	for i, c := range l.columns {
+		var square, raw float64 // sums about the mean and about 0
+		switch {
+		case c.Term < 0:
+			l.scale[i] = 1
+			l.varies = append(l.varies, i)
+			continue
+		case c.ZeroOne:
+			raw = rounded(c.sum)
+			square = raw * (n - raw) / n
+		default:
+			s, d := t.Big(at+1), t.Big(at)
+			raw = rounded(s) + 2*c.centre*rounded(d) + n*c.centre*c.centre
+			u := newBig(0).Mul(d, d)
+			square = rounded(s.Sub(s, u.Quo(u, newBig(n))))
+			at += 2
+		}
+		if !l.model.Intercept {
+			square = raw
+		}
+		sd := math.Sqrt(square / math.Max(1, n-1))
+		if !(square > 1e-22*raw) {
+			continue // the same for everyone
+		}
+		if !c.ZeroOne {
+			for k := 1; k <= 2; k++ {
+				if err := c.tooWide(fixed.Binary(math.Pow(c.half, float64(k)), l.rows).Step.Float(), sd, k); err != nil {
+					return err
+				}
+			}
+		}
+		l.scale[i] = Round40(sd)
+		l.varies = append(l.varies, i)
+	}
+	if len(l.varies) == 0 {
+		return &Refusal{Rule: "rows", Message: "every column of the model is the same for everyone", Remedy: "leave out the terms that do not vary, or widen the cohort"}
+	}
+	l.startNewton()
+	return nil
+}

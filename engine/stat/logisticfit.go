@@ -1,0 +1,296 @@
+package stat
+
+import (
+	"math"
+	"math/big"
+	"slices"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// panelCache is the hospital's model matrix: built at the first sum after the
+// census, standardised in place at the first Newton round.
+type panelCache struct {
+	of       *table.Table
+	selected int // rows of the view
+	m        *Panels
+	standard bool
+}
+
+// matrix returns the model matrix of the rows, standardised once the scale is known.
+func (l *logisticPart) matrix(rows *table.View) (*Panels, error) {
+	c := l.cache
+	if c == nil || c.of != rows.Table || c.selected != len(rows.Rows) {
+		m, err := l.build(rows)
+		if err != nil {
+			return nil, err
+		}
+		c = &panelCache{of: rows.Table, selected: len(rows.Rows), m: m}
+		l.cache = c
+	}
+	if l.stage >= logisticNewton && !c.standard {
+		for k := range c.m.Len() {
+			n := min(PanelRows, c.m.N-k*PanelRows)
+			for _, j := range l.varies {
+				if l.columns[j].Term < 0 {
+					continue
+				}
+				x := c.m.column(k, j)[:n]
+				centre, by := l.columns[j].centre, 1/l.scale[j]
+				for i := range x {
+					x[i] = (x[i] - centre) * by
+				}
+			}
+		}
+		c.standard = true
+	}
+	return c.m, nil
+}
+
+func (l *logisticPart) build(rows *table.View) (*Panels, error) {
+	used, _, err := rows.Complete(l.model.Variables...)
+	if err != nil {
+		return nil, err
+	}
+	e, err := l.design.Eval(rows.Table)
+	if err != nil {
+		return nil, err
+	}
+	m := NewPanels(len(l.columns), len(used.Rows), l.model.HasOffset)
+	x := make([]float64, len(l.columns))
+	for _, i := range used.Rows {
+		e.Row(i, x)
+		m.Append(x, e.Outcome(i), e.Offset(i))
+	}
+	return m, nil
+}
+
+// addColumn adds the sum of column j, over all rows or those with the event, to cell at.
+func addColumn(m *Panels, j int, c *regressor, out *fixed.Sums, at int, events bool) {
+	high, low := 0.0, 0.0
+	for k := range m.Len() {
+		x := m.column(k, j)[:min(PanelRows, m.N-k*PanelRows)]
+		for i, v := range x {
+			if events && m.Y[k*PanelRows+i] == 0 {
+				continue
+			}
+			s := high + v
+			u := s - high
+			low += (high - (s - u)) + (v - u)
+			high = s
+		}
+	}
+	if c.ZeroOne || c.Term < 0 {
+		out.Add(at, int64(high))
+		return
+	}
+	out.AddFloat(at, high)
+	out.AddFloat(at, low)
+}
+
+// addSquares adds sum and sum of squares of column j about centre to cells at and at+1.
+func addSquares(m *Panels, j int, centre float64, out *fixed.Sums, at int) {
+	var high, low [2]float64
+	for k := range m.Len() {
+		for _, v := range m.column(k, j)[:min(PanelRows, m.N-k*PanelRows)] {
+			d := v - centre
+			for p, w := range [2]float64{d, d * d} {
+				s := high[p] + w
+				u := s - high[p]
+				low[p] += (high[p] - (s - u)) + (w - u)
+				high[p] = s
+			}
+		}
+	}
+	for p := range 2 {
+		out.AddFloat(at+p, high[p])
+		out.AddFloat(at+p, low[p])
+	}
+}
+
+// startNewton sets up the fits that advance side by side.
+func (l *logisticPart) startNewton() {
+	l.stage = logisticNewton
+	l.sums = make(map[*newton]*NewtonSums)
+	penalty := func(j int) float64 {
+		if l.columns[j].Term < 0 {
+			return 0
+		}
+		return l.penalty()
+	}
+	l.main = newNewton(l.varies, l.penalty() > 0, penalty, l.dependent)
+	l.main.forced = l.args.NewtonRounds
+	if l.place.null >= 0 {
+		l.null = newNewton([]int{0}, false, penalty, l.dependent)
+	}
+	if l.args.Drop1 && l.penalty() == 0 {
+		for _, t := range l.model.Droppable() {
+			var rest []int
+			for _, j := range l.varies {
+				if l.columns[j].Term != t {
+					rest = append(rest, j)
+				}
+			}
+			d := dropped{term: t}
+			if len(rest) > 0 && len(rest) < len(l.varies) {
+				d.fit = newNewton(rest, false, penalty, l.dependent)
+			}
+			l.drops = append(l.drops, d)
+		}
+	}
+	l.next()
+}
+
+// dependent decides which columns are aliased, from the information at beta
+// 0: less than 1e-11 of the column's own norm is left after projection on the
+// kept ones, or less than 1e-7 of its norm about the mean, below which float64 sums cannot decide.
+func (l *logisticPart) dependent(f *newton, info *symmetric) *factored {
+	n := float64(l.n)
+	return factorize(info, func(a int, pivot *big.Float) bool {
+		j := f.cols[a]
+		if f.penalty[a] > 0 || l.columns[j].Term < 0 {
+			return false
+		}
+		left := rounded(pivot) / rounded(info.at(a, a))
+		c := l.columns[j].centre / l.scale[j]
+		return left < 1e-14 || left*(n-1) < 1e-22*(n-1+n*c*c)
+	})
+}
+
+// fits lists the fits with the place of their opening.
+func (l *logisticPart) fits(visit func(f *newton, opening int)) {
+	visit(l.main, l.place.fit)
+	if l.null != nil {
+		visit(l.null, l.place.null)
+	}
+	for i, d := range l.drops {
+		if d.fit != nil {
+			visit(d.fit, l.place.drops+2*i)
+		}
+	}
+}
+
+// next asks for the next round of every unfinished fit, or for the evaluation.
+func (l *logisticPart) next() {
+	l.asks = nil
+	l.fits(func(f *newton, opening int) {
+		if f.done {
+			return
+		}
+		state := slices.Clone(f.beta)
+		if f == l.main {
+			state = append(append(centres(l.columns), l.scale...), state...)
+		}
+		l.asks = append(l.asks, Ask{Opening: opening, Cells: l.newtonCells(f), State: state})
+		if f.direction != nil {
+			l.asks = append(l.asks, Ask{Opening: opening + 1, Cells: []Cell{countCell("rows that oppose the step", Plain)}, State: f.direction})
+		}
+	})
+	if len(l.asks) > 0 || l.place.evaluate < 0 {
+		return
+	}
+	l.stage = logisticEvaluate
+	if k := l.args.Rules.MinCell; k > 1 {
+		l.evaluation.cells = min(l.evaluation.cells, int(l.n)/k)
+	}
+	beta := make([]float64, len(l.main.estimate))
+	for i, b := range l.main.estimate {
+		beta[i] = Round40(b)
+	}
+	l.asks = []Ask{{Opening: l.place.evaluate, Cells: l.evaluation.ask(l.rows), State: beta}}
+}
+
+// reach is the largest absolute value of a standardised column.
+func (l *logisticPart) reach(j int) float64 {
+	if l.columns[j].Term < 0 {
+		return 1
+	}
+	return l.columns[j].half / l.scale[j] * (1 + 0x1p-45)
+}
+
+// newtonCells are the cells of a fit's round: |y-p| <= 1, p(1-p) <= 1/4, and
+// a row's deviance is at most 2 (|x'beta| + log 2).
+func (l *logisticPart) newtonCells(f *newton) []Cell {
+	var cells []Cell
+	far := math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax)) + math.Ln2
+	for a, j := range f.cols {
+		far += math.Abs(f.beta[a]) * l.reach(j)
+		cells = append(cells, Cell{Cell: fixed.Binary(l.reach(j), l.rows), Name: "score of " + l.columns[j].Name})
+	}
+	for a, j := range f.cols {
+		for _, k := range f.cols[a:] {
+			cells = append(cells, Cell{Cell: fixed.Binary(l.reach(j)*l.reach(k)/4, l.rows), Name: "information of " + l.columns[j].Name + ", " + l.columns[k].Name})
+		}
+	}
+	return append(cells, Cell{Cell: fixed.Binary(2*far*(1+0x1p-40), l.rows), Name: "deviance"})
+}
+
+func (l *logisticPart) addNewton(m *Panels, out *fixed.Sums) {
+	at := 0
+	l.fits(func(f *newton, _ int) {
+		if f.done {
+			return
+		}
+		q := len(f.cols)
+		s := l.sums[f]
+		if s == nil || len(s.Score) != q {
+			s = NewNewtonSums(q)
+			l.sums[f] = s
+		}
+		s.Reset()
+		NewtonBlock(m, 0, m.Len(), f.cols, f.beta, s)
+		put := func(high, low float64) {
+			out.AddFloat(at, high)
+			out.AddFloat(at, low)
+			at++
+		}
+		for a := range q {
+			put(s.Score[a], s.scoreLow[a])
+		}
+		for a := range q {
+			for b := a; b < q; b++ {
+				put(s.Information[a*q+b], s.informationLow[a*q+b])
+			}
+		}
+		put(s.Deviance, s.devianceLow)
+		if f.direction != nil {
+			out.Add(at, opposing(m, f.cols, f.direction))
+			at++
+		}
+	})
+}
+
+// opposing counts the rows with (2y-1) x'd < -1e-3 (Albert and Anderson 1984):
+// none means that moving on along d makes every row more likely.
+func opposing(m *Panels, cols []int, d []float64) (count int64) {
+	along := &Panels{P: m.P, N: m.N, X: m.X, Y: m.Y} // without the offset
+	eta := make([]float64, PanelRows)
+	for k := range m.Len() {
+		along.eta(k, cols, d, eta)
+		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
+			if (2*m.Y[k*PanelRows+i]-1)*v < -1e-3 {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+func (l *logisticPart) takeNewton(asks []Ask, t fixed.Totals) {
+	at, i := 0, 0
+	l.fits(func(f *newton, opening int) {
+		if f.done {
+			return
+		}
+		n := len(asks[i].Cells)
+		sums := t.Slice(at, at+n)
+		at, i = at+n, i+1
+		if f.direction != nil {
+			f.opposed(t.Count(at))
+			at, i = at+1, i+1
+		}
+		f.reduce(sums)
+	})
+	l.next()
+}

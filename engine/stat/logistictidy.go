@@ -1,0 +1,305 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"strings"
+)
+
+// finish writes coefficients, odds ratios and fit as R's summary.glm does. Limits are Wald's, R's confint.default.
+func (l *logisticPart) finish(f Frame) Frame {
+	m := l.main
+	f.Warnings = l.warnings
+	infinite := l.infinite()
+	est, cov := l.originalEstimate(), l.originalCovariance()
+	if !m.converged {
+		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
+	}
+	if m.halvings > 0 {
+		f.Warnings = append(f.Warnings, fmt.Sprintf("the deviance rose after a Newton step; steps were halved %d times", m.halvings))
+	}
+	at := 0
+	var finite []int
+	for j, c := range l.columns {
+		if at == len(m.cols) || m.cols[at] != j {
+			f.Tidy = append(f.Tidy, l.coefficient(c.Name, math.NaN(), math.NaN(), true, "", math.NaN()))
+			f.Warnings = append(f.Warnings, aliasedWarning(c.Name))
+			continue
+		}
+		e, se, sign := est[at], math.NaN(), ""
+		if m.separated {
+			sign = infinite[at]
+		}
+		switch {
+		case sign != "":
+			e = math.NaN()
+		case cov != nil:
+			se = math.Sqrt(rounded(cov.at(at, at)))
+			finite = append(finite, at)
+		}
+		f.Tidy = append(f.Tidy, l.coefficient(c.Name, e, se, false, sign, l.standardized(at)))
+		at++
+	}
+	f.Warnings = append(f.Warnings, l.separation(infinite)...)
+	if l.penalty() > 0 {
+		f.Warnings = append(f.Warnings, ridgeWarning)
+	} else {
+		f.VCov = l.vcov(cov, finite)
+	}
+	f.Glance = l.glance(&f)
+	for _, d := range l.drops {
+		if d.fit == nil {
+			continue
+		}
+		if f.Drop1 == nil {
+			f.Drop1 = []Record{l.dropRecord("<none>", m, nil)}
+		}
+		f.Drop1 = append(f.Drop1, l.dropRecord(l.model.Terms[d.term].Label, d.fit, m))
+		if !d.fit.converged {
+			f.Warnings = append(f.Warnings, "drop1: the fit without "+l.model.Terms[d.term].Label+" did not converge")
+		}
+	}
+	return f
+}
+
+// coefficient is a row of tidy; NaN becomes null.
+func (l *logisticPart) coefficient(name string, e, se float64, aliased bool, infinite string, standardized float64) Record {
+	z := e / se
+	r := Record{}.Put("term", name).Put("estimate", e).Put("std_error", se).Put("statistic", z).Put("p_value", normalTwoSided(z)).
+		Put("conf_low", e-z975*se).Put("conf_high", e+z975*se).
+		Put("odds_ratio", math.Exp(e)).Put("odds_low", math.Exp(e-z975*se)).Put("odds_high", math.Exp(e+z975*se)).
+		Put("aliased", aliased)
+	if l.main.separated {
+		if infinite == "" || infinite == "0" {
+			r = r.Put("infinite", nil)
+		} else {
+			r = r.Put("infinite", infinite)
+		}
+	}
+	if l.penalty() > 0 {
+		r = r.Put("estimate_standardized", standardized)
+	}
+	return r
+}
+
+// originalEstimate turns the estimate on standardised columns into that of the model matrix.
+func (l *logisticPart) originalEstimate() []float64 {
+	m := l.main
+	out := make([]float64, len(m.cols))
+	shift := newBig(0)
+	for a, j := range m.cols {
+		b := newBig(m.estimate[a])
+		b.Quo(b, newBig(l.scale[j]))
+		out[a] = rounded(b)
+		if l.columns[j].Term >= 0 {
+			shift.Add(shift, b.Mul(b, newBig(l.columns[j].centre)))
+		}
+	}
+	if l.model.Intercept {
+		out[0] = rounded(newBig(0).Sub(newBig(m.estimate[0]), shift))
+	}
+	return out
+}
+
+// originalCovariance is the inverse information of the model matrix, nil when it is singular or the fit is penalised.
+func (l *logisticPart) originalCovariance() *symmetric {
+	m := l.main
+	if l.penalty() > 0 {
+		return nil
+	}
+	v := m.covariance()
+	if v == nil {
+		return nil
+	}
+	if l.model.Intercept {
+		centre := make([]*big.Float, v.n)
+		centre[0] = newBig(-1)
+		for a, j := range m.cols[1:] {
+			c := newBig(l.columns[j].centre)
+			centre[a+1] = c.Quo(c, newBig(l.scale[j]))
+		}
+		v = uncentre(v, centre)
+	}
+	out := newSymmetric(v.n)
+	for a, j := range m.cols {
+		for b, k := range m.cols[a:] {
+			x := out.at(a, a+b)
+			x.Quo(v.at(a, a+b), newBig(l.scale[j]))
+			x.Quo(x, newBig(l.scale[k]))
+		}
+	}
+	return out
+}
+
+func (l *logisticPart) vcov(cov *symmetric, finite []int) *Matrix {
+	if cov == nil || len(finite) == 0 {
+		return nil
+	}
+	v := &Matrix{}
+	for _, a := range finite {
+		v.Terms = append(v.Terms, l.columns[l.main.cols[a]].Name)
+		row := make([]float64, len(finite))
+		for i, b := range finite {
+			row[i] = rounded(cov.at(a, b))
+		}
+		v.Matrix = append(v.Matrix, row)
+	}
+	return v
+}
+
+// standardized is the coefficient of the standardised column; the intercept's is that at the means.
+func (l *logisticPart) standardized(a int) float64 {
+	m := l.main
+	if l.columns[m.cols[a]].Term >= 0 {
+		return m.estimate[a]
+	}
+	at := newBig(m.estimate[a])
+	for b, j := range m.cols {
+		if c := l.columns[j]; c.Term >= 0 { // centres are means to 40 bits
+			mean := newBig(0).Quo(c.sum, newBig(float64(l.n)))
+			mean.Sub(mean, newBig(c.centre))
+			mean.Mul(mean, newBig(m.estimate[b]/l.scale[j]))
+			at.Add(at, mean)
+		}
+	}
+	return rounded(at)
+}
+
+// allPredicted is the deviance per row below which every outcome counts as predicted.
+const allPredicted = 1e-8
+
+// infinite says for each coefficient of a separated fit whether it grows
+// without end: "+", "-", or "" where it has a limit. When all rows are
+// predicted no coefficient has one; "0" is one without a direction. The last
+// step has converged to the direction, in the units of the model matrix.
+func (l *logisticPart) infinite() []string {
+	m := l.main
+	if !m.separated {
+		return nil
+	}
+	const noise = 1e-4 // what is left of the other coefficients' steps is below
+	largest := 0.0
+	for _, d := range m.step {
+		largest = math.Max(largest, math.Abs(d))
+	}
+	all := m.deviance < allPredicted*float64(l.n)
+	out := make([]string, len(m.cols))
+	for a, j := range m.cols {
+		d, size := m.step[a], largest
+		if l.columns[j].Term < 0 {
+			size = math.Abs(d)
+			for b, k := range m.cols {
+				if l.columns[k].Term >= 0 {
+					u := m.step[b] / l.scale[k] * l.columns[k].centre
+					d -= u
+					size += math.Abs(u)
+				}
+			}
+		}
+		switch {
+		case d > noise*size:
+			out[a] = "+"
+		case d < -noise*size:
+			out[a] = "-"
+		case all:
+			out[a] = "0"
+		}
+	}
+	return out
+}
+
+// separation names the terms whose coefficients are infinite.
+func (l *logisticPart) separation(infinite []string) []string {
+	if !l.main.separated {
+		return nil
+	}
+	var grow []string
+	all := true
+	for a, sign := range infinite {
+		all = all && sign != ""
+		if sign == "+" || sign == "-" {
+			grow = append(grow, l.columns[l.main.cols[a]].Name)
+		}
+	}
+	what := "some outcomes are predicted perfectly (quasi-complete separation)"
+	if all {
+		what = "every outcome is predicted perfectly (complete separation)"
+	}
+	return []string{what + ": there is no finite estimate of " + strings.Join(grow, ", ") + "; ridge gives one"}
+}
+
+// nullDeviance is that of the intercept (and offset) alone.
+func (l *logisticPart) nullDeviance() float64 {
+	switch {
+	case l.null != nil:
+		return l.null.deviance
+	case !l.model.Intercept:
+		return l.main.start // p from the offset, or 1/2
+	}
+	n, e := float64(l.n), float64(l.nEvent)
+	return -2 * (e*math.Log(e/n) + (n-e)*math.Log((n-e)/n))
+}
+
+func (l *logisticPart) glance(f *Frame) Record {
+	m := l.main
+	n, rank, first := float64(l.n), float64(len(m.cols)), 0.0
+	if l.model.Intercept {
+		first = 1
+	}
+	null, deviance, slopes := l.nullDeviance(), m.deviance, rank-first
+	aic, bic, df := deviance+2*rank, deviance+math.Log(n)*rank, n-rank
+	lr, lrP := null-deviance, math.NaN()
+	if slopes > 0 {
+		lrP = chiUpper(lr, slopes)
+	}
+	nagelkerke := -math.Expm1((deviance-null)/n) / -math.Expm1(-null/n)
+	perParameter := math.NaN()
+	if slopes > 0 {
+		perParameter = float64(l.nEvent) / slopes
+		if perParameter < 10 {
+			f.Warnings = append(f.Warnings, fmt.Sprintf("%.2g events per parameter: below 10, estimates may be far off and their limits too narrow", perParameter))
+		}
+	} else {
+		f.Warnings = append(f.Warnings, "the model has no slopes: no likelihood-ratio test, no events per parameter")
+	}
+	g := Record{}.Put("null_deviance", null).Put("df_null", n-first).Put("deviance", deviance)
+	if l.penalty() > 0 {
+		g = g.Put("df_residual", nil).Put("log_lik", -deviance/2)
+		for _, k := range []string{"aic", "bic", "lr_statistic", "lr_df", "lr_p"} {
+			g = g.Put(k, nil)
+		}
+	} else {
+		g = g.Put("df_residual", df).Put("log_lik", -deviance/2).Put("aic", aic).Put("bic", bic).
+			Put("lr_statistic", lr).Put("lr_df", slopes).Put("lr_p", lrP)
+	}
+	g = g.Put("mcfadden_r2", 1-deviance/null).Put("nagelkerke_r2", nagelkerke).Put("nobs", l.n).Put("n_event", l.nEvent).
+		Put("events_per_parameter", perParameter).Put("iterations", m.rounds-1).Put("converged", m.converged)
+	if l.penalty() > 0 {
+		g = g.Put("ridge", l.penalty())
+	}
+	if l.place.evaluate >= 0 {
+		g = l.evaluation.put(g, l.n, deviance)
+		if g.Get("auc_std_error") == nil {
+			f.Warnings = append(f.Warnings, "one event, or one row without: no standard error of the AUC")
+		}
+	}
+	return g
+}
+
+// dropRecord is a row of drop1: the fit without a term against the full one.
+func (l *logisticPart) dropRecord(term string, f, full *newton) Record {
+	rank := len(f.cols)
+	r := Record{}.Put("term", term)
+	aic := f.deviance + 2*float64(rank)
+	if full == nil {
+		return r.Put("df", nil).Put("deviance", f.deviance).Put("aic", aic).Put("statistic", nil).Put("p_value", nil)
+	}
+	df := len(full.cols) - rank
+	lr := math.Max(0, f.deviance-full.deviance)
+	p := math.NaN()
+	if df > 0 {
+		p = chiUpper(lr, float64(df))
+	}
+	return r.Put("df", df).Put("deviance", f.deviance).Put("aic", aic).Put("statistic", lr).Put("p_value", p)
+}

@@ -1,0 +1,218 @@
+package stat
+
+import (
+	"math"
+	"math/big"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+)
+
+// maxNewton is the largest number of Newton rounds, as R's glm.control.
+const maxNewton = 25
+
+// separationFrom is the first round that also counts rows against the direction of the step.
+const separationFrom = 4
+
+// newton is one logistic fit under way: Newton's method on standardised
+// columns from 0, each round one sum of score, information and deviance at
+// beta. It sees totals only. It ends when the squared Newton decrement is below
+// 1e-18 (deviance + 1): the last step is then taken without another sum.
+type newton struct {
+	cols    []int     // columns of the matrix in use
+	penalty []float64 // L of each, 0 for the intercept
+	ridge   bool      // a penalised fit always has a maximum: nothing is counted
+	aliased func(info *symmetric) *factored
+	forced  int // this many rounds, whatever the decrement; 0: until convergence
+
+	beta      []float64 // where the next sums are taken, 40 bits each
+	from      []float64 // the last accepted beta, and the step from it
+	step      []float64
+	objective float64   // at from: deviance and penalty
+	direction []float64 // unit direction whose opposing rows are counted next, 40 bits; nil: no count
+
+	rounds    int
+	halvings  int
+	separated bool // no row opposes the direction: no finite maximum
+	done      bool
+	converged bool
+	estimate  []float64
+	decrement float64 // squared, at the last accepted beta
+	deviance  float64 // at the estimate
+	start     float64 // deviance at beta 0
+	info      []float64
+}
+
+func newNewton(cols []int, ridge bool, penalty func(col int) float64, aliased func(*newton, *symmetric) *factored) *newton {
+	f := &newton{cols: cols, ridge: ridge, beta: make([]float64, len(cols))}
+	for _, j := range cols {
+		f.penalty = append(f.penalty, penalty(j))
+	}
+	f.aliased = func(info *symmetric) *factored { return aliased(f, info) }
+	return f
+}
+
+// newtonCells is the number of cells of a round with q columns.
+func newtonCells(q int) int { return q + q*(q+1)/2 + 1 }
+
+// reduce takes the sums at beta: score, information as an upper triangle row by row, deviance.
+func (f *newton) reduce(t fixed.Totals) {
+	q := len(f.cols)
+	score, info := make([]float64, q), make([]float64, q*q)
+	for a := range q {
+		score[a] = t.Float(a)
+	}
+	at := q
+	for a := range q {
+		for b := a; b < q; b++ {
+			info[a*q+b] = t.Float(at)
+			at++
+		}
+	}
+	deviance := t.Float(at)
+	f.rounds++
+	if f.rounds == 1 {
+		f.start = deviance
+		score, info = f.dropAliased(score, info)
+		q = len(f.cols)
+	}
+	objective := deviance
+	for a, b := range f.beta {
+		score[a] -= f.penalty[a] * b
+		info[a*q+a] += f.penalty[a]
+		objective += f.penalty[a] * b * b
+	}
+	if f.rounds > 1 && !(objective <= f.objective+1e-10*(math.Abs(f.objective)+1)) && f.rounds < maxNewton && f.forced == 0 {
+		f.halve()
+		return
+	}
+	f.accept(score, info, objective, deviance)
+}
+
+// dropAliased decides at the first round, where the information is X'X/4
+// without an offset, which columns are linear combinations of those before them.
+func (f *newton) dropAliased(score, info []float64) (s, i []float64) {
+	q := len(f.cols)
+	m := newSymmetric(q)
+	for a := range q {
+		for b := a; b < q; b++ {
+			m.at(a, b).SetFloat64(info[a*q+b])
+		}
+	}
+	kept := f.aliased(m).kept
+	if len(kept) == q {
+		return score, info
+	}
+	r := len(kept)
+	s, i = make([]float64, r), make([]float64, r*r)
+	var cols []int
+	var penalty []float64
+	for a, j := range kept {
+		cols, penalty, s[a] = append(cols, f.cols[j]), append(penalty, f.penalty[j]), score[j]
+		for b, k := range kept[a:] {
+			i[a*r+a+b] = info[j*q+k]
+		}
+	}
+	f.cols, f.penalty, f.beta = cols, penalty, f.beta[:r]
+	return s, i
+}
+
+// halve goes back half of the last step, since the deviance rose.
+func (f *newton) halve() {
+	f.halvings++
+	for a := range f.step {
+		f.step[a] /= 2
+		f.beta[a] = Round40(f.from[a] + f.step[a])
+	}
+	f.direction = nil
+}
+
+func (f *newton) accept(score, info []float64, objective, deviance float64) {
+	q := len(f.cols)
+	f.info, f.deviance, f.objective = info, deviance, objective
+	f.from, f.direction = f.beta, nil
+	step, ok := cholesky(info, q, score)
+	if !ok { // the information is singular to rounding: as far out as float64 can say
+		f.decrement = 0
+		f.end(f.beta, f.separated)
+		return
+	}
+	f.decrement = 0
+	for a := range q {
+		f.decrement += score[a] * step[a]
+	}
+	next := make([]float64, q)
+	for a := range q {
+		next[a] = f.beta[a] + step[a]
+	}
+	switch {
+	case f.forced > 0:
+		if f.rounds == f.forced {
+			f.end(next, f.decrement < 1e-18*(deviance+1))
+			return
+		}
+	case f.decrement < 1e-18*(deviance+1):
+		f.separated = false // a maximum after all
+		f.end(next, true)
+		return
+	case f.separated && f.decrement < 1e-10*(deviance+1), f.rounds == maxNewton:
+		f.step = step
+		f.end(next, f.separated)
+		return
+	}
+	f.step = step
+	f.beta = make([]float64, q)
+	for a := range q {
+		f.beta[a] = Round40(next[a])
+	}
+	if f.rounds+1 >= separationFrom && !f.separated && f.forced == 0 && !f.ridge {
+		f.direction = unit(step)
+	}
+}
+
+// end fixes the estimate. The last step lowers the deviance by the decrement;
+// along a direction to infinity the rest of the deviance decays as exp(-t),
+// and Newton's decrement is half of it.
+func (f *newton) end(estimate []float64, converged bool) {
+	f.done, f.converged, f.estimate = true, converged, estimate
+	switch {
+	case f.separated:
+		f.deviance = math.Max(0, f.deviance-2*f.decrement)
+	case converged && !f.ridge:
+		f.deviance -= f.decrement
+	}
+}
+
+// opposed takes the count of rows that the direction moves the wrong way.
+func (f *newton) opposed(rows int64) { f.separated = f.separated || rows == 0 }
+
+// unit returns x at Euclidean length 1, in 40 bits.
+func unit(x []float64) []float64 {
+	s := 0.0
+	for _, v := range x {
+		s += v * v
+	}
+	s = math.Sqrt(s)
+	u := make([]float64, len(x))
+	for i, v := range x {
+		if s > 0 {
+			u[i] = Round40(v / s)
+		}
+	}
+	return u
+}
+
+// covariance is the inverse of the information at the last sums, in 200 bits.
+func (f *newton) covariance() *symmetric {
+	q := len(f.cols)
+	m := newSymmetric(q)
+	for a := range q {
+		for b := a; b < q; b++ {
+			m.at(a, b).SetFloat64(f.info[a*q+b])
+		}
+	}
+	k := factorize(m, func(int, *big.Float) bool { return false })
+	if len(k.kept) < q {
+		return nil
+	}
+	return k.inverse()
+}
