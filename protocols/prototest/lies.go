@@ -5,8 +5,6 @@ import (
 	"math/big"
 	"strconv"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/wire"
@@ -32,7 +30,7 @@ func (s *Story) Lies() map[string]Verb {
 }
 
 // edit decodes the body of e into m, lets f change it, and puts it back.
-func edit[M proto.Message](e *wire.Envelope, m M, f func(M)) error {
+func edit[M wire.Message](e *wire.Envelope, m M, f func(M)) error {
 	if err := wire.Decode(e.Body, m); err != nil {
 		return err
 	}
@@ -160,7 +158,7 @@ func (s *Story) stop(c Command) (string, error) {
 }
 
 // say queues a message of the hub.
-func (s *Story) say(t wire.Type, sequence uint64, to party.ID, m proto.Message) {
+func (s *Story) say(t wire.Type, sequence uint64, to party.ID, m wire.Message) {
 	b, err := wire.Encode(m)
 	if err == nil {
 		b, err = wire.Encode(&wire.Envelope{

@@ -1,15 +1,9 @@
 package prototest
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"testing"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected transcripts of scripts; read the diff")
 
 // Command is one line of a script: a verb, words, and key=value pairs.
 type Command struct {
@@ -21,8 +15,8 @@ type Command struct {
 // Verb carries out a command and returns what happened.
 type Verb func(Command) (string, error)
 
-// Run plays every script that matches pattern, as a subtest of its own.
-// A script is blocks of lines, separated by empty lines:
+// Play carries out a script and returns it with what really happened. A script
+// is blocks of lines, separated by empty lines:
 //
 //	# what this story is about
 //	members a b c
@@ -32,36 +26,8 @@ type Verb func(Command) (string, error)
 //	...
 //
 // Above ---- are commands, below what they are expected to yield; the whole
-// file shares one set of verbs.
-func Run(t *testing.T, pattern string, verbs func(t *testing.T) map[string]Verb) {
-	t.Helper()
-	files, err := filepath.Glob(pattern)
-	if err != nil || len(files) == 0 {
-		t.Fatalf("prototest: no scripts match %s (%v)", pattern, err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(b), verbs(t))
-			if got == string(b) {
-				return
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			t.Errorf("%s: the story goes otherwise (-update rewrites it):\n%s", file, difference(string(b), got))
-		})
-	}
-}
-
-// play returns the script with what really happened below each ----.
-func play(t *testing.T, script string, verbs map[string]Verb) string {
+// script shares one set of verbs.
+func Play(script string, verbs map[string]Verb) (string, error) {
 	var out strings.Builder
 	for i, block := range strings.Split(strings.Trim(script, "\n"), "\n\n") {
 		if i > 0 {
@@ -69,8 +35,7 @@ func play(t *testing.T, script string, verbs map[string]Verb) string {
 		}
 		commands, _, _ := strings.Cut(block+"\n", "----\n")
 		out.WriteString(commands)
-		happened := ""
-		silent := true
+		happened, silent := "", true
 		for _, line := range strings.Split(strings.TrimSpace(commands), "\n") {
 			if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 				continue
@@ -79,11 +44,11 @@ func play(t *testing.T, script string, verbs map[string]Verb) string {
 			c := parse(line)
 			verb := verbs[c.Verb]
 			if verb == nil {
-				t.Fatalf("no verb %q", c.Verb)
+				return "", fmt.Errorf("prototest: no verb %q", c.Verb)
 			}
 			text, err := verb(c)
 			if err != nil {
-				t.Fatalf("%s: %v", line, err)
+				return "", fmt.Errorf("prototest: %s: %w", line, err)
 			}
 			happened += text
 		}
@@ -91,7 +56,7 @@ func play(t *testing.T, script string, verbs map[string]Verb) string {
 			out.WriteString("----\n" + happened)
 		}
 	}
-	return out.String()
+	return out.String(), nil
 }
 
 func parse(line string) Command {
@@ -110,8 +75,8 @@ func parse(line string) Command {
 	return c
 }
 
-// difference shows the first lines that differ.
-func difference(want, got string) string {
+// Difference shows the first lines that differ.
+func Difference(want, got string) string {
 	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for i := range max(len(a), len(b)) {
 		x, y := "(end)", "(end)"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,7 @@ type Story struct {
 	sizes   bool
 	reader  *party.Identity
 	removed []*Member
+	digests map[string]int
 }
 
 type started struct {
@@ -55,7 +57,7 @@ type started struct {
 
 // NewStory returns an empty story.
 func NewStory(t *testing.T) *Story {
-	s := &Story{t: t}
+	s := &Story{t: t, digests: map[string]int{}}
 	s.Verbs = map[string]Verb{
 		"members": s.members, "attempt": s.attempt, "setup": s.setup, "sum": s.sum, "close": s.close, "kill": s.kill,
 		"restart": s.restart, "resend": s.resend, "expire": s.expire, "quiet": s.quiet, "release": s.release, "replay": s.replay,
@@ -379,8 +381,21 @@ func (s *Story) tell() string {
 func (s *Story) tellOf(who, state string) {
 	if s.told[who] != state && state != "" {
 		s.told[who] = state
-		s.lines = append(s.lines, fmt.Sprintf("%s: %s", who, state))
+		s.lines = append(s.lines, fmt.Sprintf("%s: %s", who, s.named(state)))
 	}
+}
+
+var hexDigest = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
+
+// named numbers digests in the order they are told, so that a transcript says
+// which are equal and does not change with every key.
+func (s *Story) named(text string) string {
+	return hexDigest.ReplaceAllStringFunc(text, func(d string) string {
+		if s.digests[d] == 0 {
+			s.digests[d] = len(s.digests) + 1
+		}
+		return fmt.Sprintf("digest-%d", s.digests[d])
+	})
 }
 
 func (m *Member) state() string {

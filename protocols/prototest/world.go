@@ -1,12 +1,8 @@
 package prototest
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
@@ -25,10 +21,11 @@ type World struct {
 	// it: nothing, itself, or others. Nil delivers everything.
 	Network func(round.Message) []round.Message
 	// Shuffle, if set, delivers in an order of its choosing.
-	Shuffle *rand.Rand
+	Shuffle *Dice
 	Seen    func(round.Message) // told of every message delivered
 
-	MemberTime, HubTime time.Duration // spent inside the machines
+	// Around, if set, wraps every call of a machine; hub says whose.
+	Around func(hub bool, call func())
 
 	seed uint64
 }
@@ -46,12 +43,6 @@ type Member struct {
 	setup    round.Machine[*secagg.Session]
 	sum      round.Machine[secagg.Total]
 	closing  round.Machine[secagg.Record]
-}
-
-// Rand returns a stream of bytes that depends on seed and name alone.
-func Rand(seed uint64, name string) io.Reader {
-	d := party.Hash("prototest", binary.BigEndian.AppendUint64(nil, seed), []byte(name))
-	return rand.NewChaCha8(d)
 }
 
 // New returns a world with a hub and members who have done nothing yet.
@@ -151,14 +142,22 @@ func (w *World) Run() {
 	}
 }
 
+func (w *World) around(hub bool, call func()) {
+	if w.Around == nil {
+		call()
+		return
+	}
+	w.Around(hub, call)
+}
+
 func (w *World) deliver(msg round.Message) {
 	if w.Seen != nil {
 		w.Seen(msg)
 	}
-	began := time.Now()
 	if msg.To == party.Hub {
-		out, err := w.Hub.Receive(msg)
-		w.HubTime += time.Since(began)
+		var out []round.Message
+		var err error
+		w.around(true, func() { out, err = w.Hub.Receive(msg) })
 		if err != nil {
 			w.T.Errorf("prototest: the hub failed: %v", err)
 		}
@@ -167,8 +166,8 @@ func (w *World) deliver(msg round.Message) {
 	}
 	for _, m := range w.Members {
 		if m.ID == msg.To {
-			out := m.receive(msg)
-			w.MemberTime += time.Since(began)
+			var out []round.Message
+			w.around(false, func() { out = m.receive(msg) })
 			w.post(out)
 		}
 	}
@@ -270,9 +269,8 @@ func (w *World) StartSum(m *Member, ask secagg.Ask, x secagg.Vector) error {
 		return err
 	}
 	m.sum = machine
-	began := time.Now()
-	out, err := machine.Start()
-	w.MemberTime += time.Since(began)
+	var out []round.Message
+	w.around(false, func() { out, err = machine.Start() })
 	if err != nil {
 		m.Err = err
 	}
@@ -336,12 +334,12 @@ func Ask(n, cells int) secagg.Ask {
 }
 
 // RandomInputs returns members' vectors and their sum mod 2^128.
-func RandomInputs(r *rand.Rand, members, cells int) ([]secagg.Vector, secagg.Vector) {
+func RandomInputs(d *Dice, members, cells int) ([]secagg.Vector, secagg.Vector) {
 	in, total := make([]secagg.Vector, members), make(secagg.Vector, cells)
 	for i := range in {
 		in[i] = make(secagg.Vector, cells)
 		for k := range in[i] {
-			in[i][k] = [2]uint64{r.Uint64(), r.Uint64()}
+			in[i][k] = [2]uint64{d.Uint64(), d.Uint64()}
 		}
 		total = Add(total, in[i])
 	}

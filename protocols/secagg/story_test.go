@@ -2,8 +2,13 @@ package secagg_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -15,17 +20,38 @@ import (
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
+var update = flag.Bool("update", false, "rewrite the transcripts of testdata/*.txt; read the diff")
+
 // TestStories plays testdata/*.txt: every way in which a run can end, one file each.
 func TestStories(t *testing.T) {
-	prototest.Run(t, "testdata/*.txt", func(t *testing.T) map[string]prototest.Verb {
-		s := prototest.NewStory(t)
-		for name, verb := range s.Lies() {
-			s.Verbs[name] = verb
-		}
-		f := forger{s}
-		s.Verbs["forge"] = f.forge
-		return s.Verbs
-	})
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories in testdata (%v)", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := prototest.NewStory(t)
+			maps.Copy(s.Verbs, s.Lies())
+			s.Verbs["forge"] = forger{s}.forge
+			got, err := prototest.Play(string(want), s.Verbs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case got == string(want):
+			case *update:
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				t.Errorf("the story goes otherwise (-update rewrites it):\n%s", prototest.Difference(string(want), got))
+			}
+		})
+	}
 }
 
 // forger plays members who deviate: they change what their own journal says

@@ -1,7 +1,6 @@
 package secagg_test
 
 import (
-	"math/rand/v2"
 	"testing"
 
 	"github.com/consilium-health/consilium/protocols/prototest"
@@ -11,7 +10,7 @@ import (
 func TestSumIsTheExactTotal(t *testing.T) {
 	w := prototest.New(t, 1, "a", "b", "c", "d")
 	w.SetUp()
-	r := rand.New(rand.NewPCG(1, 2))
+	r := prototest.Rand(1, "inputs")
 	for n := 1; n <= 3; n++ {
 		inputs, want := prototest.RandomInputs(r, 4, 5*n)
 		for id, total := range w.Sum(prototest.Ask(n, 5*n), inputs) {

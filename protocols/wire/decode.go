@@ -12,10 +12,13 @@ import (
 // Version is the version of wire.proto that this program speaks.
 const Version = 1
 
+// Message is any message of wire.proto or record of journal.proto.
+type Message = proto.Message
+
 var errCanonical = errors.New("wire: not the canonical encoding of a message")
 
 // Encode returns the one encoding of m that Decode accepts.
-func Encode(m proto.Message) ([]byte, error) {
+func Encode(m Message) ([]byte, error) {
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("wire: encoding: %w", err)
@@ -26,7 +29,7 @@ func Encode(m proto.Message) ([]byte, error) {
 // Decode reads b into m, an empty message. It refuses every b that is not
 // exactly Encode(m): unknown, repeated or misordered fields, explicit zeros,
 // long integers, trailing bytes. The caller has checked len(b) before.
-func Decode(b []byte, m proto.Message) error {
+func Decode(b []byte, m Message) error {
 	// Unknown fields are dropped while reading, so that they are missing from
 	// the second encoding and the comparison catches them.
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
