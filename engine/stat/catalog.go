@@ -13,5 +13,6 @@ func Catalog() []Kind {
 		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1"}},
 		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "drop1"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
+		{Name: "roc", Statistic: ROC{}, Required: []string{"outcome", "score"}, Optional: []string{"thresholds", "grid"}},
 	}
 }

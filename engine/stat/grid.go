@@ -25,12 +25,14 @@ const (
 // of every cell of at least max(2, min_cell) people a round. With classes it
 // counts each class of rows apart.
 type gridPart struct {
-	field   *table.Field
-	vars    []string // rows missing one of these are left out
-	classes int
-	classOf func(rows *table.View) (func(row int) int, error) // nil with one class
-	rules   Rules
-	what    string
+	field    *table.Field
+	vars     []string // rows missing one of these are left out
+	classes  int
+	classOf  func(rows *table.View) (func(row int) int, error) // nil with one class
+	rules    Rules
+	what     string
+	below    bool // a point stands for the values from it up to the next one, not for those nearest to it
+	released bool // what is counted is written, after the rules on small cells
 
 	lo, hi int64    // first and last grid point
 	levels int      // rounds of descent after the first
@@ -83,6 +85,10 @@ func gridRange(f *table.Field) (lo, hi int64) {
 
 // begin settles the rounds for the grid and the number of classes.
 func (g *gridPart) begin() {
+	if g.below {
+		g.lo, g.hi = math.MinInt64, math.MaxInt64
+		g.lo, g.hi = g.point(g.field.Min), g.point(g.field.Max)
+	}
 	k := g.hi - g.lo + 1
 	width := int64(1)
 	g.levels = 0
@@ -96,7 +102,20 @@ func (g *gridPart) begin() {
 }
 
 // gridDeclared reports whether every conforming value is a grid point.
-func (g *gridPart) gridDeclared() bool { return g.field.Kind == table.Binary || g.field.GridDeclared }
+func (g *gridPart) gridDeclared() bool {
+	return g.field.Kind == table.Binary || g.field.GridDeclared || g.below
+}
+
+// floor returns the declared minimum.
+func (g *gridPart) floor() float64 {
+	if g.field.Kind == table.Binary {
+		return 0
+	}
+	return g.field.Min
+}
+
+// single reports whether all values in a leaf are known to be equal.
+func (g *gridPart) single(l leaf) bool { return l.lo == l.hi && g.off == 0 && !g.below }
 
 func (g *gridPart) plan() []Opening {
 	k := g.hi - g.lo + 1
@@ -107,7 +126,7 @@ func (g *gridPart) plan() []Opening {
 	if !g.gridDeclared() {
 		n++
 	}
-	return []Opening{{What: g.what, Cells: n, MaxTimes: 1 + g.levels, CountsPeople: true}}
+	return []Opening{{What: g.what, Cells: n, MaxTimes: 1 + g.levels, CountsPeople: true, Released: g.released}}
 }
 
 func (g *gridPart) ask() []Ask { return g.asks }
@@ -161,7 +180,11 @@ func (g *gridPart) point(x float64) int64 {
 	if g.field.Kind == table.Binary {
 		return int64(x)
 	}
-	return max(g.lo, min(g.hi, g.field.Point(x)))
+	k := g.field.Point(x)
+	if g.below && g.field.Value(k) > x {
+		k--
+	}
+	return max(g.lo, min(g.hi, k))
 }
 
 // values calls f with the grid point and the value of every row in use.

@@ -1,0 +1,282 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// ROC is the kind of that name: how well a score tells those with an event
+// from those without; a higher score speaks for the event. AUC and DeLong's
+// standard error are exact on the grid of the score.
+type ROC struct{}
+
+var _ Statistic = ROC{}
+
+// Begin implements Statistic.
+func (ROC) Begin(args Args, s *table.Schema) (Program, error) {
+	outcome, err := s.Factor(args.Outcome)
+	if err != nil {
+		return nil, fmt.Errorf("roc: %w", err)
+	}
+	if f, _ := s.Field(args.Outcome); f.Kind == table.Number || len(outcome.Levels) != 2 {
+		return nil, fmt.Errorf("roc: outcome %q is not a binary or a category of two levels", args.Outcome)
+	}
+	if args.Outcome == args.Score {
+		return nil, fmt.Errorf("roc: outcome and score are both %q, want two variables", args.Score)
+	}
+	score, err := s.Field(args.Score)
+	if err != nil {
+		return nil, fmt.Errorf("roc: %w", err)
+	}
+	c, err := newCensus(args, s, []string{args.Outcome, args.Score}, []string{args.Outcome})
+	if err != nil {
+		return nil, err
+	}
+	r := &roc{args: args, outcome: outcome}
+	if r.grid, err = newScoreGrid(score, outcome, args); err != nil {
+		return nil, fmt.Errorf("roc: %w", err)
+	}
+	p := &program{census: c, parts: []part{r.grid}}
+	if len(args.Thresholds) > 0 {
+		r.cuts = newCutPart(score, outcome, args.Thresholds)
+		p.parts = append(p.parts, r.cuts)
+	}
+	p.start = func() error { return r.start(c) }
+	p.finish = func() (Frame, error) { return r.frame(c), nil }
+	return p, nil
+}
+
+// newScoreGrid counts those without and with the event per class of the score.
+func newScoreGrid(score *table.Field, outcome table.Factor, args Args) (*gridPart, error) {
+	own := score
+	if score.Kind == table.Number && args.Grid != 0 {
+		var err error
+		if score, err = coarser(score, args.Grid); err != nil {
+			return nil, err
+		}
+	}
+	g, err := newGridPart(score, args.Rules, outcome.Name)
+	if err != nil {
+		return nil, err
+	}
+	g.below = score != own
+	g.classes, g.points = 2, []string{", " + outcome.Name + " = " + outcome.Levels[0], ", " + outcome.Name + " = " + outcome.Levels[1]}
+	g.classOf = func(rows *table.View) (func(int) int, error) {
+		level, _, err := levelsOf(&outcome, rows.Table)
+		return level, err
+	}
+	g.released = len(args.Thresholds) == 0
+	g.what = fmt.Sprintf("how many people have each value of %s, with and without %s = %s: their joint distribution over all hospitals, single people included; it gives the curve, of which classes of too few people are merged before it is written, and its area",
+		score.Name, outcome.Name, outcome.Levels[1])
+	g.begin()
+	return g, nil
+}
+
+// coarser returns the score on classes of width step, [k step, (k+1) step);
+// the field itself where that is its declared step.
+func coarser(f *table.Field, step float64) (*table.Field, error) {
+	own := f.Value(1) - f.Value(0)
+	if !(step > 0) || math.IsInf(step, 0) || f.GridDeclared && step < own*(1-1e-9) {
+		return nil, fmt.Errorf("grid %s is not a number at least the step of %q, %s", number(step), f.Name, number(own))
+	}
+	if f.GridDeclared && step < own*(1+1e-9) {
+		return f, nil
+	}
+	digits, exponent, _ := strings.Cut(strconv.FormatFloat(step, 'e', -1, 64), "e")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	m, _ := strconv.ParseInt(whole+fraction, 10, 64)
+	e, _ := strconv.Atoi(exponent)
+	g := *f
+	g.Grid = table.Grid{M: m, E10: e - len(fraction)}
+	return &g, nil
+}
+
+// roc is what one analysis keeps.
+type roc struct {
+	args    Args
+	outcome table.Factor
+	grid    *gridPart
+	cuts    *cutPart // nil without thresholds
+
+	undefined string // why there is no curve
+}
+
+func (r *roc) start(c *census) error {
+	minCell := int64(r.args.Rules.MinCell)
+	for i, n := range c.levels[0] {
+		if n >= max(1, minCell) {
+			continue
+		}
+		if minCell > 1 {
+			return &Refusal{Rule: "min_cell",
+				Message: fmt.Sprintf("roc: fewer than %d people have %s = %s", minCell, r.outcome.Name, r.outcome.Levels[i]),
+				Remedy:  "take an outcome that is more frequent, or a wider cohort"}
+		}
+		r.undefined = fmt.Sprintf("nobody has %s = %s: there is no curve", r.outcome.Name, r.outcome.Levels[i])
+		r.grid.stop()
+		if r.cuts != nil {
+			r.cuts.asks = nil
+		}
+		break
+	}
+	return nil
+}
+
+func (r *roc) frame(c *census) Frame {
+	f := c.counts()
+	if r.undefined != "" {
+		f.Warnings = append(f.Warnings, r.undefined)
+		return f
+	}
+	var scores []scored // without and with the event, by rising score
+	for _, l := range r.grid.leaves {
+		scores = append(scores, scored{r.grid.value(l.lo), l.n[0], l.n[1], r.grid.single(l)})
+	}
+	minCell := int64(r.args.Rules.MinCell)
+	var merged bool
+	if r.cuts != nil {
+		f.Tidy, merged = r.cuts.rows(minCell)
+	} else {
+		scores[0].from = r.grid.floor() // never the smallest value found
+		curve := mergeSmall(scores, minCell)
+		f.Tidy, merged = curveRows(curve), len(curve) < len(scores)
+	}
+	f.Suppressed = merged
+	a := areaOf(scores)
+	digits := func(x float64) float64 { return x }
+	if few(scores, minCell) {
+		digits = twoDigits
+		f.Warnings = append(f.Warnings, fmt.Sprintf("%s has so few values that the area would give away classes of fewer than %d people: it is given to two digits", r.args.Score, minCell))
+	}
+	se := digits(a.se)
+	f.Glance = Record{}.Put("auc", digits(a.auc)).Put("std_error", se).
+		Put("conf_low", digits(max(0, a.auc-z975*a.se))).Put("conf_high", digits(min(1, a.auc+z975*a.se))).
+		Put("auc_bound", a.bound).Put("n_event", c.levels[0][1])
+	if math.IsNaN(a.se) {
+		f.Warnings = append(f.Warnings, "one person alone has or lacks the event: the area has no standard error")
+	}
+	step, more := r.grid.resolution()
+	if !math.IsNaN(step) {
+		f.Glance = f.Glance.Put("resolution", step)
+	}
+	f.Warnings = append(f.Warnings, more...)
+	if merged {
+		f.Warnings = append(f.Warnings, fmt.Sprintf("neighbouring thresholds between which there are fewer than %d people with or without the event are not told apart", minCell))
+	}
+	return f
+}
+
+// few reports whether a score has so few values that a reader could solve its
+// area and standard error for small counts.
+func few(scores []scored, minCell int64) bool {
+	if len(scores) > 8 {
+		return false
+	}
+	return slices.ContainsFunc(scores, func(s scored) bool { return s.small(minCell) })
+}
+
+// cutPart opens the counts between requested thresholds, of values as read.
+type cutPart struct {
+	score   *table.Field
+	outcome table.Factor
+	asked   []float64 // thresholds as requested
+	cuts    []float64 // rising, each once
+	asks    []Ask
+	between []scored // below the first cut, between each two, from the last
+}
+
+func newCutPart(score *table.Field, outcome table.Factor, thresholds []float64) *cutPart {
+	p := &cutPart{score: score, outcome: outcome, asked: thresholds, cuts: slices.Compact(slices.Sorted(slices.Values(thresholds)))}
+	var cells []Cell
+	for i := range len(p.cuts) + 1 {
+		name := score.Name
+		if i > 0 {
+			name += " >= " + number(p.cuts[i-1])
+		}
+		if i < len(p.cuts) {
+			name += " < " + number(p.cuts[i])
+		}
+		for _, l := range outcome.Levels {
+			cells = append(cells, countCell(name+", "+outcome.Name+" = "+l, Plain))
+		}
+	}
+	p.asks = []Ask{{Cells: cells}}
+	return p
+}
+
+func (p *cutPart) plan() []Opening {
+	return []Opening{{
+		What: fmt.Sprintf("how many people lie between the requested thresholds of %s, with and without %s = %s; thresholds that would show too few people are not written",
+			p.score.Name, p.outcome.Name, p.outcome.Levels[1]),
+		Cells: 2 * (len(p.cuts) + 1), MaxTimes: 1, CountsPeople: true, Released: true}}
+}
+
+func (p *cutPart) ask() []Ask { return p.asks }
+
+func (p *cutPart) add(rows *table.View, out *fixed.Sums) error {
+	level, _, err := levelsOf(&p.outcome, rows.Table)
+	if err != nil {
+		return err
+	}
+	used, _, err := rows.Complete(p.score.Name, p.outcome.Name)
+	if err != nil {
+		return err
+	}
+	x, err := rows.Table.Column(p.score.Name)
+	if err != nil {
+		return err
+	}
+	for _, i := range used.Rows {
+		at, found := slices.BinarySearch(p.cuts, x[i])
+		if found {
+			at++
+		}
+		out.Add(2*at+level(i), 1)
+	}
+	return nil
+}
+
+func (p *cutPart) reduce(t fixed.Totals) error {
+	for i := range len(p.cuts) + 1 {
+		s := scored{without: t.Count(2 * i), with: t.Count(2*i + 1)}
+		if i > 0 {
+			s.from = p.cuts[i-1]
+		}
+		p.between = append(p.between, s)
+	}
+	p.asks = nil
+	return nil
+}
+
+// rows returns the requested thresholds; those that would tell classes of few people apart are suppressed.
+func (p *cutPart) rows(minCell int64) (rows []Record, merged bool) {
+	var all scored
+	for _, s := range p.between {
+		all = all.plus(s)
+	}
+	kept := mergeSmall(p.between, minCell)
+	for _, threshold := range p.asked {
+		at := slices.IndexFunc(kept[1:], func(s scored) bool { return s.from == threshold })
+		if at < 0 {
+			merged = true
+			r := Record{}.Put("threshold", threshold)
+			for _, key := range []string{"tp", "fp", "tn", "fn", "sensitivity", "specificity"} {
+				r = r.Put(key, nil)
+			}
+			rows = append(rows, r.Put("suppressed", true))
+			continue
+		}
+		var below scored
+		for _, s := range kept[:at+1] {
+			below = below.plus(s)
+		}
+		rows = append(rows, thresholdRow(threshold, below, all))
+	}
+	return rows, merged
+}
