@@ -37,28 +37,49 @@ func (y *tally) groups() int {
 	return len(y.by.Levels)
 }
 
-// width is the number of cells of a variable: hospitals, values off the grid, and per group missing values and values or levels.
-func (y *tally) width(v *tallied) int {
-	per := 2
-	if v.factor != nil {
-		per = 1 + len(v.factor.Levels)
+// head is the number of cells of a variable before those of its groups: hospitals and, where they are wanted, values off the grid.
+func (v *tallied) head() int {
+	if v.finer {
+		return 2
 	}
-	return 2 + per*y.groups()
+	return 1
 }
+
+// per is the number of cells of a group: missing values, then values or levels.
+func (v *tallied) per() int {
+	if v.factor != nil {
+		return 1 + len(v.factor.Levels)
+	}
+	return 2
+}
+
+// width is the number of cells of a variable.
+func (y *tally) width(v *tallied) int { return v.head() + v.per()*y.groups() }
 
 func (y *tally) plan() []Opening {
 	cells := 0
-	var names []string
+	var names, finer []string
+	levels := ""
 	for _, v := range y.vars {
 		cells += y.width(v)
 		names = append(names, v.name)
+		if v.factor != nil {
+			levels = ", of categories how many of each level"
+		}
+		if v.finer {
+			finer = append(finer, v.name)
+		}
 	}
 	each := ""
 	if y.by != nil {
 		each = " in each group of " + y.by.Name
 	}
+	what := "how many values and missing values " + strings.Join(names, ", ") + " have" + each + levels + "; how many hospitals record each"
+	if len(finer) > 0 {
+		what += "; how many values of " + strings.Join(finer, ", ") + " are finer than the grid of their quantiles"
+	}
 	return []Opening{{
-		What:  "how many values and missing values " + strings.Join(names, ", ") + " have" + each + ", of categories how many of each level; how many hospitals record each; how many values are finer than the grid of their quantiles",
+		What:  what,
 		Cells: cells, MaxTimes: 1, CountsPeople: true, Released: true}}
 }
 
@@ -68,7 +89,10 @@ func (y *tally) ask() []Ask { return nil }
 func (y *tally) first() Ask {
 	a := Ask{Opening: 1}
 	for _, v := range y.vars {
-		a.Cells = append(a.Cells, countCell("hospitals with "+v.name, Plain), countCell(v.name+" off its grid", Plain))
+		a.Cells = append(a.Cells, countCell("hospitals with "+v.name, Plain))
+		if v.finer {
+			a.Cells = append(a.Cells, countCell(v.name+" off its grid", Plain))
+		}
 		for g := range y.groups() {
 			in := inGroup(y.by, g)
 			a.Cells = append(a.Cells, countCell(v.name+" missing"+in, Plain))
@@ -95,13 +119,13 @@ func (y *tally) add(rows *table.View, out *fixed.Sums) error {
 		if err != nil {
 			return err
 		}
-		own, per := 0, (y.width(v)-2)/y.groups()
+		own := 0
 		for _, i := range rows.Rows {
 			g := group(i)
 			if g < 0 {
 				continue
 			}
-			cell, l := at+2+g*per, 0
+			cell, l := at+v.head()+g*v.per(), 0
 			switch x := col[i]; {
 			case x != x:
 				out.Add(cell, 1)
@@ -126,7 +150,10 @@ func (y *tally) reduce(t fixed.Totals) error {
 	at := 0
 	next := func() int64 { at++; return t.Count(at - 1) }
 	for _, v := range y.vars {
-		v.sites, v.offGrid = next(), next()
+		v.sites = next()
+		if v.finer {
+			v.offGrid = next()
+		}
 		for range y.groups() {
 			v.missing = append(v.missing, next())
 			counts := []int64{0}

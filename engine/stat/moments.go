@@ -68,16 +68,21 @@ func (m *moments) plan() []Opening {
 		return nil
 	}
 	var names []string
-	groups := ""
+	all, groups := "", ""
 	for _, s := range m.samples {
 		if !slices.Contains(names, s.of.name) {
 			names = append(names, s.of.name)
 		}
-		if s.group != everyone {
+		if s.group == everyone {
+			all = " over all rows"
+		} else {
 			groups = " in each group of " + m.by.Name
 		}
 	}
-	what := strings.Join(names, ", ") + groups
+	if all != "" && groups != "" {
+		all += " and"
+	}
+	what := strings.Join(names, ", ") + all + groups
 	powers := "sums of squared deviations of " + what + " from about the mean; they give the standard deviations"
 	if m.powers > 2 {
 		powers = "sums of the second, third and fourth powers of the deviations of " + what + " from about the mean; they give the standard deviations, skewness and kurtosis"

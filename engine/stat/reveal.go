@@ -19,7 +19,8 @@ const (
 )
 
 // reveals reports whether the statistics of a table give a suppressed cell away
-// to someone who knows all that is shown of it, the rules and min_cell. The
+// to someone who knows all that is shown of it, the rules, min_cell and which
+// cells are small. The
 // columns in gone are not shown at all; figures are the statistics as they
 // would be written.
 func reveals(counts [][]int64, h hidden, gone []bool, minCell int, figures func([][]int64) []float64) revelation {
@@ -40,7 +41,7 @@ func reveals(counts [][]int64, h hidden, gone []bool, minCell int, figures func(
 	}
 	several := false
 	c.fill(0, func() {
-		if !sameHidden(h, hideBeside(c.t, gone, minCell)) || !slices.EqualFunc(want, figures(c.t), sameFigure) {
+		if !sameSmall(c.shown, extend(c.t), minCell) || !sameHidden(h, hideBeside(c.t, gone, minCell)) || !slices.EqualFunc(want, figures(c.t), sameFigure) {
 			return
 		}
 		several = true
@@ -60,6 +61,15 @@ func reveals(counts [][]int64, h hidden, gone []bool, minCell int, figures func(
 }
 
 func sameFigure(a, b float64) bool { return a == b || a != a && b != b }
+
+// sameSmall reports whether the same cells and margins have 1..min_cell-1 people:
+// who knows the field will guess which of two suppressed cells is the rare one.
+func sameSmall(a, b [][]int64, minCell int) bool {
+	small := func(n int64) bool { return n > 0 && n < int64(minCell) }
+	return slices.EqualFunc(a, b, func(x, y []int64) bool {
+		return slices.EqualFunc(x, y, func(m, n int64) bool { return small(m) == small(n) })
+	})
+}
 
 func sameHidden(a, b hidden) bool {
 	return slices.EqualFunc(a.cells, b.cells, slices.Equal[[]bool]) && slices.Equal(a.rows, b.rows) && slices.Equal(a.cols, b.cols)

@@ -13,10 +13,10 @@ import (
 // Table1 is the first table of a clinical paper: variables by groups, with the
 // standardised difference and a test of each.
 //
-// Keys: variables; by, a category; medians, the variables shown as median and
+// Keys: variables; by, a category; medians, the variables to show as median and
 // quartiles. One row per variable (and level) and group, the row of everyone
-// first, its group null. Numbers: n, missing, mean, sd, or median, q25, q75 for
-// medians; categories and binaries: n, pct of the values of the group, missing.
+// first, its group null. Numbers: n, missing, mean, sd, for medians also median,
+// q25, q75; categories and binaries: n, pct of the values of the group, missing.
 // With by, every row of a variable also has smd, test and p_value: Welch's t or
 // analysis of variance, Kruskal-Wallis for medians, chi-squared without
 // correction, Fisher where 2x2 with an expected count below 5.
@@ -158,11 +158,7 @@ func (t *table1) byLevel(v *profiled, rows []Record) (ordered []Record) {
 func (t *table1) summary(v *profiled, i int) Record {
 	r, gone := t.number(v, t.columns[i])
 	s := v.samples[i]
-	if len(v.ps) > 0 {
-		r = t.putQuantiles(r, v, t.columns[i])
-	} else {
-		r = r.Put("mean", s.mean()).Put("sd", s.sd())
-	}
+	r = t.putQuantiles(r.Put("mean", s.mean()).Put("sd", s.sd()), v, t.columns[i])
 	if gone {
 		return r.Put("suppressed", true)
 	}
