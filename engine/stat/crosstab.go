@@ -165,7 +165,8 @@ func (x *crosstabResult) kept() (rows, cols []string, counts [][]int64, warnings
 		}
 		return kept
 	}
-	return keep(x.rows, r), keep(x.cols, c), dropEmpty(x.counts.counts), warnings
+	rows, cols = keep(x.rows, r), keep(x.cols, c)
+	return rows, cols, dropEmpty(x.counts.counts), warnings
 }
 
 // glance computes the statistics of the table.
