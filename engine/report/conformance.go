@@ -59,20 +59,15 @@ func conformance(b *strings.Builder, s *study.Spec, c *table.Conformance) {
 // violations lists where the file breaks which rule.
 func violations(b *strings.Builder, c *table.Conformance) {
 	for _, p := range c.Problems {
-		place := ""
+		var place []string
 		if p.Line > 0 {
-			place = fmt.Sprintf("line %d", p.Line)
+			place = append(place, fmt.Sprintf("line %d", p.Line))
 		}
 		if p.Column != "" {
-			if place != "" {
-				place += ", "
-			}
-			place += fmt.Sprintf("column %q", p.Column)
+			place = append(place, fmt.Sprintf("column %q", p.Column))
 		}
-		if place != "" {
-			place += ": "
-		}
-		wrap(b, "  - ", 4, fmt.Sprintf("%s%s (rule %s)", place, p.Message, p.Rule))
+		place = append(place, fmt.Sprintf("rule %s", p.Rule))
+		wrap(b, "  - ", 4, strings.Join(place, ", ")+": "+p.Message)
 	}
 	total := 0
 	var counts []string
@@ -93,7 +88,7 @@ func violations(b *strings.Builder, c *table.Conformance) {
 func contents(v table.VariableReport) string {
 	var parts []string
 	for _, l := range v.Levels {
-		parts = append(parts, l.Level+" "+count(int64(l.N)))
+		parts = append(parts, l.Level+": "+count(int64(l.N)))
 	}
 	if v.Min != nil && v.Max != nil {
 		parts = append(parts, plain(*v.Min)+" to "+plain(*v.Max))

@@ -52,8 +52,8 @@ func (p *printer) describeNumbers(rows []stat.Record, grouped bool) {
 		if grouped {
 			cells = append(cells, text(r, "group"))
 		}
-		d := spreadDecimals(number(r, "sd"))
-		cells = append(cells, show(r, "n"), show(r, "missing"), fixedOr(r, number(r, "mean"), d), fixedOr(r, number(r, "sd"), d))
+		sd := number(r, "sd")
+		cells = append(cells, show(r, "n"), show(r, "missing"), orGone(spread(number(r, "mean"), sd), r), orGone(spread(sd, sd), r))
 		for _, q := range quantiles {
 			cells = append(cells, show(r, q))
 		}

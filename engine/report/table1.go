@@ -150,11 +150,7 @@ func meanSD(r stat.Record) string {
 	if math.IsNaN(mean) {
 		return gone(r)
 	}
-	if math.IsNaN(sd) {
-		return alone(mean, 4) + " (" + absent + ")"
-	}
-	d := spreadDecimals(sd)
-	return decimals(mean, d) + " (" + decimals(sd, d) + ")"
+	return spread(mean, sd) + " (" + spread(sd, sd) + ")"
 }
 
 func medianIQR(r stat.Record) string {
@@ -176,12 +172,13 @@ func nPercent(r stat.Record, share string) string {
 	return count(int64(n)) + " (" + decimals(pct, 1) + ")"
 }
 
-// spreadDecimals is the number of decimals that shows a standard deviation to three significant digits.
-func spreadDecimals(sd float64) int {
-	if !(sd > 0) || math.IsInf(sd, 0) {
-		return 2
+// spread prints x, a mean or the standard deviation itself, with the decimals
+// that give the deviation three significant digits; four digits where there is none.
+func spread(x, sd float64) string {
+	if math.IsNaN(x) || !(sd > 0) || math.IsInf(sd, 0) {
+		return alone(x, 4)
 	}
-	return min(max(0, 2-int(math.Floor(math.Log10(sd)))), 10)
+	return decimals(x, min(max(0, 2-int(math.Floor(math.Log10(sd)))), 10))
 }
 
 // shortP prints a p-value for a table: three decimals, "<0.001" below.

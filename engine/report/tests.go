@@ -22,8 +22,7 @@ func (p *printer) ttest(args stat.Args, f *stat.Frame) {
 		if math.IsNaN(mean) && len(args.Paired) == 2 {
 			continue
 		}
-		d := spreadDecimals(sd)
-		g.add(name, show(r, "n"+n), fixedOr(r, mean, d), fixedOr(r, sd, d))
+		g.add(name, show(r, "n"+n), orGone(spread(mean, sd), r), orGone(spread(sd, sd), r))
 	}
 	if len(g.rows) > 1 {
 		g.write(&p.Builder, "")
@@ -63,13 +62,6 @@ func methodTitle(method string) string {
 		return "Kruskal-Wallis rank sum test"
 	}
 	return method
-}
-
-func fixedOr(r stat.Record, x float64, d int) string {
-	if math.IsNaN(x) {
-		return gone(r)
-	}
-	return decimals(x, d)
 }
 
 // anova prints R's table of sums of squares, then the tests that do not assume equal variances.
