@@ -192,15 +192,16 @@ func (p *parser) where(n *yaml.Node, what string) *table.Condition {
 	return c
 }
 
-// bare is an error's text without the name of the package it comes from: the study file is what the user looks at.
+// bare is an error's text without the names of the packages it comes from: the study file is what the user looks at.
 func bare(err error) string {
 	s := err.Error()
 	for _, room := range []string{"table: condition, ", "table: "} {
 		if rest, ok := strings.CutPrefix(s, room); ok {
-			return rest
+			s = rest
+			break
 		}
 	}
-	return s
+	return strings.ReplaceAll(s, ": table: ", ": ")
 }
 
 // warn notes what is allowed but must be known.
