@@ -170,8 +170,8 @@ func (p *conditionParser) in(e expr, set []expr) (logical, error) {
 	}
 	slices.Sort(values)
 	return onColumn(e.field.Name, func(x float64) truth {
-		_, found := slices.BinarySearch(values, x)
-		return truthOf(found && !math.IsNaN(x))
+		_, found := slices.BinarySearch(values, x) // a NaN is never found: the values are numbers
+		return truthOf(found)
 	}), nil
 }
 

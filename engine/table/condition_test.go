@@ -54,6 +54,9 @@ func TestConditionKeepsTheRowsThatRKeeps(t *testing.T) {
 	}{
 		{"age >= 40", []int{1, 2, 4, 5}},
 		{"40 <= age", []int{1, 2, 4, 5}},
+		{"40 < age", []int{2, 4, 5}},
+		{"40 > age", []int{0}},
+		{"40 >= age", []int{0, 1}},
 		{"age>40&age<80", []int{2, 4}},
 		{"!(age > 40)", []int{0, 1}},
 		{"!age > 40", []int{0, 1}}, // ! binds weaker than comparison

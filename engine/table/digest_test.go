@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"encoding/csv"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,41 @@ func TestDigestDependsOnEveryValue(t *testing.T) {
 	}
 	if _, ok := seen[north.Digest()]; ok {
 		t.Error("two sites have the same digest")
+	}
+}
+
+func TestDigestKnowsOneZeroAndOneMissingValue(t *testing.T) {
+	s := &Schema{Sites: []string{"a"}, Fields: []Field{{Name: "x", Max: 1}}}
+	digest := func(x ...float64) [32]byte {
+		tab, err := New(s, "a", [][]float64{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tab.Digest()
+	}
+	if digest(0) != digest(math.Copysign(0, -1)) || digest(nan) != digest(math.Float64frombits(math.Float64bits(nan)^1)) {
+		t.Error("one value has two digests")
+	}
+}
+
+func TestLongColumnsKeepTheirOrder(t *testing.T) {
+	const n = 3*blockRows + 7
+	s := &Schema{Sites: []string{"a"}, Fields: []Field{{Name: "x", Integer: true, Max: n}}}
+	if err := s.Fields[0].Check(); err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("x\n")
+	want := make([]float64, n)
+	for i := range want {
+		want[i] = float64(i)
+		text = append(strconv.AppendInt(text, int64(i), 10), '\n')
+	}
+	tab, _, err := ReadCSV(bytes.NewReader(text), "f", Source{}, s, "a", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, _ := tab.Column("x"); !same(x, want) {
+		t.Errorf("%d values, of which the first differing is not in its place", len(x))
 	}
 }
 

@@ -121,6 +121,9 @@ func TestNearestForgivesSlips(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", tc.name, got, tc.want)
 		}
 	}
+	if got := Nearest("Ab", []string{"Ac", "ab"}); got != "ab" {
+		t.Errorf("a change of case counts as much as another letter: %q", got)
+	}
 	if got := Nearest("x", nil); got != "" {
 		t.Errorf("nearest of nothing is %q", got)
 	}

@@ -33,8 +33,8 @@ func ParseNumber(s string) (float64, bool) {
 	return x, true
 }
 
-// shortDecimal reads up to 15 digits with at most one point: digits and power
-// of ten are exact in float64, so one division rounds correctly.
+// shortDecimal reads up to 16 digits, or up to 15 and a point: a whole number is
+// rounded once, and 15 digits and a power of ten are exact, so that one division rounds once.
 func shortDecimal(s string) (float64, bool) {
 	if len(s) == 0 || len(s) > 16 {
 		return 0, false
@@ -52,7 +52,7 @@ func shortDecimal(s string) (float64, bool) {
 			return 0, false
 		}
 	}
-	if digits == 0 || digits > 15 {
+	if digits == 0 {
 		return 0, false
 	}
 	if point < 0 {
