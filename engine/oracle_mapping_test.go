@@ -166,8 +166,8 @@ var mappings = []mapping{
 	{"rank", "wilcoxon/auc_group2_over_group1", close9, "tidy[method=wilcoxon].auc", ""},
 
 	{"correlation", "columns/*", notOutput, "names of the rows of tidy", ""},
-	{"correlation", "means/$i", close9, "pearson: glance.mean_@(columns/$i)", "sds/$i"},
-	{"correlation", "sds/$i", close9, "pearson: glance.sd_@(columns/$i)", "0"},
+	{"correlation", "means/$i", close9, "pearson: glance.means.$i", "sds/$i"},
+	{"correlation", "sds/$i", close9, "pearson: glance.sds.$i", "0"},
 	{"correlation", "covariance/$i/$j", close9, "pearson: glance.covariance<@(columns/$i)|@(columns/$j)>", "sds/$i*sds/$j"},
 	{"correlation", "pearson/$i/$j", close9, "pearson: tidy[pair=@(columns/$i)~@(columns/$j)].estimate", ""},
 	{"correlation", "p/$i/$j", pvalue, "pearson: tidy[pair=@(columns/$i)~@(columns/$j)].p_value", ""},

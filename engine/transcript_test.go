@@ -36,7 +36,12 @@ func (x *transcript) tap(t *testing.T) func(from, to party.ID, b []byte) {
 			return
 		}
 		if e.GetType() == wire.Type_MASKED {
-			x.cells[from] = append(x.cells[from], len(e.GetBulk())/wire.CellSize-1)
+			m := new(wire.Masked)
+			if err := wire.Decode(e.GetBulk(), m); err != nil {
+				t.Errorf("a masked vector of %s does not decode: %v", from, err)
+				return
+			}
+			x.cells[from] = append(x.cells[from], len(m.GetVector())/wire.CellSize-1)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Correlation is the kind of that name: Pearson's or Spearman's coefficient of
 // every two of some variables, over the rows that have them all. With pearson,
-// glance holds the matrix covariance and, for each variable v, mean_v and sd_v.
+// glance holds the matrix covariance, and means and sds in the order of its terms.
 type Correlation struct{}
 
 var _ Statistic = Correlation{}
@@ -142,13 +142,14 @@ func (r *correlation) frame(c *census) Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the correlation of two variables of two values each is their table: where it has cells of fewer than %d people it is not shown", r.args.Rules.MinCell))
 	}
 	if r.pearson != nil {
-		f.Glance = Record{}.Put("covariance", cov)
-		for i, s := range r.pearson.samples {
-			f.Glance = f.Glance.Put("mean_"+r.args.Variables[i], s.mean()).Put("sd_"+r.args.Variables[i], s.sd())
+		var means, sds []float64
+		for _, s := range r.pearson.samples {
+			means, sds = append(means, s.mean()), append(sds, s.sd())
 			if w := s.resolution(2); w != "" {
 				f.Warnings = append(f.Warnings, w)
 			}
 		}
+		f.Glance = Record{}.Put("covariance", cov).Put("means", means).Put("sds", sds)
 		return f
 	}
 	for i, g := range r.spearman.grids {

@@ -24,8 +24,8 @@ func TestCorrelationAgreesWithR(t *testing.T) {
 			cov := f.Glance.Get("covariance").(*Matrix)
 			for i, v := range a.Spec.Columns {
 				sd := a.at(t, "sds", i).(float64)
-				check("mean of "+v, f.Glance.Get("mean_"+v), a.at(t, "means", i), sd)
-				check("sd of "+v, f.Glance.Get("sd_"+v), sd, sd)
+				check("mean of "+v, f.Glance.Get("means").([]float64)[i], a.at(t, "means", i), sd)
+				check("sd of "+v, f.Glance.Get("sds").([]float64)[i], sd, sd)
 				for j := range a.Spec.Columns {
 					check("covariance of "+v, cov.Matrix[i][j], a.at(t, "covariance", i, j), sd*a.at(t, "sds", j).(float64))
 				}

@@ -9,7 +9,7 @@ import (
 )
 
 // Record is an ordered list of named values: one row of a result table.
-// A value is nil, bool, string, int64, float64 or *Matrix. A quantity that does not exist is nil.
+// A value is nil, bool, string, int64, float64, []float64 or *Matrix. A quantity that does not exist is nil.
 type Record []Entry
 
 // Entry is one named value of a Record.
@@ -28,7 +28,7 @@ func (r Record) Put(key string, value any) Record {
 		}
 	case int:
 		value = int64(v)
-	case nil, bool, string, int64, *Matrix:
+	case nil, bool, string, int64, []float64, *Matrix:
 	default:
 		panic(fmt.Sprintf("stat: a record cannot hold a %T", value))
 	}
