@@ -33,6 +33,7 @@ type newton struct {
 	rounds    int
 	halvings  int
 	separated bool // no row opposes the direction: no finite maximum
+	settled   bool // the decrement was small enough once: the round under way is the last
 	done      bool
 	converged bool
 	estimate  []float64
@@ -150,10 +151,14 @@ func (f *newton) accept(score, info []float64, objective, deviance float64) {
 			f.end(next, f.decrement < 1e-18*(deviance+1))
 			return
 		}
-	case f.decrement < 1e-18*(deviance+1):
+	case f.decrement < 1e-18*(deviance+1) && (f.settled || f.decrement < 1e-24*(deviance+1) || f.rounds == maxNewton):
 		f.separated = false // a maximum after all
 		f.end(next, true)
 		return
+	case f.decrement < 1e-18*(deviance+1):
+		// The estimate stands, but the information is that of a beta 1e-9 standard
+		// errors away: one more round gives the standard errors their digits.
+		f.settled = true
 	case f.separated && f.decrement < 1e-10*(deviance+1), f.rounds == maxNewton:
 		f.step = step
 		f.end(next, f.separated)
@@ -164,7 +169,7 @@ func (f *newton) accept(score, info []float64, objective, deviance float64) {
 	for a := range q {
 		f.beta[a] = Round40(next[a])
 	}
-	if f.rounds+1 >= separationFrom && !f.separated && f.forced == 0 && !f.ridge {
+	if f.rounds+1 >= separationFrom && !f.separated && !f.settled && f.forced == 0 && !f.ridge {
 		f.direction = unit(step)
 	}
 }
