@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 //
 //	exits STATUS command...   the command ends with exactly this status
 //	vary FROM TO OLD NEW      copies a file, with OLD (once in it) replaced by NEW; \n, \t, \xFF stand for themselves
+//	figures NAME              the report on standard output, without plan digest and openings, becomes that file
 //	holds DIR NAME...         the directory has these entries and no others
 func TestStories(t *testing.T) {
 	testdata, err := filepath.Abs("../../testdata")
@@ -46,7 +47,7 @@ func TestStories(t *testing.T) {
 			}
 			return os.Geteuid() == 0, nil // whom no mode of a directory stops
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds, "figures": figures},
 	})
 }
 
@@ -83,6 +84,21 @@ func unescape(ts *testscript.TestScript, s string) string {
 	out, err := strconv.Unquote(`"` + strings.ReplaceAll(s, `"`, `\"`) + `"`)
 	ts.Check(err)
 	return out
+}
+
+// figures keeps what must not change from version to version: the results themselves.
+func figures(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: figures NAME")
+	}
+	text, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n\n\nWhat was opened")
+	var kept []string
+	for line := range strings.Lines(text + "\n") {
+		if !strings.HasPrefix(line, "plan ") && !strings.HasPrefix(line, "study ") {
+			kept = append(kept, line)
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(kept, "")), 0o644))
 }
 
 func holds(ts *testscript.TestScript, neg bool, args []string) {

@@ -56,9 +56,9 @@ func openResults(c *cobra.Command, dir string, f openFlags) error {
 	}
 	r, err := engine.Open(s, sealed, id)
 	if err != nil {
-		return &status{exitFailure, err}
+		return &status{exitFailure, fmt.Errorf("%w; the results open with the key that run --reader named", err)}
 	}
-	r.Sealed = sealed // the directory keeps it
+	r.Sealed, r.Opened, r.Cost = sealed, true, sealed.Cost // the directory keeps them
 	if err := c.Context().Err(); err != nil {
 		return err
 	}

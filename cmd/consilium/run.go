@@ -67,7 +67,7 @@ func runStudy(c *cobra.Command, path string, f runFlags) error {
 		return err
 	}
 	if r.Sealed != nil {
-		r.Sealed.StudyFile = string(source)
+		r.Sealed.StudyFile, r.Sealed.Cost = string(source), r.Cost
 	}
 	if err := ctx.Err(); err != nil {
 		return err

@@ -142,7 +142,7 @@ func growthFrame() *stat.Frame {
 func table1Frame() *stat.Frame {
 	var rows []stat.Record
 	for i, g := range []string{"placebo", "interferon"} {
-		rows = append(rows, rec("variable", "age", "level", nil, "group", g, "n", []int{65, 63}[i], "missing", i, "mean", []float64{14.98462, 14.28571}[i], "sd", []float64{9.602, 10.149}[i], "smd", 0.0707, "test", "welch", "p_value", 0.6899))
+		rows = append(rows, rec("variable", "age", "level", nil, "group", g, "n", []int{65, 63}[i], "missing", i, "mean", []float64{14.98462, 14.28571}[i], "sd", []float64{9.602, 10.149}[i], "smd", 0.0707, "test", "welch_t", "p_value", 0.6899))
 	}
 	for i, g := range []string{"placebo", "interferon"} {
 		rows = append(rows, rec("variable", "weight", "level", nil, "group", g, "n", []int{65, 63}[i], "missing", 0, "median", []float64{36.5, 33.75}[i], "q25", 20.0, "q75", 57.25, "smd", 0.0123, "test", "kruskal", "p_value", 0.00003))

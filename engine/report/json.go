@@ -66,7 +66,9 @@ func (r *Report) head() object {
 
 func (r *Report) object() object {
 	o := r.head()
-	o.put("cohort", row{{"rows", r.Cohort.Rows}, {"filtered", r.Cohort.Filtered}})
+	if !r.sealed() {
+		o.put("cohort", row{{"rows", r.Cohort.Rows}, {"filtered", r.Cohort.Filtered}})
+	}
 	o.put("warnings", warnings(r.Spec.Warnings))
 	analyses := list{}
 	for _, a := range r.Analyses {

@@ -134,13 +134,21 @@ func (p *printer) odds(rows []stat.Record) {
 		return
 	}
 	g := grid{left: 1}
-	g.add("", "Odds ratio", "95% CI (Wald)")
+	limits := has(rows, "odds_low") || has(rows, "odds_high") // ridge has none
+	g.add("", "Odds ratio")
+	if limits {
+		g.rows[0] = append(g.rows[0], "95% CI (Wald)")
+	}
 	for _, r := range rows {
 		term := text(r, "term")
 		if term == "(Intercept)" || r.Get("odds_ratio") == nil {
 			continue
 		}
-		g.add(term, precise(number(r, "odds_ratio"), 3), orGone(precise(number(r, "odds_low"), 3), r)+" to "+orGone(precise(number(r, "odds_high"), 3), r))
+		cells := []string{term, precise(number(r, "odds_ratio"), 3)}
+		if limits {
+			cells = append(cells, orGone(precise(number(r, "odds_low"), 3), r)+" to "+orGone(precise(number(r, "odds_high"), 3), r))
+		}
+		g.add(cells...)
 	}
 	if len(g.rows) > 1 {
 		p.line("")
@@ -151,7 +159,7 @@ func (p *printer) odds(rows []stat.Record) {
 func (p *printer) linearFit(g stat.Record) {
 	p.line("")
 	if sigma := number(g, "sigma"); !math.IsNaN(sigma) {
-		p.line("Residual standard error: %s on %s degrees of freedom", alone(sigma, 4), show(g, "df_residual"))
+		p.line("Residual standard error: %s%s", alone(sigma, 4), onDegrees(g, "df_residual"))
 	}
 	if r2 := number(g, "r_squared"); !math.IsNaN(r2) {
 		p.line("Multiple R-squared: %s, Adjusted R-squared: %s", alone(r2, 4), show(g, "adj_r_squared"))
@@ -165,10 +173,10 @@ func (p *printer) linearFit(g stat.Record) {
 func (p *printer) logisticFit(g stat.Record) {
 	d := column([]float64{toDecimals(number(g, "null_deviance"), 2), toDecimals(number(g, "deviance"), 2)}, 5)
 	p.line("")
-	p.line("    Null deviance: %s on %s degrees of freedom", d[0], show(g, "df_null"))
-	p.line("Residual deviance: %s on %s degrees of freedom", d[1], show(g, "df_residual"))
+	p.line("    Null deviance: %s%s", d[0], onDegrees(g, "df_null"))
+	p.line("Residual deviance: %s%s", d[1], onDegrees(g, "df_residual"))
 	if lr := number(g, "lr_statistic"); !math.IsNaN(lr) {
-		p.line("Likelihood ratio test: %s on %s degrees of freedom, %s", alone(lr, 4), show(g, "lr_df"), pEquals(number(g, "lr_p")))
+		p.line("Likelihood ratio test: %s%s, %s", alone(lr, 4), onDegrees(g, "lr_df"), pEquals(number(g, "lr_p")))
 	}
 	p.criteria(g)
 	if r2 := number(g, "mcfadden_r2"); !math.IsNaN(r2) {
@@ -183,6 +191,14 @@ func (p *printer) logisticFit(g stat.Record) {
 	if n := number(g, "iterations"); !math.IsNaN(n) {
 		p.line("Newton steps: %s", show(g, "iterations"))
 	}
+}
+
+// onDegrees prints " on 123 degrees of freedom", or nothing where there are none: a ridge fit has no such number.
+func onDegrees(g stat.Record, key string) string {
+	if df := number(g, key); !math.IsNaN(df) {
+		return " on " + degrees(df)
+	}
+	return ""
 }
 
 // criteria prints the information criteria.

@@ -87,8 +87,11 @@ func precise(x float64, digits int) string {
 	return strconv.FormatFloat(x, 'f', max(0, digits-1-e), 64)
 }
 
-// decimals formats a number with a fixed number of decimals; a negative zero loses its sign.
+// decimals formats a number with a fixed number of decimals; a negative zero loses its sign, NaN is NA.
 func decimals(x float64, n int) string {
+	if math.IsNaN(x) {
+		return absent
+	}
 	s := strconv.FormatFloat(x, 'f', n, 64)
 	if strings.Trim(s, "-0.") == "" {
 		s = strings.TrimPrefix(s, "-")

@@ -105,7 +105,9 @@ func verb(n int, one, many string) string {
 func (p *Plan) wouldOpen(b *strings.Builder) {
 	section(b, "What would be opened, to "+To(p.Spec.Privacy))
 	wrap(b, "", 0, whoLearns(p.Spec))
-	p.openings(b, "the study as a whole", p.Openings)
+	if len(p.Openings) > 0 {
+		p.openings(b, "the study as a whole", p.Openings)
+	}
 	for _, a := range p.Analyses {
 		args := p.args(a.ID)
 		title := a.ID + ": " + kindTitle(args, a.Kind)
@@ -120,9 +122,6 @@ func (p *Plan) wouldOpen(b *strings.Builder) {
 }
 
 func (p *Plan) openings(b *strings.Builder, title string, openings []stat.Opening) {
-	if len(openings) == 0 {
-		return
-	}
 	b.WriteByte('\n')
 	wrap(b, "  ", 4, title)
 	for _, o := range openings {

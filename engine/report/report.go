@@ -24,7 +24,8 @@ type Report struct {
 	Cohort     Cohort
 	Disclosed  []Disclosed // opened for the study as a whole, beside its analyses
 	Analyses   []Analysis  // in the order of the study file
-	Sealed     *Sealed     // release: analyst; nil otherwise. No analysis has a frame then
+	Sealed     *Sealed     // release: analyst; nil otherwise
+	Opened     bool        // release: analyst: the sealed sums have been opened; until then no analysis has a frame
 	Cost       Cost
 }
 
@@ -37,6 +38,7 @@ type Sealed struct {
 	Members    []SealedMember `json:"members"`
 	Packages   [][]byte       `json:"packages"`   // one a sum
 	StudyFile  string         `json:"study_file"` // its text: opening needs the very study that was run
+	Cost       Cost           `json:"cost"`
 }
 
 // SealedMember is one hospital whose signatures the packages carry.
@@ -75,10 +77,10 @@ type Disclosed struct {
 
 // Cost is what the computation took.
 type Cost struct {
-	Seconds   float64
-	Rounds    int              // masked sums
-	BytesUp   map[string]int64 // sent to the hub, by hospital
-	BytesDown map[string]int64 // received from the hub, by hospital
+	Seconds   float64          `json:"seconds"`
+	Rounds    int              `json:"rounds"`     // masked sums
+	BytesUp   map[string]int64 `json:"bytes_up"`   // sent to the hub, by hospital
+	BytesDown map[string]int64 `json:"bytes_down"` // received from the hub, by hospital
 }
 
 // To says who learns an opened total under a study's privacy section.
@@ -88,6 +90,9 @@ func To(p study.Privacy) string {
 	}
 	return "all hospitals"
 }
+
+// sealed reports whether the results are there for the analyst's key alone.
+func (r *Report) sealed() bool { return r.Sealed != nil && !r.Opened }
 
 // Refused lists the analyses that a disclosure rule refused.
 func (r *Report) Refused() (ids []string) {

@@ -73,21 +73,37 @@ func groupSize(rows []stat.Record) (int64, bool) {
 	return 0, false
 }
 
-// comparison is a variable's SMD, p-value and test: once per variable.
+// comparison is a variable's SMD, p-value and test, which each of its records carries.
 func comparison(rows []stat.Record) []string {
-	tail := []string{"", "", ""}
-	for _, r := range rows {
-		if smd := number(r, "smd"); !math.IsNaN(smd) && tail[0] == "" {
-			tail[0] = decimals(smd, 3)
-		}
-		if p := number(r, "p_value"); !math.IsNaN(p) && tail[1] == "" {
-			tail[1] = shortP(p)
-		}
-		if test := text(r, "test"); test != "" && tail[2] == "" {
-			tail[2] = test
-		}
+	smd, p := number(rows[0], "smd"), number(rows[0], "p_value")
+	tail := []string{"", "", testTitle(text(rows[0], "test"))}
+	if slices.ContainsFunc(rows, func(r stat.Record) bool { return gone(r) == hidden }) {
+		tail[0], tail[1] = hidden, hidden
+	}
+	if !math.IsNaN(smd) {
+		tail[0] = decimals(smd, 3)
+	}
+	if !math.IsNaN(p) {
+		tail[1] = shortP(p)
 	}
 	return tail
+}
+
+// testTitle writes the name of a test as a table has it.
+func testTitle(test string) string {
+	switch test {
+	case "welch_t":
+		return "Welch t"
+	case "welch_anova":
+		return "Welch ANOVA"
+	case "kruskal":
+		return "Kruskal-Wallis"
+	case "chi_squared":
+		return "chi-squared"
+	case "fisher":
+		return "Fisher"
+	}
+	return test
 }
 
 func (p *printer) table1Number(g *grid, variable string, median bool, rows []stat.Record, groups, tail []string) {

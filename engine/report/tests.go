@@ -114,7 +114,7 @@ func (p *printer) correlation(f *stat.Frame) {
 		if low == absent {
 			low = ""
 		}
-		g.add(text(r, "x"), text(r, "y"), show(r, "estimate"), low, show(r, "n"), show(r, "statistic"), show(r, "df"), orGone(ps[i], r))
+		g.add(text(r, "x"), text(r, "y"), orGone(decimals(number(r, "estimate"), 4), r), low, show(r, "n"), show(r, "statistic"), show(r, "df"), orGone(ps[i], r))
 	}
 	g.write(&p.Builder, "")
 }

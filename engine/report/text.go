@@ -47,7 +47,9 @@ func (p *printer) heading() {
 		p.line("plan  %s", p.PlanDigest)
 	}
 	wrap(&p.Builder, fmt.Sprintf("%s: ", plural(int64(len(s.Sites)), "hospital")), 2, strings.Join(sites(s), ", "))
-	if s.Cohort != nil {
+	if p.sealed() {
+		wrap(&p.Builder, "", 2, "The results are sealed to the analyst's key, in sealed.json: consilium open shows them to its holder.")
+	} else if s.Cohort != nil {
 		p.line("%s; the cohort (%s) leaves out %s", plural(p.Cohort.Rows, "row"), s.Cohort, count(p.Cohort.Filtered))
 	} else {
 		p.line("%s", plural(p.Cohort.Rows, "row"))

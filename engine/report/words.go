@@ -110,17 +110,20 @@ func (p *printer) opened() {
 			all = p.gather(all, a.ID, d)
 		}
 	}
-	p.line("\nWritten to the result, after the disclosure rules:")
+	p.lines("Written to the result, after the disclosure rules:", all, true)
+	p.lines("Used on the way, never written:", all, false)
+}
+
+func (p *printer) lines(title string, all []openedLine, released bool) {
 	for _, o := range all {
-		if o.released {
-			o.write(&p.Builder)
+		if o.released != released {
+			continue
 		}
-	}
-	p.line("\nUsed on the way, never written:")
-	for _, o := range all {
-		if !o.released {
-			o.write(&p.Builder)
+		if title != "" {
+			p.line("\n%s", title)
+			title = ""
 		}
+		wrap(&p.Builder, "  - ", 4, o.what+": "+strings.Join(o.by, ", "))
 	}
 }
 
@@ -156,10 +159,6 @@ func (p *printer) gather(all []openedLine, id string, d Disclosed) []openedLine 
 	return append(all, openedLine{what: what, released: d.Released, by: []string{by}})
 }
 
-func (o openedLine) write(b *strings.Builder) {
-	wrap(b, "  - ", 4, o.what+": "+strings.Join(o.by, ", "))
-}
-
 // fate says whether an opened total is written to the result, and what it may show.
 func fate(released, countsPeople, perHospital bool, minCell int) string {
 	s := "used on the way, never written"
@@ -187,6 +186,9 @@ func times(n int) string {
 
 // cost prints rounds and traffic; seconds differ from run to run and are in result.json alone.
 func (p *printer) cost() {
+	if p.Cost.Rounds == 0 {
+		return
+	}
 	var up, down int64
 	for _, n := range p.Cost.BytesUp {
 		up = max(up, n)
