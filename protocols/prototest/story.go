@@ -41,18 +41,12 @@ type Story struct {
 	lines   []string
 	held    []round.Message
 	past    []round.Message
-	asks    map[party.ID][]started
 	told    map[string]string
 	record  secagg.Record
 	sizes   bool
 	reader  *party.Identity
 	removed []*Member
 	digests map[string]int
-}
-
-type started struct {
-	ask secagg.Ask
-	x   secagg.Vector
 }
 
 // NewStory returns an empty story.
@@ -102,7 +96,7 @@ func (s *Story) members(c Command) (string, error) {
 		ids = append(ids, party.ID(w))
 	}
 	s.sizes = c.Keys["sizes"] != ""
-	s.asks, s.told = map[party.ID][]started{}, map[string]string{}
+	s.told = map[string]string{}
 	s.World = NewWith(s.t, 1, s.charter(c), ids...)
 	s.readers()
 	s.Network = func(m round.Message) []round.Message { return s.Rules.Apply(m) }
@@ -175,7 +169,7 @@ func (s *Story) attempt(c Command) (string, error) {
 	if c.Keys["closings"] == "none" {
 		closings = nil
 	}
-	s.asks, s.told = map[party.ID][]started{}, map[string]string{}
+	s.told = map[string]string{}
 	s.Begin(uint32(n), closings, s.charter(c))
 	s.readers()
 	return "", nil
@@ -198,18 +192,17 @@ func (s *Story) sum(c Command) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		s.asks[m.ID] = append(s.asks[m.ID], st)
 		s.StartSum(m, st.ask, st.x)
 	}
 	return s.tell(), nil
 }
 
-func (s *Story) input(n int, m *Member, c Command) (started, error) {
+func (s *Story) input(n int, m *Member, c Command) (asked, error) {
 	cells := 3
 	if v := c.Keys["cells."+string(m.ID)]; v != "" {
 		cells, _ = strconv.Atoi(v)
 	}
-	st := started{ask: Ask(n, cells), x: make(secagg.Vector, cells)}
+	st := asked{ask: Ask(n, cells), x: make(secagg.Vector, cells)}
 	if v := c.Keys["ask."+string(m.ID)]; v != "" {
 		st.ask.Digest = party.Hash("ask " + v)
 	}
@@ -276,14 +269,7 @@ func (s *Story) kill(c Command) (string, error) {
 
 func (s *Story) restart(c Command) (string, error) {
 	m := s.Member(party.ID(c.Words[0]))
-	m.Kill()
-	if s.Join(m) == nil {
-		for _, st := range s.asks[m.ID] {
-			if m.Session == nil || s.StartSum(m, st.ask, st.x) != nil || m.sum != nil {
-				break
-			}
-		}
-	}
+	s.Restart(m) // what went wrong is in m.Err
 	return s.tell(), nil
 }
 

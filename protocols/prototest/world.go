@@ -40,9 +40,16 @@ type Member struct {
 	Totals   []secagg.Total
 	Record   *secagg.Record
 	Err      error // of its last machine
+	asked    []asked
 	setup    round.Machine[*secagg.Session]
 	sum      round.Machine[secagg.Total]
 	closing  round.Machine[secagg.Record]
+}
+
+// asked is a sum that a member was told to take part in.
+type asked struct {
+	ask secagg.Ask
+	x   secagg.Vector
 }
 
 // New returns a world with a hub and members who have done nothing yet.
@@ -102,6 +109,7 @@ func (w *World) Begin(attempt uint32, closings [][]byte, change func(*secagg.Cha
 			Rand: Rand(w.seed, fmt.Sprintf("attempt %d %s", attempt, m.ID)), Journal: m.Journal,
 		}
 		m.Session, m.setup, m.sum, m.closing, m.Totals, m.Record, m.Err = nil, nil, nil, nil, nil, nil, nil
+		m.asked = nil
 	}
 	w.Queue = nil
 }
@@ -259,6 +267,46 @@ func (w *World) SetUp() {
 
 // StartSum begins one member's sum.
 func (w *World) StartSum(m *Member, ask secagg.Ask, x secagg.Vector) error {
+	m.asked = append(m.asked, asked{ask, x})
+	return w.startSum(m, ask, x)
+}
+
+// Restart loses all but m's journal, and goes on from there as an engine would: it
+// asks for the same sums again, in their order.
+func (w *World) Restart(m *Member) error {
+	m.Kill()
+	if err := w.Join(m); err != nil || m.Session == nil {
+		return err
+	}
+	return w.Again(m)
+}
+
+// Again asks for the sums that m was asked for before it was restarted, as far as it can answer.
+func (w *World) Again(m *Member) error {
+	for m.sum == nil && len(m.Totals) < len(m.asked) {
+		a := m.asked[len(m.Totals)]
+		if err := w.startSum(m, a.ask, a.x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stuck reports whether a machine of m is running and has not failed.
+func (m *Member) Stuck() bool {
+	return m.Err == nil && m.machine() != nil && (m.sum != nil || m.closing != nil || m.Session == nil)
+}
+
+// Resend lets m's machine repeat what it has sent in its present step.
+func (w *World) Resend(m *Member) {
+	out, err := m.machine().Start()
+	if err != nil {
+		m.Err = err
+	}
+	w.post(out)
+}
+
+func (w *World) startSum(m *Member, ask secagg.Ask, x secagg.Vector) error {
 	if m.Session == nil {
 		m.Err = fmt.Errorf("prototest: %s has no session", m.ID)
 		return m.Err

@@ -1,6 +1,10 @@
 package round
 
-import "fmt"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // Guard returns m with a wall around it: a panic inside becomes an error, and
 // any error ends the machine, which from then on returns that error and nothing
@@ -18,6 +22,13 @@ func (g *guarded[R]) Expire() ([]Message, error) { return g.run(g.inner.Expire) 
 func (g *guarded[R]) Receive(m Message) ([]Message, error) {
 	return g.run(func() ([]Message, error) { return g.inner.Receive(m) })
 }
+
+// Format keeps what is inside out of every print: fmt follows pointers to the
+// cells of a sum when it is given a verb that does not suit them.
+func (g *guarded[R]) Format(f fmt.State, _ rune) { io.WriteString(f, "round.Machine(…)") }
+
+// LogValue keeps it out of structured logs.
+func (g *guarded[R]) LogValue() slog.Value { return slog.StringValue("round.Machine(…)") }
 
 // Result has nothing after an error, whatever state it was left in.
 func (g *guarded[R]) Result() (r R, ok bool) {

@@ -79,6 +79,9 @@ func openLedger(j Journal, plan [32]byte) (*ledger, error) {
 		if err := wire.Decode(record, m); err != nil {
 			return fmt.Errorf("secagg: journal: a record of kind %q is damaged: %w", kind, err)
 		}
+		if err := whole(m); err != nil {
+			return fmt.Errorf("secagg: journal: a record of kind %q is damaged: %w", kind, err)
+		}
 		if digest(m.GetPlan()) != plan {
 			return fmt.Errorf("secagg: journal: a record of kind %q is of another plan: each plan has its own journal", kind)
 		}
@@ -90,6 +93,31 @@ func openLedger(j Journal, plan [32]byte) (*ledger, error) {
 	}
 	l.live = true
 	return l, nil
+}
+
+// whole checks what apply relies on: lengths, and that a message that was sent is one.
+func whole(m planned) error {
+	if c, ok := m.(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			return err
+		}
+	}
+	var sent []byte
+	switch m := m.(type) {
+	case *wire.Began:
+		sent = m.Hello
+	case *wire.Sealing:
+		sent = m.Seal
+	case *wire.Sent:
+		sent = m.Message
+	case *wire.Unlocked:
+		sent = m.Message
+	case *wire.Ended:
+		sent = m.Message
+	default:
+		return nil
+	}
+	return wire.Decode(sent, new(wire.Envelope))
 }
 
 func newRecord(kind string) planned {

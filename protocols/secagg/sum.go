@@ -109,7 +109,10 @@ func (m *sum) Receive(msg round.Message) ([]round.Message, error) {
 	if e.Type == wire.Type_STOP {
 		return m.fail(m.stopped(e))
 	}
-	if e.Sequence != m.sequence {
+	// Answers to an unlock that this life of the process has not sent yet come
+	// from before a restart; the hub will repeat them.
+	early := m.summed == nil && e.Type != wire.Type_SUMMED
+	if e.Sequence != m.sequence || early {
 		m.dropped++
 		return nil, nil
 	}
@@ -334,8 +337,8 @@ func (m *sum) onUnlocks(e *wire.Envelope) error {
 	if err := decodeBody(e.Body, body, m.n); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
-	if m.summed == nil || m.cfg.Reader != nil {
-		return m.hub(wire.Code_MALFORMED, errors.New("secagg: unlocks out of turn"))
+	if m.cfg.Reader != nil {
+		return m.hub(wire.Code_MALFORMED, errors.New("secagg: unlocks for members, where only the reader may know"))
 	}
 	if err := m.peers("unlock", body.Unlocks, m.unlock); err != nil {
 		return err
@@ -394,8 +397,8 @@ func (m *sum) onCollected(e *wire.Envelope) error {
 	if err := decodeBody(e.Body, c, m.n); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
-	if m.summed == nil || m.cfg.Reader == nil {
-		return m.hub(wire.Code_MALFORMED, errors.New("secagg: a sum collected out of turn"))
+	if m.cfg.Reader == nil {
+		return m.hub(wire.Code_MALFORMED, errors.New("secagg: a sum collected where there is no reader"))
 	}
 	if digest(c.Label) != m.label || digest(c.Heads) != m.summed.headsHash || digest(c.Sum) != m.summed.sumHash {
 		return m.hub(wire.Code_DUPLICATE, fmt.Errorf("secagg: sum %d: the hub collected other heads or another sum", m.sequence))

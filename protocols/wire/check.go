@@ -126,3 +126,24 @@ func count(what string, got, want int) error {
 	}
 	return nil
 }
+
+// The records of a journal are a member's own; a damaged one must be refused all
+// the same, and not bring the process down.
+
+func (m *Sealing) Check() error {
+	n := len(m.Ids)
+	return first(size("session", m.Session, DigestSize), size("hellos", m.Hellos, n*DigestSize), size("data", m.Data, n*DigestSize),
+		size("heads", m.Heads, n*HeadSize), size("shared", m.Shared, n*DigestSize))
+}
+
+func (m *Agreed) Check() error {
+	n := len(m.Ids)
+	return first(size("transcript", m.Transcript, DigestSize), size("veil", m.Veil, DigestSize), size("pairs", m.Pairs, n*DigestSize),
+		size("seen", m.Seen, n*HeadSize))
+}
+
+func (m *Unlocked) Check() error { return size("seen", m.Seen, len(m.Ids)*HeadSize) }
+
+func (m *Totalled) Check() error {
+	return first(size("seen", m.Seen, len(m.Ids)*HeadSize), size("cells", m.Cells, len(m.Cells)/CellSize*CellSize))
+}

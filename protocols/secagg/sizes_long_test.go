@@ -1,0 +1,12 @@
+//go:build long
+
+package secagg_test
+
+// How much the tests do.
+var (
+	sizes         = []int{4, 20, 100}
+	maskedWords   = 1 << 20
+	hostileSeeds  = 1000
+	flippedBits   = 10000
+	restartStride = 1
+)

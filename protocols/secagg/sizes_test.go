@@ -1,0 +1,12 @@
+//go:build !long
+
+package secagg_test
+
+// How much the tests do; with the tag long, ten times as much.
+var (
+	sizes         = []int{4, 20}
+	maskedWords   = 1 << 17
+	hostileSeeds  = 60
+	flippedBits   = 150
+	restartStride = 3
+)
