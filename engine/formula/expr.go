@@ -38,7 +38,7 @@ func bindExpr(n *node, s *table.Schema) (*expr, error) {
 	case opName:
 		f, err := s.Field(n.name)
 		if err != nil {
-			return nil, complain(n.col, "no variable %q in the dictionary", n.name)
+			return nil, unknown(n, s)
 		}
 		if f.Kind == table.Category {
 			return nil, complain(n.col, "%q is a category, want a number or a binary; categories have no arithmetic", n.name)

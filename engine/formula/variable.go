@@ -32,7 +32,7 @@ func newVariable(n *node, s *table.Schema) (*variable, error) {
 	if n.op == opName {
 		f, err := s.Field(n.name)
 		if err != nil {
-			return nil, complain(n.col, "no variable %q in the dictionary", n.name)
+			return nil, unknown(n, s)
 		}
 		factor = f.Kind == table.Category
 	}
@@ -51,6 +51,11 @@ func newVariable(n *node, s *table.Schema) (*variable, error) {
 	return v, err
 }
 
+// unknown is the error of a name that the dictionary does not have.
+func unknown(n *node, s *table.Schema) error {
+	return complain(n.col, "no variable %q in the dictionary; nearest is %q", n.name, table.Nearest(n.name, s.Names()))
+}
+
 func (v *variable) bindFactor(n *node, s *table.Schema) error {
 	x := n
 	if n.op == opCall {
@@ -58,7 +63,7 @@ func (v *variable) bindFactor(n *node, s *table.Schema) error {
 	}
 	f, err := s.Field(x.name)
 	if err != nil {
-		return complain(x.col, "no variable %q in the dictionary", x.name)
+		return unknown(x, s)
 	}
 	g, err := s.Factor(x.name)
 	if err != nil {

@@ -106,7 +106,7 @@ func (p *parser) roster(n *yaml.Node) {
 		case site.ID == party.Hub:
 			p.fail(e.at, "sites: no hospital may be called %q: it is the party that adds", party.Hub)
 		case site.ID.Check() != nil:
-			p.fail(e.at, "sites: %q is no name of a site; want up to 64 lower-case letters a-z, digits, _ and -", e.key)
+			p.fail(e.at, "sites: %q is no name of a site; want up to 64 letters a-z and A-Z, digits, _ and -", e.key)
 		}
 		if !missing(e.value) {
 			site.Source = p.source(e.value, "site "+e.key)

@@ -128,7 +128,7 @@ func TestMistakesAreToldWithLineAndRemedy(t *testing.T) {
 		{"approval key", "contact:", "kontact:", 4, `approval: unknown key "kontact"; nearest allowed key is "contact"`},
 		{"site twice", "  north: {", "  south: {", 7, `key "south" stands twice, first in line 6`},
 		{"site hub", "  south:", "  hub:", 6, "party that adds"},
-		{"site name", "  south:", "  South:", 6, "lower-case letters"},
+		{"site name", "  south:", "  St. Mary:", 6, "want up to 64 letters"},
 		{"site key", "separator:", "sep:", 7, `site north: unknown key "sep"; nearest allowed key is "csv"`},
 		{"encoding", "gb18030", "gbk", 7, "want one of utf-8, gb18030"},
 		{"separator", `";"`, `";;"`, 7, "want one character"},

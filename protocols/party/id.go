@@ -2,7 +2,7 @@ package party
 
 import "fmt"
 
-// ID names one party of a study: 1 to 64 characters of a-z, 0-9, '_' and '-'.
+// ID names one party of a study: 1 to 64 characters of a-z, A-Z, 0-9, '_' and '-'.
 // It appears in file names, logs and transcripts, and sorts the roster.
 type ID string
 
@@ -15,8 +15,8 @@ func (id ID) Check() error {
 		return fmt.Errorf("party: an id has %d characters, want 1 to 64", len(id))
 	}
 	for _, c := range []byte(id) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return fmt.Errorf("party: id %q has a character outside a-z, 0-9, _ and -", string(id))
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return fmt.Errorf("party: id %q has a character outside a-z, A-Z, 0-9, _ and -", string(id))
 		}
 	}
 	return nil
