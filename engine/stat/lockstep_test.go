@@ -105,9 +105,7 @@ func drive(t *testing.T, p func() Program, views ...*table.View) (Frame, []opene
 				t.Fatalf("round %d: hospital %d: %v", round, i+1, err)
 			}
 			for j, w := range sums.Words() {
-				lo, carry := bits.Add64(total[j][0], w[0], 0)
-				hi, _ := bits.Add64(total[j][1], w[1], carry)
-				total[j] = [2]uint64{lo, hi}
+				total[j] = plus(total[j], w)
 			}
 		}
 		// The contributors cell counts hospitals, not rows.
@@ -236,4 +234,11 @@ func TestLockstepAddsHospitals(t *testing.T) {
 	if got := f.Glance.Get("sum"); got != 9.625 || f.N != 5 || f.Sites != 2 {
 		t.Errorf("got sum %v of %d rows at %d hospitals, want 9.625 of 5 at 2", got, f.N, f.Sites)
 	}
+}
+
+// plus adds two words modulo 2^128.
+func plus(a, b [2]uint64) [2]uint64 {
+	lo, carry := bits.Add64(a[0], b[0], 0)
+	hi, _ := bits.Add64(a[1], b[1], carry)
+	return [2]uint64{lo, hi}
 }

@@ -58,28 +58,34 @@ func (l *logisticPart) build(rows *table.View) (*Panels, error) {
 		return nil, err
 	}
 	m := NewPanels(len(l.columns), len(used.Rows), l.model.HasOffset)
-	x := make([]float64, len(l.columns))
-	for _, i := range used.Rows {
-		e.Row(i, x)
-		m.Append(x, e.Outcome(i), e.Offset(i))
+	const chunk = 16
+	q := len(l.columns)
+	x, y, offset := make([]float64, chunk*q), make([]float64, chunk), make([]float64, chunk)
+	for rows := range slices.Chunk(used.Rows, chunk) {
+		for k, i := range rows {
+			e.Row(i, x[k*q:(k+1)*q])
+			y[k], offset[k] = e.Outcome(i), e.Offset(i)
+		}
+		m.Append(x, y[:len(rows)], offset)
 	}
 	return m, nil
 }
 
-// addColumn adds the sum of column j, over all rows or those with the event, to cell at.
+// addColumn adds the sum of column j, over all rows or those with the event,
+// to cell at. Panels are summed plainly: means only centre, and counts are exact.
 func addColumn(m *Panels, j int, c *regressor, out *fixed.Sums, at int, events bool) {
 	high, low := 0.0, 0.0
 	for k := range m.Len() {
-		x := m.column(k, j)[:min(PanelRows, m.N-k*PanelRows)]
-		for i, v := range x {
-			if events && m.Y[k*PanelRows+i] == 0 {
-				continue
+		x := m.column(k, j) // zeros beyond the last row
+		s := 0.0
+		if events {
+			s = blas1.Ddot(PanelRows, x, 1, m.Y[k*PanelRows:], 1)
+		} else {
+			for _, v := range x {
+				s += v
 			}
-			s := high + v
-			u := s - high
-			low += (high - (s - u)) + (v - u)
-			high = s
 		}
+		add(&high, &low, s)
 	}
 	if c.ZeroOne || c.Term < 0 {
 		out.Add(at, int64(high))
@@ -93,15 +99,14 @@ func addColumn(m *Panels, j int, c *regressor, out *fixed.Sums, at int, events b
 func addSquares(m *Panels, j int, centre float64, out *fixed.Sums, at int) {
 	var high, low [2]float64
 	for k := range m.Len() {
+		s, s2 := 0.0, 0.0
 		for _, v := range m.column(k, j)[:min(PanelRows, m.N-k*PanelRows)] {
 			d := v - centre
-			for p, w := range [2]float64{d, d * d} {
-				s := high[p] + w
-				u := s - high[p]
-				low[p] += (high[p] - (s - u)) + (w - u)
-				high[p] = s
-			}
+			s += d
+			s2 += d * d
 		}
+		add(&high[0], &low[0], s)
+		add(&high[1], &low[1], s2)
 	}
 	for p := range 2 {
 		out.AddFloat(at+p, high[p])

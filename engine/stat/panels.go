@@ -33,25 +33,41 @@ func NewPanels(p, n int, offset bool) *Panels {
 	return m
 }
 
-// Append adds a row.
-func (m *Panels) Append(x []float64, y, offset float64) {
-	i := m.N % PanelRows
-	if i == 0 {
-		m.X = append(m.X, make([]float64, m.P*PanelRows)...)
-		m.Y = append(m.Y, make([]float64, PanelRows)...)
-		if m.Offset != nil {
-			m.Offset = append(m.Offset, make([]float64, PanelRows)...)
+// Append adds the rows of x, stored one after the other, with their outcomes
+// and offsets (nil without). Some 16 rows at a time fill whole cache lines of each column.
+func (m *Panels) Append(x, y, offset []float64) {
+	for len(y) > 0 {
+		i := m.N % PanelRows
+		if i == 0 {
+			m.X = grow(m.X, m.P*PanelRows)
+			m.Y = grow(m.Y, PanelRows)
+			if m.Offset != nil {
+				m.Offset = grow(m.Offset, PanelRows)
+			}
 		}
+		n := min(len(y), PanelRows-i)
+		for j := range m.P {
+			to := m.column(m.N/PanelRows, j)[i : i+n]
+			for r := range to {
+				to[r] = x[r*m.P+j]
+			}
+		}
+		copy(m.Y[m.N:], y[:n])
+		if m.Offset != nil {
+			copy(m.Offset[m.N:], offset[:n])
+			offset = offset[n:]
+		}
+		m.N += n
+		x, y = x[n*m.P:], y[n:]
 	}
-	k := m.N / PanelRows
-	for j, v := range x[:m.P] {
-		m.X[(k*m.P+j)*PanelRows+i] = v
+}
+
+// grow appends n zeros. Room that NewPanels made has not been written to and is zero already.
+func grow(x []float64, n int) []float64 {
+	if len(x)+n <= cap(x) {
+		return x[:len(x)+n]
 	}
-	m.Y[m.N] = y
-	if m.Offset != nil {
-		m.Offset[m.N] = offset
-	}
-	m.N++
+	return append(x, make([]float64, n)...)
 }
 
 // Len returns the number of panels.

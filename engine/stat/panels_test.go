@@ -40,7 +40,7 @@ func TestNewtonBlockEqualsTheTextbookSums(t *testing.T) {
 		for range n {
 			row := []float64{1, r.NormFloat64(), r.NormFloat64(), r.NormFloat64()}
 			o, v := r.NormFloat64(), float64(r.IntN(2))
-			m.Append(row, v, o)
+			m.Append(row, []float64{v}, []float64{o})
 			x, y, offset = append(x, []float64{row[0], row[1], row[3]}), append(y, v), append(offset, o)
 		}
 		beta := []float64{0.3, -1, 2}
@@ -65,8 +65,7 @@ func TestNewtonBlockEqualsTheTextbookSums(t *testing.T) {
 
 func TestNewtonBlockKeepsDigitsFarOut(t *testing.T) {
 	m := NewPanels(1, 2, false)
-	m.Append([]float64{40}, 1, 0)
-	m.Append([]float64{-800}, 1, 0)
+	m.Append([]float64{40, -800}, []float64{1, 1}, nil)
 	s := NewNewtonSums(1)
 	NewtonBlock(m, 0, 1, []int{0}, []float64{1}, s)
 	// Row 1: 1-p = exp(-40) to 17 digits; row 2: 1-p = 1, deviance 1600.
@@ -84,7 +83,7 @@ func TestNewtonBlockKeepsDigitsFarOut(t *testing.T) {
 func TestNewtonBlockAllocatesNothing(t *testing.T) {
 	m := NewPanels(2, 1000, false)
 	for i := range 1000 {
-		m.Append([]float64{1, float64(i % 7)}, float64(i%2), 0)
+		m.Append([]float64{1, float64(i % 7)}, []float64{float64(i % 2)}, nil)
 	}
 	s := NewNewtonSums(2)
 	cols, beta := []int{0, 1}, []float64{0.1, 0.2}
@@ -106,7 +105,7 @@ func BenchmarkNewtonBlock(b *testing.B) {
 		for j := 1; j < p; j++ {
 			row[j] = r.NormFloat64()
 		}
-		m.Append(row, float64(r.IntN(2)), 0)
+		m.Append(row, []float64{float64(r.IntN(2))}, nil)
 	}
 	s := NewNewtonSums(p)
 	for b.Loop() {
