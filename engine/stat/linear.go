@@ -234,7 +234,9 @@ func (l *linearPart) solve() {
 			l.kept = append(l.kept, g.columns[i-first])
 		}
 	}
-	l.settleResiduals()
+	if l.nothing(l.rss) {
+		l.rss.SetInt64(0)
+	}
 }
 
 // dependent is R's rule: less than 1e-7 of the column's norm is left after projection.
@@ -244,12 +246,10 @@ func (l *linearPart) dependent(slope int, pivot *big.Float) bool {
 	return pivot.Cmp(limit) < 0
 }
 
-// settleResiduals makes a sum of squares that 200 bits cannot tell from zero zero.
-func (l *linearPart) settleResiduals() {
-	limit := newBig(0).Mul(l.gram.products.at(l.gram.products.n-1, l.gram.products.n-1), newBig(0x1p-120))
-	if l.rss.Cmp(limit) <= 0 {
-		l.rss.SetInt64(0)
-	}
+// nothing reports whether a sum of squares of the outcome is zero as far as 200 bits can tell.
+func (l *linearPart) nothing(sumsq *big.Float) bool {
+	last := l.gram.products.n - 1
+	return sumsq.Cmp(newBig(0).Mul(l.gram.products.at(last, last), newBig(0x1p-120))) <= 0
 }
 
 // askResiduals asks for score and residual sum of squares at the solution.

@@ -124,6 +124,8 @@ func uncentre(v *symmetric, centre []*big.Float) *symmetric {
 	return out
 }
 
+// glance is summary.lm's last lines. With an offset, r_squared and F compare with
+// the model of intercept and offset; R before 4.3 counts the offset's own spread as explained.
 func (l *linearPart) glance(f *Frame, rank int, rss, sigma2 float64) Record {
 	n, first := float64(l.n), 0.0
 	if l.model.Intercept {
@@ -187,6 +189,9 @@ func (l *linearPart) drop1() []Record {
 		}
 		f := factorize(g.products.pick(idx), func(a int, pivot *big.Float) bool { return idx[a] >= first && l.dependent(idx[a]-first, pivot) })
 		sumsq := newBig(0).Sub(f.remainder(y, g.products.at(m, m)), full)
+		if l.nothing(sumsq) {
+			sumsq.SetInt64(0)
+		}
 		df := float64(rank - len(f.kept))
 		rss := newBig(0).Add(sumsq, l.rss)
 		statistic := math.NaN()

@@ -77,8 +77,9 @@ type logisticPart struct {
 
 // dropped is the fit without a term.
 type dropped struct {
-	term int
-	fit  *newton
+	term  int
+	fit   *newton // nil when the term has no column that varies
+	empty bool    // no column is left without it
 }
 
 const (

@@ -137,7 +137,7 @@ func (l *logisticPart) startNewton() {
 					rest = append(rest, j)
 				}
 			}
-			d := dropped{term: t}
+			d := dropped{term: t, empty: len(rest) == 0}
 			if len(rest) > 0 && len(rest) < len(l.varies) {
 				d.fit = newNewton(rest, false, penalty, l.dependent)
 			}
@@ -214,14 +214,19 @@ func (l *logisticPart) reach(j int) float64 {
 	return l.columns[j].half / l.scale[j] * (1 + 0x1p-45)
 }
 
-// newtonCells are the cells of a fit's round: |y-p| <= 1, p(1-p) <= 1/4, and
-// a row's deviance is at most 2 (|x'beta| + log 2).
+// newtonCells are the cells of a fit's round: |y-p| <= 1 (with offsets the first
+// round has |y - 1/2 - offset/4|), p(1-p) <= 1/4, and a row's deviance is at most 2 (|x'beta| + log 2).
 func (l *logisticPart) newtonCells(f *newton) []Cell {
 	var cells []Cell
-	far := math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax)) + math.Ln2
+	offset := math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax))
+	resid := 1.0
+	if f.rounds == 0 {
+		resid = math.Max(1, 0.5+offset/4)
+	}
+	far := offset + math.Ln2
 	for a, j := range f.cols {
 		far += math.Abs(f.beta[a]) * l.reach(j)
-		cells = append(cells, Cell{Cell: fixed.Binary(l.reach(j), l.rows), Name: "score of " + l.columns[j].Name})
+		cells = append(cells, Cell{Cell: fixed.Binary(l.reach(j)*resid, l.rows), Name: "score of " + l.columns[j].Name})
 	}
 	for a, j := range f.cols {
 		for _, k := range f.cols[a:] {
@@ -244,7 +249,11 @@ func (l *logisticPart) addNewton(m *Panels, out *fixed.Sums) {
 			l.sums[f] = s
 		}
 		s.Reset()
-		NewtonBlock(m, 0, m.Len(), f.cols, f.beta, s)
+		if f.rounds == 0 && l.model.HasOffset {
+			startBlock(m, f.cols, s)
+		} else {
+			NewtonBlock(m, 0, m.Len(), f.cols, f.beta, s)
+		}
 		put := func(high, low float64) {
 			out.AddFloat(at, high)
 			out.AddFloat(at, low)

@@ -49,14 +49,14 @@ func (l *logisticPart) finish(f Frame) Frame {
 	}
 	f.Glance = l.glance(&f)
 	for _, d := range l.drops {
-		if d.fit == nil {
+		if d.fit == nil && !d.empty {
 			continue
 		}
 		if f.Drop1 == nil {
 			f.Drop1 = []Record{l.dropRecord("<none>", m, nil)}
 		}
 		f.Drop1 = append(f.Drop1, l.dropRecord(l.model.Terms[d.term].Label, d.fit, m))
-		if !d.fit.converged {
+		if d.fit != nil && !d.fit.converged {
 			f.Warnings = append(f.Warnings, "drop1: the fit without "+l.model.Terms[d.term].Label+" did not converge")
 		}
 	}
@@ -289,17 +289,20 @@ func (l *logisticPart) glance(f *Frame) Record {
 
 // dropRecord is a row of drop1: the fit without a term against the full one.
 func (l *logisticPart) dropRecord(term string, f, full *newton) Record {
-	rank := len(f.cols)
+	rank, deviance := 0, l.main.start // no column is left
+	if f != nil {
+		rank, deviance = len(f.cols), f.deviance
+	}
 	r := Record{}.Put("term", term)
-	aic := f.deviance + 2*float64(rank)
+	aic := deviance + 2*float64(rank)
 	if full == nil {
-		return r.Put("df", nil).Put("deviance", f.deviance).Put("aic", aic).Put("statistic", nil).Put("p_value", nil)
+		return r.Put("df", nil).Put("deviance", deviance).Put("aic", aic).Put("statistic", nil).Put("p_value", nil)
 	}
 	df := len(full.cols) - rank
-	lr := math.Max(0, f.deviance-full.deviance)
+	lr := math.Max(0, deviance-full.deviance)
 	p := math.NaN()
 	if df > 0 {
 		p = chiUpper(lr, float64(df))
 	}
-	return r.Put("df", df).Put("deviance", f.deviance).Put("aic", aic).Put("statistic", lr).Put("p_value", p)
+	return r.Put("df", df).Put("deviance", deviance).Put("aic", aic).Put("statistic", lr).Put("p_value", p)
 }

@@ -129,7 +129,6 @@ func (s *NewtonSums) Reset() {
 // the columns in use, beta has a number for each. Rows are taken in fixed
 // order; nothing is allocated.
 func NewtonBlock(m *Panels, first, last int, cols []int, beta []float64, s *NewtonSums) {
-	q := len(cols)
 	eta, resid, root := s.eta[:PanelRows], s.eta[PanelRows:2*PanelRows], s.eta[2*PanelRows:]
 	for k := first; k < last; k++ {
 		n := min(PanelRows, m.N-k*PanelRows)
@@ -137,21 +136,46 @@ func NewtonBlock(m *Panels, first, last int, cols []int, beta []float64, s *Newt
 		deviance := bernoulli(eta[:n], m.Y[k*PanelRows:], resid, root)
 		clear(resid[n:])
 		clear(root[n:])
-		for a, j := range cols {
-			x, z := m.column(k, j), s.weighted[a*PanelRows:(a+1)*PanelRows]
-			for i, w := range root {
-				z[i] = w * x[i]
-			}
-			add(&s.Score[a], &s.scoreLow[a], blas1.Ddot(PanelRows, x, 1, resid, 1))
-		}
-		blas1.Dsyrk(blas.Upper, blas.NoTrans, q, PanelRows, 1, s.weighted, PanelRows, 0, s.panel, q)
-		for a := range q {
-			for b := a; b < q; b++ {
-				add(&s.Information[a*q+b], &s.informationLow[a*q+b], s.panel[a*q+b])
-			}
-		}
-		add(&s.Deviance, &s.devianceLow, deviance)
+		s.add(m, k, cols, resid, root, deviance)
 	}
+}
+
+// startBlock adds the terms of the first round where offsets may be far from 0:
+// score and information are those of the quadratic that fits the likelihood at
+// probability 1/2, as R starts, not at the offsets, where a step can lead
+// anywhere. The deviance is that of the offsets.
+func startBlock(m *Panels, cols []int, s *NewtonSums) {
+	resid, root := s.eta[PanelRows:2*PanelRows], s.eta[2*PanelRows:]
+	for k := range m.Len() {
+		n := min(PanelRows, m.N-k*PanelRows)
+		y, offset := m.Y[k*PanelRows:], m.Offset[k*PanelRows:]
+		deviance := bernoulli(offset[:n], y, resid, root)
+		clear(resid)
+		clear(root)
+		for i := range n {
+			resid[i], root[i] = y[i]-0.5-offset[i]/4, 0.5
+		}
+		s.add(m, k, cols, resid, root, deviance)
+	}
+}
+
+// add adds a panel's residuals times columns and squares of columns times root.
+func (s *NewtonSums) add(m *Panels, k int, cols []int, resid, root []float64, deviance float64) {
+	q := len(cols)
+	for a, j := range cols {
+		x, z := m.column(k, j), s.weighted[a*PanelRows:(a+1)*PanelRows]
+		for i, w := range root {
+			z[i] = w * x[i]
+		}
+		add(&s.Score[a], &s.scoreLow[a], blas1.Ddot(PanelRows, x, 1, resid, 1))
+	}
+	blas1.Dsyrk(blas.Upper, blas.NoTrans, q, PanelRows, 1, s.weighted, PanelRows, 0, s.panel, q)
+	for a := range q {
+		for b := a; b < q; b++ {
+			add(&s.Information[a*q+b], &s.informationLow[a*q+b], s.panel[a*q+b])
+		}
+	}
+	add(&s.Deviance, &s.devianceLow, deviance)
 }
 
 // bernoulli turns linear predictors into residuals y-p and sqrt(p(1-p)) and
