@@ -135,6 +135,9 @@ func (r *regression) slopes() []*regressor {
 	return r.columns
 }
 
+// counts reports whether the column's sum is a number of people.
+func (c *regressor) counts() bool { return c.ZeroOne || c.Term < 0 }
+
 // sumCell is the cell of the column's sum.
 func (c *regressor) sumCell(rows uint64) Cell {
 	name := "sum of " + c.Name
@@ -169,13 +172,21 @@ func (c *regressor) exactCentre() *big.Float {
 	return newBig(c.centre)
 }
 
-// tooWide refuses a column whose k-th powers are summed in steps too coarse for its SD: step > 2^-40 SD^k.
-func (c *regressor) tooWide(step, sd float64, k int) error {
-	if !(sd > 0) || step <= 0x1p-40*math.Pow(sd, float64(k)) {
-		return nil
+// constant reports whether a column is the same for everyone, from its sum of
+// squares about the mean and about 0, summed in steps of step; or refuses a
+// column whose steps are too coarse for its SD, step > 2^-40 SD^2. tolerance is
+// that of R's rule for aliasing, squared.
+func (c *regressor) constant(spread, raw, tolerance, step float64, n int64) (bool, error) {
+	hidden := 4 * float64(n) * step // a spread below may be rounding, or rounded away
+	if spread <= math.Max(hidden, tolerance*raw) && (hidden <= tolerance*raw || spread == 0 && c.sum.Sign() == 0) {
+		return true, nil
 	}
-	return &Refusal{Rule: "resolution", Message: fmt.Sprintf("the declared range of %s reaches %.3g from its mean, but its SD is %.3g: too wide to keep its digits", c.Name, c.half, sd),
-		Remedy: "narrow min and max of its variables, lower max_rows, or declare a step"}
+	if sd2 := spread / float64(n); spread <= hidden || step > 0x1p-40*sd2 {
+		return false, &Refusal{Rule: "resolution",
+			Message: fmt.Sprintf("the declared range of %s reaches %.3g from its mean, but its SD is %.3g: too wide to keep its digits", c.Name, c.half, math.Sqrt(math.Max(0, sd2))),
+			Remedy:  "narrow min and max of its variables, lower max_rows, or declare a step"}
+	}
+	return false, nil
 }
 
 // names lists column names for a steward, at most eight.
@@ -192,6 +203,16 @@ func names(columns []formula.Column) string {
 		out = append(out, c.Name)
 	}
 	return strings.Join(out, ", ")
+}
+
+// zeroOnes counts the 0/1 columns beside the intercept, whose sums are numbers of people.
+func zeroOnes(columns []formula.Column) (n int) {
+	for _, c := range columns {
+		if c.ZeroOne && c.Term >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // centres lists the centres for the state of an ask.

@@ -191,11 +191,10 @@ func (g *gram) takeProducts(t fixed.Totals) error {
 		}
 	}
 	for i, c := range g.columns {
-		spread := rounded(g.spread(i))
-		if c.whole || spread <= 1e-14*rounded(g.raw(i)) {
-			continue // nothing was rounded, or the column is constant and will be aliased
+		if c.whole {
+			continue // nothing was rounded
 		}
-		if err := c.tooWide(g.productCell(i, i).Step.Float(), math.Sqrt(spread/float64(g.n)), 2); err != nil {
+		if _, err := c.constant(rounded(g.spread(i)), rounded(g.raw(i)), 1e-14, g.productCell(i, i).Step.Float(), g.n); err != nil {
 			return err
 		}
 	}

@@ -107,9 +107,9 @@ func (l *linearPart) plan() []Opening {
 	}
 	plan := []Opening{
 		{What: "sums of " + l.model.Outcome + " and of the columns of the model (" + all + "); of a yes/no column, how many people have it",
-			Cells: m, MaxTimes: 1, CountsPeople: true},
+			Cells: m, MaxTimes: 1, CountsPeople: zeroOnes(l.most.Columns) > 0},
 		{What: "sums of products of the columns and of " + l.model.Outcome + " about their means: from them follow correlations, the cross table of any two factors of the model, and every smaller model of the same columns; the result's vcov at full precision lets a reader compute them too",
-			Cells: productCells(m, l.model.Intercept), MaxTimes: 1, CountsPeople: true},
+			Cells: productCells(m, l.model.Intercept), MaxTimes: 1, CountsPeople: zeroOnes(l.most.Columns) > 1},
 	}
 	if !l.exact && l.penalty() == 0 {
 		plan = append(plan, Opening{What: "how the residuals at the solution still lean on each column, and their sum of squares: corrects the last digits", Cells: m + 1, MaxTimes: 1})

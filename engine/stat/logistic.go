@@ -101,7 +101,7 @@ func (l *logisticPart) lay() {
 		list = "the intercept alone"
 	}
 	l.place.events, l.place.null, l.place.evaluate = -1, -1, -1
-	l.place.sums = put("sums of the columns of the model ("+list+"): their means; of a yes/no column, how many people have it", q, 1, true)
+	l.place.sums = put("sums of the columns of the model ("+list+"): their means; of a yes/no column, how many people have it", q, 1, zeroOnes(l.most.Columns) > 0)
 	if l.args.Rules.MinCell > 1 && l.most.CellVariables() != nil {
 		l.place.events = put("the same sums over the people with the event: to refuse a model that is a table with small cells", q, 1, true)
 	}
@@ -112,9 +112,9 @@ func (l *logisticPart) lay() {
 	}
 	fit := func(name string, q int) int {
 		at := put("how "+name+" fits at each step: score, information, deviance. From the first follow the cross table of any two factors of the model and their events; the result's vcov at full precision lets a reader compute sums of covariates, too",
-			newtonCells(q), rounds, true)
+			newtonCells(q), rounds, false)
 		if l.penalty() == 0 {
-			put("how many people the next step of "+name+" moves away from their outcome: none means that the groups separate", 1, rounds, true)
+			put("how many people the next step of "+name+" moves away from their outcome: none means that the outcomes separate", 1, maxNewton+1-separationFrom, true)
 		}
 		return at
 	}
@@ -154,7 +154,7 @@ func (l *logisticPart) begin() error {
 	var cells, events []Cell
 	for _, c := range l.columns {
 		cell := countCell("rows with "+c.Name, Plain)
-		if c.grid = false; !c.ZeroOne {
+		if c.grid = false; !c.counts() {
 			cell = c.sumCell(l.rows)
 		}
 		cells = append(cells, cell)
@@ -282,19 +282,17 @@ func (l *logisticPart) takeSquares(t fixed.Totals) error {
 		if !l.model.Intercept {
 			square = raw
 		}
-		sd := math.Sqrt(square / math.Max(1, n-1))
-		if !(square > 1e-22*raw) {
-			continue // the same for everyone
-		}
+		same := !(square > 1e-22*raw)
 		if !c.ZeroOne {
-			for k := 1; k <= 2; k++ {
-				if err := c.tooWide(fixed.Binary(math.Pow(c.half, float64(k)), l.rows).Step.Float(), sd, k); err != nil {
-					return err
-				}
+			var err error
+			if same, err = c.constant(square, raw, 1e-22, fixed.Binary(c.half*c.half, l.rows).Step.Float(), l.n); err != nil {
+				return err
 			}
 		}
-		l.scale[i] = Round40(sd)
-		l.varies = append(l.varies, i)
+		if !same {
+			l.scale[i] = Round40(math.Sqrt(square / math.Max(1, n-1)))
+			l.varies = append(l.varies, i)
+		}
 	}
 	if len(l.varies) == 0 {
 		return &Refusal{Rule: "rows", Message: "every column of the model is the same for everyone", Remedy: "leave out the terms that do not vary, or widen the cohort"}

@@ -87,7 +87,7 @@ func addColumn(m *Panels, j int, c *regressor, out *fixed.Sums, at int, events b
 		}
 		add(&high, &low, s)
 	}
-	if c.ZeroOne || c.Term < 0 {
+	if c.counts() {
 		out.Add(at, int64(high))
 		return
 	}
