@@ -55,7 +55,7 @@ func (p *printer) describeNumbers(rows []stat.Record, grouped bool) {
 		sd := number(r, "sd")
 		cells = append(cells, show(r, "n"), show(r, "missing"), orGone(spread(number(r, "mean"), sd), r), orGone(spread(sd, sd), r))
 		for _, q := range quantiles {
-			cells = append(cells, show(r, q))
+			cells = append(cells, orGone(whole(number(r, q)), r))
 		}
 		g.add(append(cells, show(r, "skewness"), show(r, "kurtosis"))...)
 	}

@@ -72,8 +72,11 @@ func (p *printer) risks(g stat.Record) {
 		}
 	}
 	if v := number(g, "cmh_statistic"); !math.IsNaN(v) {
-		p.line("Cochran-Mantel-Haenszel over hospitals: %s, %s; common odds ratio %s, 95%% CI %s",
-			alone(v, 5), pEquals(number(g, "cmh_p")), show(g, "cmh_odds_ratio"), interval(g, "cmh_low", "cmh_high", 4))
+		common := ""
+		if or := number(g, "cmh_odds_ratio"); !math.IsNaN(or) {
+			common = "; common odds ratio " + alone(or, 4) + ", 95% CI " + interval(g, "cmh_low", "cmh_high", 4)
+		}
+		p.line("Cochran-Mantel-Haenszel over hospitals: %s, %s%s", alone(v, 5), pEquals(number(g, "cmh_p")), common)
 	}
 }
 

@@ -81,7 +81,7 @@ func (p *printer) coefficients(kind string, rows []stat.Record) {
 	}
 	shared := coefficientFormat(sizes, digits)
 	g := grid{left: 1}
-	if !has(rows, "std_error") && !has(rows, "p_value") { // ridge
+	if has(rows, "estimate_standardized") { // ridge
 		g.add("", "Estimate", "Standardized")
 		standardized := coefficientFormat(values(rows, "estimate_standardized"), digits)
 		for i, r := range rows {

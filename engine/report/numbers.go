@@ -59,13 +59,18 @@ func column(xs []float64, digits int) []string {
 	out := make([]string, len(xs))
 	for i, x := range xs {
 		switch {
+		case x == 0:
+			x = 0 // a negative zero loses its sign
 		case math.IsNaN(x):
 			out[i] = absent
+			continue
 		case math.IsInf(x, 0):
 			out[i] = strings.TrimPrefix(strconv.FormatFloat(x, 'g', -1, 64), "+")
-		case fixed <= sci:
+			continue
+		}
+		if fixed <= sci {
 			out[i] = strconv.FormatFloat(x, 'f', right, 64)
-		default:
+		} else {
 			out[i] = strconv.FormatFloat(x, 'e', significant-1, 64)
 		}
 	}
@@ -190,6 +195,23 @@ func pEquals(p float64) string {
 		return "p < " + strings.TrimSpace(rest)
 	}
 	return "p = " + s
+}
+
+// plain writes a number as it stands in a study file: shortest, without exponent where a person would.
+func plain(x float64) string {
+	if a := math.Abs(x); a == 0 || a >= 1e-6 && a < 1e15 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+// whole writes a quantile: seven significant digits, and never fewer than the unit.
+func whole(x float64) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return alone(x, 7)
+	}
+	_, e := scientific(x, 17)
+	return plain(toSignificant(x, min(max(7, e+1), 17)))
 }
 
 // count writes an integer with a thin separation of thousands, as 1,234,567.

@@ -55,6 +55,17 @@ func TestPValuesPrintAsRFormatsThem(t *testing.T) {
 	}
 }
 
+func TestQuantilesKeepTheirUnit(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", 12: "12", 19.5: "19.5", 1000000023: "1000000023", 9.44e-8: "9.44e-08", 46.333333333333336: "46.33333", 1e-3: "0.001", 30000000: "30000000"} {
+		if got := whole(x); got != want {
+			t.Errorf("whole(%v): got %q, want %q", x, got, want)
+		}
+	}
+	if got := alone(math.Copysign(0, -1), 4); got != "0" {
+		t.Errorf("a negative zero prints as %q", got)
+	}
+}
+
 func TestSizesAreReadable(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 9949: "9.9 kB", 9960: "10 kB", 120034: "120 kB", 999600: "1.0 MB", 5e12: "5.0 TB"} {
 		if got := bytes(n); got != want {

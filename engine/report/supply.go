@@ -80,9 +80,6 @@ func allowed(f *table.Field) string {
 	return text
 }
 
-// plain writes a number as it stands in a study file.
-func plain(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-
 func supplyObjects(s *study.Spec) list {
 	rows := list{}
 	for i := range s.Schema.Fields {

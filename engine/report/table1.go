@@ -173,7 +173,7 @@ func medianIQR(r stat.Record) string {
 	if math.IsNaN(number(r, "median")) {
 		return gone(r)
 	}
-	return show(r, "median") + " [" + show(r, "q25") + ", " + show(r, "q75") + "]"
+	return whole(number(r, "median")) + " [" + whole(number(r, "q25")) + ", " + whole(number(r, "q75")) + "]"
 }
 
 // nPercent prints a count and its share.
@@ -194,7 +194,11 @@ func spread(x, sd float64) string {
 	if math.IsNaN(x) || !(sd > 0) || math.IsInf(sd, 0) {
 		return alone(x, 4)
 	}
-	return decimals(x, min(max(0, 2-int(math.Floor(math.Log10(sd)))), 10))
+	d := max(0, 2-int(math.Floor(math.Log10(sd))))
+	if d > 6 {
+		return alone(x, 4)
+	}
+	return decimals(x, d)
 }
 
 // shortP prints a p-value for a table: three decimals, "<0.001" below.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/consilium-health/consilium/engine/stat"
-	"github.com/consilium-health/consilium/engine/table"
 )
 
 // WriteText writes the readable report: one section per analysis, then what was opened, to whom.
@@ -151,12 +150,6 @@ func (p *printer) label(variable string) string {
 		return variable + ", " + f.Unit
 	}
 	return variable
-}
-
-// numeric reports whether a variable is summarised by a mean rather than by counts of its levels.
-func (p *printer) numeric(variable string) bool {
-	f, err := p.Spec.Schema.Field(variable)
-	return err == nil && f.Kind == table.Number
 }
 
 // tidy prints records as a table under their own keys.
