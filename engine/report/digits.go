@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/consilium-health/consilium/engine/stat"
@@ -47,13 +48,20 @@ func roundRecord(r stat.Record) stat.Record {
 	for i, e := range r {
 		switch v := e.Value.(type) {
 		case float64:
-			e.Value = toSignificant(v, 4)
+			if !declared(e.Key) {
+				e.Value = toSignificant(v, 4)
+			}
 		case *stat.Matrix:
 			e.Value = roundMatrix(v)
 		}
 		short[i] = e
 	}
 	return short
+}
+
+// declared tells the numbers that the study file or its grid gives: they are not released figures.
+func declared(key string) bool {
+	return slices.Contains([]string{"lower", "upper", "threshold", "ridge"}, key)
 }
 
 func roundMatrix(m *stat.Matrix) *stat.Matrix {

@@ -106,6 +106,14 @@ func TestFourDigitsAreReleasedWhenTheStudySaysSo(t *testing.T) {
 	if got := r.Analyses[10].Frame.Tidy[0].Get("estimate"); got != 0.772727893 {
 		t.Errorf("rounding changed the frame itself: %v", got)
 	}
+	r.Analyses = []Analysis{{ID: "x", Kind: "histogram", Frame: &stat.Frame{Tidy: []stat.Record{rec("lower", 12345.5, "upper", 23456.5, "count", 123456)}}}}
+	b.Reset()
+	if err := r.WriteCSV(&b, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if want := "lower,upper,count\n12345.5,23456.5,123456\n"; b.String() != want {
+		t.Errorf("declared breaks or counts were rounded: %q", b.String())
+	}
 }
 
 func TestWhatDoesNotExistIsNullOrEmpty(t *testing.T) {
