@@ -37,7 +37,7 @@ func simulate(t *testing.T, spec *study.Spec, tables map[party.ID]*table.Table) 
 	t.Helper()
 	r, err := engine.Simulate(t.Context(), spec, tables)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", spec.Name, err)
 	}
 	var b bytes.Buffer
 	if err := r.WriteJSON(&b); err != nil {
