@@ -51,6 +51,8 @@ func roundRecord(r stat.Record) stat.Record {
 			if !declared(e.Key) {
 				e.Value = toSignificant(v, 4)
 			}
+		case []float64:
+			e.Value = roundList(v)
 		case *stat.Matrix:
 			e.Value = roundMatrix(v)
 		}
@@ -70,11 +72,15 @@ func roundMatrix(m *stat.Matrix) *stat.Matrix {
 	}
 	short := &stat.Matrix{Terms: m.Terms}
 	for _, row := range m.Matrix {
-		var cells []float64
-		for _, x := range row {
-			cells = append(cells, toSignificant(x, 4))
-		}
-		short.Matrix = append(short.Matrix, cells)
+		short.Matrix = append(short.Matrix, roundList(row))
+	}
+	return short
+}
+
+func roundList(xs []float64) []float64 {
+	short := make([]float64, len(xs))
+	for i, x := range xs {
+		short[i] = toSignificant(x, 4)
 	}
 	return short
 }

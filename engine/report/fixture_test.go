@@ -118,7 +118,7 @@ func riskFrame() *stat.Frame {
 		Glance: rec("null_deviance", 164.7297, "df_null", 127, "deviance", 152.7162, "df_residual", 123, "lr_statistic", 12.0135, "lr_df", 4, "lr_p", 0.017245,
 			"aic", 162.7162, "bic", 176.9764, "log_lik", -76.3581, "mcfadden_r2", 0.072929, "nagelkerke_r2", 0.123678, "nobs", 128, "n_event", 44, "events_per_parameter", 11.0,
 			"auc", 0.6811, "auc_bound", 0.012, "auc_low", 0.58, "auc_high", 0.78, "brier", 0.2068, "log_loss", 0.5965, "iterations", 6, "converged", true),
-		VCov:     &stat.Matrix{Terms: []string{"(Intercept)", "age"}, Matrix: [][]float64{{0.5, -0.01}, {-0.01, 5e-4}}},
+		VCov:     &stat.Matrix{Terms: []string{"(Intercept)", "age"}, Matrix: [][]float64{{0.5, -0.01}, {-0.01, 0.00051234}}},
 		Warnings: []string{"the odds limits are Wald's (R's confint.default)"},
 	})
 }
@@ -198,7 +198,8 @@ func simpleFrames(f map[string]*stat.Frame) {
 		rec("method", "wilcoxon", "statistic", 2559.5, "z", 2.898, "p_value", 0.003754, "p_value_uncorrected", 0.003725, "auc", 0.375),
 		rec("method", "kruskal", "statistic", 8.411, "df", 1, "p_value", 0.003725)}})
 	f["cor"] = counted(stat.Frame{Tidy: []stat.Record{
-		rec("x", "age", "y", "weight", "estimate", 0.8599, "n", 128, "statistic", 18.91, "df", 126, "p_value", 1e-38, "conf_low", 0.807, "conf_high", 0.899)}})
+		rec("x", "age", "y", "weight", "estimate", 0.8599, "n", 128, "statistic", 18.91, "df", 126, "p_value", 1e-38, "conf_low", 0.807, "conf_high", 0.899)},
+		Glance: rec("means", []float64{14.640625, 40.557812})})
 	f["curve"] = counted(stat.Frame{Tidy: []stat.Record{
 		rec("threshold", 10.0, "tp", 24, "fp", 52, "tn", 32, "fn", 20, "sensitivity", 0.54545, "specificity", 0.38095)},
 		Glance: rec("auc", 0.4312, "std_error", 0.0531, "conf_low", 0.3271, "conf_high", 0.5353, "auc_bound", 0.0)})

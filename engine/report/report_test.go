@@ -93,7 +93,7 @@ func TestFourDigitsAreReleasedWhenTheStudySaysSo(t *testing.T) {
 	if err := r.WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, long := range []string{"0.772727893", "0.40042", "164.7297"} {
+	for _, long := range []string{"0.772727893", "0.400401", "164.7297", "14.640625", "0.00051234"} {
 		if strings.Contains(b.String(), long) {
 			t.Errorf("%s is written in full", long)
 		}
