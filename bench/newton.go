@@ -87,13 +87,18 @@ func (c *Cohort) PlainNewton(rounds int) ([]float64, error) {
 	inTwo(func(h int) {
 		lo, hi := h*c.Rows/2, (h+1)*c.Rows/2
 		m := stat.NewPanels(p, hi-lo, false)
-		x := make([]float64, p)
-		x[0] = 1
-		for i := lo; i < hi; i++ {
-			for j, col := range c.X {
-				x[j+1] = col[i]
+		const chunk = 16 // rows at a time, as the engine fills its panels
+		x := make([]float64, chunk*p)
+		for at := lo; at < hi; at += chunk {
+			end := min(at+chunk, hi)
+			for i := at; i < end; i++ {
+				row := x[(i-at)*p:]
+				row[0] = 1
+				for j, col := range c.X {
+					row[j+1] = col[i]
+				}
 			}
-			m.Append(x, c.Y[i], 0)
+			m.Append(x[:(end-at)*p], c.Y[at:end], nil)
 		}
 		half[h] = m
 	})
