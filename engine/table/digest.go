@@ -1,10 +1,10 @@
 package table
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // Digest commits to the records: SHA-256 over the site's name, then for every
@@ -13,24 +13,26 @@ import (
 // (quotes, encoding, separator, order of columns), nor on columns that the
 // dictionary does not name. Levels count by their number: the dictionary has its own digest.
 func (t *Table) Digest() [32]byte {
-	h := sha256.New()
-	w := bufio.NewWriterSize(h, 1<<16) // a hash never fails to be written to
-	var b []byte
+	h := sha256.New() // never fails to be written to
 	text := func(s string) {
-		b = binary.LittleEndian.AppendUint32(b[:0], uint32(len(s)))
-		w.Write(append(b, s...))
+		h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(s))))
+		h.Write([]byte(s))
 	}
 	text("consilium table 1")
 	text(t.Site)
-	w.Write(binary.LittleEndian.AppendUint64(b[:0], uint64(t.rows)))
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(t.rows)))
+	block := make([]byte, 0, 1<<15)
 	for i := range t.Schema.Fields {
 		text(t.Schema.Fields[i].Name)
-		w.WriteByte(byte(t.Schema.Fields[i].Kind))
-		for _, x := range t.cols[i] {
-			w.Write(binary.LittleEndian.AppendUint64(b[:0], bits(x)))
+		h.Write([]byte{byte(t.Schema.Fields[i].Kind)})
+		for values := range slices.Chunk(t.cols[i], cap(block)/8) {
+			block = block[:0]
+			for _, x := range values {
+				block = binary.LittleEndian.AppendUint64(block, bits(x))
+			}
+			h.Write(block)
 		}
 	}
-	w.Flush()
 	return [32]byte(h.Sum(nil))
 }
 
