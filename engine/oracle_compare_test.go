@@ -96,10 +96,20 @@ func (c *comparison) excused(path []string, r rule) bool {
 		se, ok := lookup(c.derived, path[0], path[1], "se").(float64)
 		return c.a.tagged("separation:complete") || !ok || se > 50
 	}
+	if c.a.Spec.Separated && c.fellApart() && slices.Contains([]string{"deviance", "loglik", "aic", "bic", "lr_test", "mcfadden_r2", "nagelkerke_r2"}, path[0]) {
+		return last != "df" // separation/deviance_limit is compared
+	}
 	if c.a.tagged("exact") && c.certified(path) == nil {
 		return !slices.Contains([]string{"n", "missing", "mean", "sd", "q1", "median", "q3", "estimate", "aliased"}, last)
 	}
 	return false
+}
+
+// fellApart reports whether R stopped at a fit worse than none.
+func (c *comparison) fellApart() bool {
+	deviance, _ := c.derived["deviance"].(float64)
+	null, _ := c.derived["null_deviance"].(float64)
+	return deviance > null
 }
 
 // relaxed weakens a rule where R stopped on the way to infinity.

@@ -61,6 +61,9 @@ func (c *comparison) derive(s *oracleSet) map[string]any {
 			}
 		}
 	case "lm", "logistic":
+		if lookup(r, "lr_test", "df") == 0.0 {
+			r["lr_test"].(map[string]any)["p"] = nil // pchisq(0, 0) is 0, but nothing was tested
+		}
 		var kept, se, resolved []any
 		coefficients, _ := r["coefficients"].([]any)
 		for _, b := range coefficients {
