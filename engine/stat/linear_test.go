@@ -1,6 +1,7 @@
 package stat
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -66,4 +67,32 @@ func linearGlance(c *checker, f Frame, want answer) {
 	if found != len(drops) {
 		c.t.Errorf("%s: drop1 has %d of R's %d terms", c.name, found, len(drops))
 	}
+}
+
+func TestWamplerIsExact(t *testing.T) {
+	for _, m := range modelledBy(t, "linear") {
+		if m.name != "numerics/wampler1" {
+			continue
+		}
+		f, opened, err := drive(t, begin(t, Linear{}, m.set, m.args), m.views(t, m.set.tables...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range f.Tidy {
+			if r.Get("estimate") != 1.0 || r.Get("std_error") != 0.0 {
+				t.Errorf("%v is %v, standard error %v, want 1 and 0", r.Get("term"), r.Get("estimate"), r.Get("std_error"))
+			}
+		}
+		if f.Glance.Get("deviance") != 0.0 || f.Glance.Get("r_squared") != 1.0 || f.Glance.Get("log_lik") != nil {
+			t.Errorf("got %v, want deviance 0, r_squared 1 and no log-likelihood", f.Glance)
+		}
+		if !strings.Contains(strings.Join(f.Warnings, "\n"), "essentially perfect") {
+			t.Errorf("no warning of a perfect fit: %v", f.Warnings)
+		}
+		if len(opened) != 3 {
+			t.Errorf("%d sums for whole numbers, want census, sums and products", len(opened))
+		}
+		return
+	}
+	t.Fatal("no set of Wampler's")
 }

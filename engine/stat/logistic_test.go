@@ -2,7 +2,11 @@ package stat
 
 import (
 	"math"
+	"strings"
 	"testing"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
 )
 
 func TestLogisticAgreesWithR(t *testing.T) {
@@ -119,4 +123,116 @@ func separated(c *checker, f Frame, want answer) {
 		c.t.Errorf("%s: infinite are %v, want %v", c.name, names, list)
 	}
 	c.coefficients(f, want, "z")
+}
+
+// logisticOf begins a logistic model and keeps the first hospital's part at hand.
+func logisticOf(t *testing.T, set *reference, args Args) (func() Program, func() *logisticPart) {
+	t.Helper()
+	var first *logisticPart
+	p := begin(t, Logistic{}, set, args)
+	return func() Program {
+		q := p()
+		if first == nil {
+			first = q.(*program).parts[0].(*logisticPart)
+		}
+		return q
+	}, func() *logisticPart { return first }
+}
+
+func TestLogisticShortensAStepThatRaisesTheDeviance(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	p, part := logisticOf(t, set, Args{Kind: "logistic", Formula: "low ~ age + offset(bwt / 10)"})
+	f := run(t, p, set.tables...)
+	if part().main.shortened == 0 || f.Glance.Get("converged") != true {
+		t.Fatalf("%d steps shortened, converged %v", part().main.shortened, f.Glance.Get("converged"))
+	}
+	// At the maximum the residuals sum to 0, by themselves and times age.
+	a, b := f.Tidy[0].Get("estimate").(float64), f.Tidy[1].Get("estimate").(float64)
+	var score, ages float64
+	for _, tab := range set.tables {
+		low, _ := tab.Column("low")
+		age, _ := tab.Column("age")
+		bwt, _ := tab.Column("bwt")
+		for i := range low {
+			r := low[i] - 1/(1+math.Exp(-a-b*age[i]-bwt[i]/10))
+			score += r
+			ages += r * age[i]
+		}
+	}
+	if math.Abs(score) > 1e-9 || math.Abs(ages) > 1e-7 {
+		t.Errorf("score %v, %v at the estimate, want 0", score, ages)
+	}
+}
+
+func TestLogisticWarnsWhenItDoesNotConverge(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	f := run(t, begin(t, Logistic{}, set, Args{Kind: "logistic", Formula: "low ~ age + offset(bwt)"}), set.tables...)
+	if f.Glance.Get("converged") != false || !strings.Contains(strings.Join(f.Warnings, "\n"), "did not converge in 25 rounds") {
+		t.Errorf("converged %v, warnings %v", f.Glance.Get("converged"), f.Warnings)
+	}
+}
+
+func TestLogisticRunsAsManyRoundsAsForced(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	for _, rounds := range []int{1, 3, 9} {
+		v := modelled{}.views(t, set.tables...)
+		_, opened, err := drive(t, begin(t, Logistic{}, set, Args{Kind: "logistic", Formula: "low ~ age + lwt", NewtonRounds: rounds, Evaluate: &Evaluate{}}), v...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(opened) - 3; n != rounds { // census, sums, squares
+			t.Errorf("%d Newton rounds, want %d", n, rounds)
+		}
+	}
+}
+
+func TestNewtonRoundsAllocateTheSameForAnyNumberOfRows(t *testing.T) {
+	count := func(n int) float64 {
+		s, tables, f := cohort(t, n, 4, 1)
+		p, err := Logistic{}.Begin(Args{Kind: "logistic", Formula: f, Rules: open}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		view, err := tables[0].Select()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 { // census, sums, squares, two Newton rounds
+			if sums := mapped(t, p, view); sums.Len() > 0 {
+				if _, err := p.Reduce(total(t, sums, n)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return testing.AllocsPerRun(5, func() { mapped(t, p, view) })
+	}
+	if few, many := count(1000), count(50_000); many > few {
+		t.Errorf("%v allocations a round for 1,000 rows, %v for 50,000", few, many)
+	}
+}
+
+// mapped is one hospital's term of what a program asks.
+func mapped(t *testing.T, p Program, v *table.View) *fixed.Sums {
+	t.Helper()
+	var all []fixed.Cell
+	for _, a := range p.Ask() {
+		for _, c := range a.Cells {
+			all = append(all, c.Cell)
+		}
+	}
+	sums := fixed.New(all)
+	if err := p.Map(v, sums); err != nil {
+		t.Fatal(err)
+	}
+	return sums
+}
+
+// total reads one hospital's term as if it were all hospitals'.
+func total(t *testing.T, sums *fixed.Sums, rows int) fixed.Totals {
+	t.Helper()
+	x, err := fixed.Decode(sums.Cells(), sums.Words(), uint64(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }

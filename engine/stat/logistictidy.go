@@ -16,9 +16,6 @@ func (l *logisticPart) finish(f Frame) Frame {
 	if !m.converged {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}
-	if m.halvings > 0 {
-		f.Warnings = append(f.Warnings, fmt.Sprintf("the deviance rose after a Newton step; steps were halved %d times", m.halvings))
-	}
 	at := 0
 	var finite []int
 	for j, c := range l.columns {
@@ -265,12 +262,12 @@ func (l *logisticPart) glance(f *Frame) Record {
 	}
 	g := Record{}.Put("null_deviance", null).Put("df_null", n-first).Put("deviance", deviance)
 	if l.penalty() > 0 {
-		g = g.Put("df_residual", nil).Put("log_lik", -deviance/2)
+		g = g.Put("df_residual", nil).Put("log_lik", 0-deviance/2)
 		for _, k := range []string{"aic", "bic", "lr_statistic", "lr_df", "lr_p"} {
 			g = g.Put(k, nil)
 		}
 	} else {
-		g = g.Put("df_residual", df).Put("log_lik", -deviance/2).Put("aic", aic).Put("bic", bic).
+		g = g.Put("df_residual", df).Put("log_lik", 0-deviance/2).Put("aic", aic).Put("bic", bic).
 			Put("lr_statistic", lr).Put("lr_df", slopes).Put("lr_p", lrP)
 	}
 	g = g.Put("mcfadden_r2", 1-deviance/null).Put("nagelkerke_r2", nagelkerke).Put("nobs", l.n).Put("n_event", l.nEvent).

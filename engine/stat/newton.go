@@ -31,9 +31,11 @@ type newton struct {
 	direction []float64 // unit direction whose opposing rows are counted next, 40 bits; nil: no count
 
 	rounds    int
-	halvings  int
-	separated bool // no row opposes the direction: no finite maximum
-	settled   bool // the decrement was small enough once: the round under way is the last
+	shortened int     // times a step was cut since the deviance rose
+	length    float64 // of the step taken; 1 is Newton's
+	separated bool    // no row opposes the direction: no finite maximum
+	leapt     bool    // the step taken was longer than Newton's
+	settled   bool    // the decrement was small enough once: the round under way is the last
 	done      bool
 	converged bool
 	estimate  []float64
@@ -83,7 +85,7 @@ func (f *newton) reduce(t fixed.Totals) {
 		objective += f.penalty[a] * b * b
 	}
 	if f.rounds > 1 && !(objective <= f.objective+1e-10*(math.Abs(f.objective)+1)) && f.rounds < maxNewton && f.forced == 0 {
-		f.halve()
+		f.shorten(objective)
 		return
 	}
 	f.accept(score, info, objective, deviance)
@@ -117,11 +119,18 @@ func (f *newton) dropAliased(score, info []float64) (s, i []float64) {
 	return s, i
 }
 
-// halve goes back half of the last step, since the deviance rose.
-func (f *newton) halve() {
-	f.halvings++
+// shorten goes back along the last step, since the deviance rose there: to the
+// minimum of the parabola through both deviances and the slope, at most half of the step is kept.
+func (f *newton) shorten(objective float64) {
+	f.shortened++
+	drop := 2 * f.decrement * f.length // what the slope promised
+	by := 1.0 / 64
+	if rise := objective - f.objective; !math.IsNaN(rise) {
+		by = min(0.5, max(by, drop/2/(rise+drop)))
+	}
+	f.length *= by
 	for a := range f.step {
-		f.step[a] /= 2
+		f.step[a] *= by
 		f.beta[a] = Round40(f.from[a] + f.step[a])
 	}
 	f.direction = nil
@@ -164,10 +173,17 @@ func (f *newton) accept(score, info []float64, objective, deviance float64) {
 		f.end(next, f.separated)
 		return
 	}
-	f.step = step
+	f.step, f.length = step, 1
+	if f.separated && !f.leapt {
+		// Towards infinity every Newton step is of length 1 while the coefficients
+		// with a limit are nearly there: every second step goes four times as far.
+		f.length = 4
+	}
+	f.leapt = f.length > 1
 	f.beta = make([]float64, q)
 	for a := range q {
-		f.beta[a] = Round40(next[a])
+		f.step[a] *= f.length
+		f.beta[a] = Round40(f.from[a] + f.step[a])
 	}
 	if f.rounds+1 >= separationFrom && !f.separated && !f.settled && f.forced == 0 && !f.ridge {
 		f.direction = unit(step)
