@@ -59,7 +59,7 @@ func checkStudy(c *cobra.Command, args []string, f checkFlags) error {
 		if err := c.Context().Err(); err != nil {
 			return err
 		}
-		_, conformance, err := table.OpenCSV(dir, site.Source, s.Schema, string(site.ID), rowsPerSite(s))
+		_, conformance, err := table.OpenCSV(dir, site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows)
 		if invalid := (*table.Invalid)(nil); err != nil && !errors.As(err, &invalid) {
 			return &status{exitFailure, err}
 		}

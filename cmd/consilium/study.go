@@ -62,7 +62,7 @@ func readAll(ctx context.Context, s *study.Spec) *records {
 		if r.err = ctx.Err(); r.err != nil {
 			return r
 		}
-		t, _, err := table.OpenCSV(s.Dir, site.Source, s.Schema, string(site.ID), rowsPerSite(s))
+		t, _, err := table.OpenCSV(s.Dir, site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows)
 		var invalid *table.Invalid
 		switch {
 		case errors.As(err, &invalid):
@@ -80,9 +80,4 @@ func readAll(ctx context.Context, s *study.Spec) *records {
 			len(wrong), len(s.Sites), errors.Join(wrong...))}
 	}
 	return r
-}
-
-// rowsPerSite is the share of one hospital in the rows that the study allows.
-func rowsPerSite(s *study.Spec) uint64 {
-	return s.Privacy.MaxRows / uint64(len(s.Sites))
 }

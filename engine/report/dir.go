@@ -13,7 +13,7 @@ import (
 )
 
 // CheckDir reports whether WriteDir may write dir: its parent exists and can
-// be written, and dir is absent or holds a result of ours. Callers ask before
+// be written, and dir is absent, empty or holds a result of ours. Callers ask before
 // they compute, so that nobody waits for a result that has no place to go.
 func CheckDir(dir string) error {
 	switch _, err := os.Lstat(dir); {
@@ -45,8 +45,11 @@ func IsTaken(err error) bool {
 	return errors.As(err, &t)
 }
 
-// isOurs refuses a directory whose loss would hurt: one without a result of ours.
+// isOurs refuses a directory whose loss would hurt: one that holds something, but no result of ours.
 func isOurs(dir string) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
+		return nil
+	}
 	var head struct {
 		Study     *string          `json:"study"`
 		Consilium *string          `json:"consilium"`

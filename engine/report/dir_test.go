@@ -50,12 +50,21 @@ func TestResultsReplaceAFormerResult(t *testing.T) {
 	}
 }
 
+func TestAnEmptyDirectoryMayTakeTheResults(t *testing.T) {
+	dir := t.TempDir()
+	if err := outcome().WriteDir(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := entries(t, dir); len(got) < 4 {
+		t.Errorf("the directory holds %v", got)
+	}
+}
+
 func TestAnotherDirectoryIsLeftAlone(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		files map[string]string
 	}{
-		{"empty", nil},
 		{"notes", map[string]string{"notes.txt": "mine"}},
 		{"another program's result", map[string]string{"result.json": `{"accuracy": 1}`}},
 		{"broken result", map[string]string{"result.json": `{"study": "x", "consilium"`}},

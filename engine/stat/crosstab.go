@@ -29,7 +29,7 @@ func (Crosstab) Begin(args Args, s *table.Schema) (Program, error) {
 		return nil, fmt.Errorf("crosstab: %q by %q has %d cells, want at most %d", rows.Name, cols.Name, n, maxGridCells)
 	}
 	x := &crosstabResult{rows: rows, cols: cols, minCell: args.Rules.MinCell, counts: newCountPart(rows, cols)}
-	p := &program{census: c, parts: []part{x.counts}}
+	p := &program{census: c, parts: []part{x.counts}, blind: true}
 	if len(rows.Levels) == 2 && len(cols.Levels) == 2 && rows.Name != table.Site && cols.Name != table.Site {
 		x.cmh = newCMHPart(rows, cols, args.Rules)
 		p.parts = append(p.parts, x.cmh)

@@ -42,7 +42,7 @@ func (ROC) Begin(args Args, s *table.Schema) (Program, error) {
 	if r.grid, err = newScoreGrid(score, outcome, args); err != nil {
 		return nil, fmt.Errorf("roc: %w", err)
 	}
-	p := &program{census: c, parts: []part{r.grid}}
+	p := &program{census: c, parts: []part{r.grid}, blind: r.grid.levels == 0}
 	if len(args.Thresholds) > 0 {
 		r.cuts = newCutPart(score, outcome, args.Thresholds)
 		p.parts = append(p.parts, r.cuts)

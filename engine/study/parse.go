@@ -231,9 +231,6 @@ func (p *parser) warn() {
 	}
 }
 
-// RowsPerSite is the largest number of records that one hospital may have: its share of privacy.max_rows.
-func (s *Spec) RowsPerSite() uint64 { return s.Privacy.MaxRows / uint64(len(s.Sites)) }
-
 // Programs begins every analysis, in the order of the file.
 func (s *Spec) Programs() ([]stat.Program, error) {
 	var programs []stat.Program

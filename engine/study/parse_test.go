@@ -90,8 +90,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 	if a.Rules.MinCell != 5 || a.Rules.MinSites != 3 || a.Rules.MaxParametersPerRow != 0.33 || a.Rules.MaxRows != 300000 {
 		t.Errorf("rules: %+v", a.Rules)
 	}
-	if s.RowsPerSite() != 100000 || len(s.Warnings) != 0 {
-		t.Errorf("%d rows a site, warnings %q", s.RowsPerSite(), s.Warnings)
+	if len(s.Warnings) != 0 {
+		t.Errorf("warnings %q", s.Warnings)
 	}
 	programs, err := s.Programs()
 	if err != nil || len(programs) != 2 {

@@ -25,7 +25,7 @@ func TestStudiesOfTestdataAreValidAndTheirFilesConform(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, site := range s.Sites {
-				if _, _, err := table.OpenCSV(filepath.Dir(file), site.Source, s.Schema, string(site.ID), s.RowsPerSite()); err != nil {
+				if _, _, err := table.OpenCSV(filepath.Dir(file), site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows); err != nil {
 					t.Error(err)
 				}
 			}
