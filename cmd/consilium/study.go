@@ -78,6 +78,8 @@ func readAll(ctx context.Context, s *study.Spec) *records {
 	if wrong != nil {
 		r.err = &status{exitConformance, fmt.Errorf("the records of %d of %d hospitals do not conform to the dictionary; nothing was opened\n%w",
 			len(wrong), len(s.Sites), errors.Join(wrong...))}
+	} else if uint64(r.rows) > s.Privacy.MaxRows {
+		r.err = &status{exitConformance, fmt.Errorf("the hospitals hold %d records together, the study allows %d; nothing was opened: raise privacy.max_rows", r.rows, s.Privacy.MaxRows)}
 	}
 	return r
 }
