@@ -2,7 +2,6 @@ package stat
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/table"
@@ -106,31 +105,46 @@ func (l *logisticPart) lay() {
 		l.place.events = put("the same sums over the people with the event: to refuse a model that is a table with small cells", q, 1, true)
 	}
 	l.place.squares = put("sums of squares of the columns about their means: their SDs", 2*q, 1, false)
-	rounds := maxNewton
-	if l.args.NewtonRounds > 0 {
-		rounds = l.args.NewtonRounds
-	}
-	fit := func(name string, q int) int {
-		at := put("how "+name+" fits at each step: score, information, deviance. From the first follow the cross table of any two factors of the model and their events; the result's vcov at full precision lets a reader compute sums of covariates, too",
-			newtonCells(q), rounds, false)
+	fit := func(name string, q, rounds int) int {
+		what := "how " + name + " fits at each step: score, information, deviance"
+		if name == "the model" {
+			what += ". " + l.follows()
+		}
+		at := put(what, newtonCells(q), rounds, false)
 		if l.penalty() == 0 {
 			put("how many people the next step of "+name+" moves away from their outcome: none means that the outcomes separate", 1, maxNewton+1-separationFrom, true)
 		}
 		return at
 	}
-	l.place.fit = fit("the model", q)
+	rounds := maxNewton
+	if l.args.NewtonRounds > 0 {
+		rounds = l.args.NewtonRounds
+	}
+	l.place.fit = fit("the model", q, rounds)
 	if l.model.HasOffset && l.model.Intercept {
-		l.place.null = fit("the model of the offset alone", 1)
+		l.place.null = fit("the model of the offset alone", 1, maxNewton)
 	}
 	l.place.drops = len(l.openings)
 	if l.args.Drop1 && l.penalty() == 0 {
 		for _, t := range l.model.Droppable() {
-			fit("the model without "+l.model.Terms[t].Label, q)
+			fit("the model without "+l.model.Terms[t].Label, q, maxNewton)
 		}
 	}
 	if c := l.evaluation.cells; c > 0 {
 		l.place.evaluate = put("people with and without the event in each class of predicted risk, and the sum of squared errors: AUC and Brier score of the model", 2*c+1, 1, true)
 	}
+}
+
+// follows says what can be computed from the sums of the Newton rounds.
+func (l *logisticPart) follows() string {
+	what := "The first gives the products of any two columns"
+	if zeroOnes(l.most.Columns) > 1 {
+		what += ": the cross table of any two factors of the model, and their events"
+	}
+	if l.penalty() == 0 {
+		what += "; the result's vcov at full precision lets a reader compute sums of covariates, too"
+	}
+	return what
 }
 
 func (l *logisticPart) plan() []Opening { return l.openings }
@@ -210,93 +224,5 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 	default:
 		l.evaluation.take(t)
 	}
-	return nil
-}
-
-func (l *logisticPart) takeSums(t fixed.Totals) error {
-	q := len(l.columns)
-	sums, events := make([]float64, q), make([]float64, q)
-	for i, c := range l.columns {
-		c.sum = t.Big(i)
-		sums[i] = t.Float(i)
-		if l.cells != nil {
-			events[i] = t.Float(q + i)
-		}
-		if l.model.Intercept && c.Term >= 0 {
-			c.place(l.n)
-		}
-	}
-	if err := l.smallColumns(); err != nil {
-		return err
-	}
-	if err := l.smallTable(l.cells, sums); err != nil {
-		return err
-	}
-	if err := l.smallTable(l.cells, events); err != nil {
-		return err
-	}
-	for i := range sums {
-		sums[i] -= events[i]
-	}
-	if err := l.smallTable(l.cells, sums); err != nil {
-		return err
-	}
-	var cells []Cell
-	for _, c := range l.columns {
-		if c.Term >= 0 && !c.ZeroOne {
-			cells = append(cells, Cell{Cell: fixed.Binary(c.half, l.rows), Name: "sum of centred " + c.Name},
-				Cell{Cell: fixed.Binary(c.half*c.half, l.rows), Name: "sum of squares of centred " + c.Name})
-		}
-	}
-	l.stage = logisticSquares
-	if len(cells) == 0 {
-		return l.takeSquares(fixed.Totals{})
-	}
-	l.asks = []Ask{{Opening: l.place.squares, Cells: cells, State: centres(l.columns)}}
-	return nil
-}
-
-// takeSquares finds the SDs (about 0 in a model without intercept) and the
-// columns that vary: R's rule with tolerance 1e-11 on the column's own norm.
-func (l *logisticPart) takeSquares(t fixed.Totals) error {
-	n := float64(l.n)
-	at := 0
-	l.scale, l.varies = make([]float64, len(l.columns)), nil
-	for i, c := range l.columns {
-		var square, raw float64 // sums about the mean and about 0
-		switch {
-		case c.Term < 0:
-			l.scale[i] = 1
-			l.varies = append(l.varies, i)
-			continue
-		case c.ZeroOne:
-			raw = rounded(c.sum)
-			square = raw * (n - raw) / n
-		default:
-			s, d := t.Big(at+1), t.Big(at)
-			raw = rounded(s) + 2*c.centre*rounded(d) + n*c.centre*c.centre
-			u := newBig(0).Mul(d, d)
-			square = rounded(s.Sub(s, u.Quo(u, newBig(n))))
-			at += 2
-		}
-		if !l.model.Intercept {
-			square = raw
-		}
-		same := !(square > 1e-22*raw)
-		if !c.ZeroOne {
-			var err error
-			if same, err = c.constant(square, raw, 1e-22, fixed.Binary(c.half*c.half, l.rows).Step.Float(), l.n); err != nil {
-				return err
-			}
-		}
-		if !same {
-			l.scale[i] = Round40(math.Sqrt(square / math.Max(1, n-1)))
-			l.varies = append(l.varies, i)
-		}
-	}
-	if len(l.varies) == 0 {
-		return &Refusal{Rule: "rows", Message: "every column of the model is the same for everyone", Remedy: "leave out the terms that do not vary, or widen the cohort"}
-	}
-	l.startNewton()
 	return nil
 }

@@ -6,113 +6,7 @@ import (
 	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
-	"github.com/consilium-health/consilium/engine/table"
 )
-
-// panelCache is the hospital's model matrix: built at the first sum after the
-// census, standardised in place at the first Newton round.
-type panelCache struct {
-	of       *table.Table
-	selected int // rows of the view
-	m        *Panels
-	standard bool
-}
-
-// matrix returns the model matrix of the rows, standardised once the scale is known.
-func (l *logisticPart) matrix(rows *table.View) (*Panels, error) {
-	c := l.cache
-	if c == nil || c.of != rows.Table || c.selected != len(rows.Rows) {
-		m, err := l.build(rows)
-		if err != nil {
-			return nil, err
-		}
-		c = &panelCache{of: rows.Table, selected: len(rows.Rows), m: m}
-		l.cache = c
-	}
-	if l.stage >= logisticNewton && !c.standard {
-		for k := range c.m.Len() {
-			n := min(PanelRows, c.m.N-k*PanelRows)
-			for _, j := range l.varies {
-				if l.columns[j].Term < 0 {
-					continue
-				}
-				x := c.m.column(k, j)[:n]
-				centre, by := l.columns[j].centre, 1/l.scale[j]
-				for i := range x {
-					x[i] = (x[i] - centre) * by
-				}
-			}
-		}
-		c.standard = true
-	}
-	return c.m, nil
-}
-
-func (l *logisticPart) build(rows *table.View) (*Panels, error) {
-	used, _, err := rows.Complete(l.model.Variables...)
-	if err != nil {
-		return nil, err
-	}
-	e, err := l.design.Eval(rows.Table)
-	if err != nil {
-		return nil, err
-	}
-	m := NewPanels(len(l.columns), len(used.Rows), l.model.HasOffset)
-	const chunk = 16
-	q := len(l.columns)
-	x, y, offset := make([]float64, chunk*q), make([]float64, chunk), make([]float64, chunk)
-	for rows := range slices.Chunk(used.Rows, chunk) {
-		for k, i := range rows {
-			e.Row(i, x[k*q:(k+1)*q])
-			y[k], offset[k] = e.Outcome(i), e.Offset(i)
-		}
-		m.Append(x, y[:len(rows)], offset)
-	}
-	return m, nil
-}
-
-// addColumn adds the sum of column j, over all rows or those with the event,
-// to cell at. Panels are summed plainly: means only centre, and counts are exact.
-func addColumn(m *Panels, j int, c *regressor, out *fixed.Sums, at int, events bool) {
-	high, low := 0.0, 0.0
-	for k := range m.Len() {
-		x := m.column(k, j) // zeros beyond the last row
-		s := 0.0
-		if events {
-			s = blas1.Ddot(PanelRows, x, 1, m.Y[k*PanelRows:], 1)
-		} else {
-			for _, v := range x {
-				s += v
-			}
-		}
-		add(&high, &low, s)
-	}
-	if c.counts() {
-		out.Add(at, int64(high))
-		return
-	}
-	out.AddFloat(at, high)
-	out.AddFloat(at, low)
-}
-
-// addSquares adds sum and sum of squares of column j about centre to cells at and at+1.
-func addSquares(m *Panels, j int, centre float64, out *fixed.Sums, at int) {
-	var high, low [2]float64
-	for k := range m.Len() {
-		s, s2 := 0.0, 0.0
-		for _, v := range m.column(k, j)[:min(PanelRows, m.N-k*PanelRows)] {
-			d := v - centre
-			s += d
-			s2 += d * d
-		}
-		add(&high[0], &low[0], s)
-		add(&high[1], &low[1], s2)
-	}
-	for p := range 2 {
-		out.AddFloat(at+p, high[p])
-		out.AddFloat(at+p, low[p])
-	}
-}
 
 // startNewton sets up the fits that advance side by side.
 func (l *logisticPart) startNewton() {
@@ -273,22 +167,6 @@ func (l *logisticPart) addNewton(m *Panels, out *fixed.Sums) {
 			at++
 		}
 	})
-}
-
-// opposing counts the rows with (2y-1) x'd < -1e-3 (Albert and Anderson 1984):
-// none means that moving on along d makes every row more likely.
-func opposing(m *Panels, cols []int, d []float64) (count int64) {
-	along := &Panels{P: m.P, N: m.N, X: m.X, Y: m.Y} // without the offset
-	eta := make([]float64, PanelRows)
-	for k := range m.Len() {
-		along.eta(k, cols, d, eta)
-		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			if (2*m.Y[k*PanelRows+i]-1)*v < -1e-3 {
-				count++
-			}
-		}
-	}
-	return count
 }
 
 func (l *logisticPart) takeNewton(asks []Ask, t fixed.Totals) {

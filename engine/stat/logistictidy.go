@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"strings"
 )
 
 // finish writes coefficients, odds ratios and fit as R's summary.glm does. Limits are Wald's, R's confint.default.
@@ -163,69 +162,6 @@ func (l *logisticPart) standardized(a int) float64 {
 	return rounded(at)
 }
 
-// allPredicted is the deviance per row below which every outcome counts as predicted.
-const allPredicted = 1e-8
-
-// infinite says for each coefficient of a separated fit whether it grows
-// without end: "+", "-", or "" where it has a limit. When all rows are
-// predicted no coefficient has one; "0" is one without a direction. The last
-// step has converged to the direction, in the units of the model matrix.
-func (l *logisticPart) infinite() []string {
-	m := l.main
-	if !m.separated {
-		return nil
-	}
-	const noise = 1e-4 // what is left of the other coefficients' steps is below
-	largest := 0.0
-	for _, d := range m.step {
-		largest = math.Max(largest, math.Abs(d))
-	}
-	all := m.deviance < allPredicted*float64(l.n)
-	out := make([]string, len(m.cols))
-	for a, j := range m.cols {
-		d, size := m.step[a], largest
-		if l.columns[j].Term < 0 {
-			size = math.Abs(d)
-			for b, k := range m.cols {
-				if l.columns[k].Term >= 0 {
-					u := m.step[b] / l.scale[k] * l.columns[k].centre
-					d -= u
-					size += math.Abs(u)
-				}
-			}
-		}
-		switch {
-		case d > noise*size:
-			out[a] = "+"
-		case d < -noise*size:
-			out[a] = "-"
-		case all:
-			out[a] = "0"
-		}
-	}
-	return out
-}
-
-// separation names the terms whose coefficients are infinite.
-func (l *logisticPart) separation(infinite []string) []string {
-	if !l.main.separated {
-		return nil
-	}
-	var grow []string
-	all := true
-	for a, sign := range infinite {
-		all = all && sign != ""
-		if sign == "+" || sign == "-" {
-			grow = append(grow, l.columns[l.main.cols[a]].Name)
-		}
-	}
-	what := "some outcomes are predicted perfectly (quasi-complete separation)"
-	if all {
-		what = "every outcome is predicted perfectly (complete separation)"
-	}
-	return []string{what + ": there is no finite estimate of " + strings.Join(grow, ", ") + "; ridge gives one"}
-}
-
 // nullDeviance is that of the intercept (and offset) alone.
 func (l *logisticPart) nullDeviance() float64 {
 	switch {
@@ -282,24 +218,4 @@ func (l *logisticPart) glance(f *Frame) Record {
 		}
 	}
 	return g
-}
-
-// dropRecord is a row of drop1: the fit without a term against the full one.
-func (l *logisticPart) dropRecord(term string, f, full *newton) Record {
-	rank, deviance := 0, l.main.start // no column is left
-	if f != nil {
-		rank, deviance = len(f.cols), f.deviance
-	}
-	r := Record{}.Put("term", term)
-	aic := deviance + 2*float64(rank)
-	if full == nil {
-		return r.Put("df", nil).Put("deviance", deviance).Put("aic", aic).Put("statistic", nil).Put("p_value", nil)
-	}
-	df := len(full.cols) - rank
-	lr := math.Max(0, deviance-full.deviance)
-	p := math.NaN()
-	if df > 0 {
-		p = chiUpper(lr, float64(df))
-	}
-	return r.Put("df", df).Put("deviance", deviance).Put("aic", aic).Put("statistic", lr).Put("p_value", p)
 }
