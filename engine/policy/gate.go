@@ -21,9 +21,11 @@ type Counted struct {
 	Index     int      // in the study
 	ID        string   // of the analysis
 	Variables []string // everything it uses, conditions included
+	Where     []string // what its own condition uses; empty when it has none
 	N         int64    // rows over all hospitals
-	Sites     int64    // hospitals with at least max(1, min_cell) rows
-	Own       int64    // rows of this hospital
+	Parts     map[stat.Part]int64
+	Sites     int64 // hospitals with at least max(1, min_cell) rows
+	Own       int64 // rows of this hospital
 }
 
 // Gate is one hospital's doorkeeper: Admit once, Contribute before every share

@@ -17,26 +17,7 @@ func (g *Rules) Judge(all []Counted) (map[int]*stat.Refusal, map[int][]string) {
 				Remedy:  "use variables that more hospitals record, or widen the cohort"}
 		}
 	}
-	for i, c := range all {
-		for _, d := range all[:i] {
-			if refused[c.Index] != nil || refused[d.Index] != nil || !g.near(c.N, d.N) {
-				continue
-			}
-			v, shared := common(c.Variables, d.Variables)
-			if !shared {
-				continue
-			}
-			if g.Differencing == "refuse" {
-				refused[c.Index] = &stat.Refusal{Rule: "differencing",
-					Message: fmt.Sprintf("its rows and those of analysis %s differ by fewer than %d people, and both use %s: subtracting one result from the other would show those few", d.ID, g.MinCell, v),
-					Remedy:  "give both one cohort with a single cohort.where"}
-				continue
-			}
-			const w = "the rows of analyses %s and %s differ by fewer than %d people and both use %s: who has both results can subtract them; one cohort.where for both avoids it"
-			warnings[c.Index] = append(warnings[c.Index], fmt.Sprintf(w, c.ID, d.ID, g.MinCell, v))
-			warnings[d.Index] = append(warnings[d.Index], fmt.Sprintf(w, d.ID, c.ID, g.MinCell, v))
-		}
-	}
+	g.differencing(all, refused, warnings)
 	return refused, warnings
 }
 
@@ -55,15 +36,4 @@ func Remainder(minCell int) *stat.Refusal {
 	return &stat.Refusal{Rule: "remainder",
 		Message: fmt.Sprintf("without its own rows, a hospital would see the figures of fewer than %d people of the others", minCell),
 		Remedy:  "widen the cohort or the analysis, so that more than one hospital contributes rows"}
-}
-
-func common(a, b []string) (string, bool) {
-	for _, x := range a {
-		for _, y := range b {
-			if x == y {
-				return x, true
-			}
-		}
-	}
-	return "", false
 }

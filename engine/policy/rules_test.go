@@ -105,3 +105,46 @@ func TestNothingUndeclaredIsContributed(t *testing.T) {
 		t.Error("more rows than the study allows were accepted")
 	}
 }
+
+func TestPartsOfResultsThatDifferByAFewPeopleAreNamed(t *testing.T) {
+	male, female := stat.Part{Factor: "sex", Level: "male"}, stat.Part{Factor: "sex", Level: "female"}
+	x := stat.Part{Variable: "x"}
+	vars, where := []string{"sex", "x"}, []string{"age"}
+	for _, tc := range []struct {
+		name string
+		all  []Counted
+		near bool
+	}{
+		{"the same groups, one larger by two", []Counted{
+			{N: 100, Parts: map[stat.Part]int64{male: 50, female: 50}}, {N: 93, Parts: map[stat.Part]int64{male: 48, female: 45}}}, true},
+		{"the same groups, larger by five", []Counted{
+			{N: 100, Parts: map[stat.Part]int64{male: 50, female: 50}}, {N: 90, Parts: map[stat.Part]int64{male: 45, female: 45}}}, false},
+		{"values of x, two fewer", []Counted{{N: 100, Parts: map[stat.Part]int64{x: 90}}, {N: 88}}, true},
+		{"values of x, as many", []Counted{{N: 100, Parts: map[stat.Part]int64{x: 88}}, {N: 88}}, false},
+		{"a condition that is a group but for one", []Counted{
+			{N: 100, Parts: map[stat.Part]int64{male: 50, female: 50}}, {N: 49, Where: []string{"sex"}}}, true},
+		{"a condition on something else, by chance as many", []Counted{
+			{N: 100, Parts: map[stat.Part]int64{male: 50, female: 50}}, {N: 49, Where: where}}, false},
+		{"two conditions that are all but two", []Counted{{N: 100}, {N: 40, Where: where}, {N: 58, Where: where}}, true},
+		{"two conditions that overlap by two", []Counted{{N: 40, Where: where}, {N: 100}, {N: 62, Where: where}}, true},
+		{"two conditions that are all", []Counted{{N: 100}, {N: 40, Where: where}, {N: 60, Where: where}}, false},
+		{"three without conditions", []Counted{{N: 100}, {N: 40}, {N: 58}}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for i := range tc.all {
+				tc.all[i].Index, tc.all[i].ID, tc.all[i].Sites, tc.all[i].Variables = i, string(rune('a'+i)), 3, vars
+			}
+			last := len(tc.all) - 1
+			_, warnings := gate(5, 3, "warn").Judge(tc.all)
+			for i := range tc.all {
+				if got := len(warnings[i]) > 0; got != tc.near {
+					t.Errorf("analysis %s: warned %v, want %v: %v", tc.all[i].ID, got, tc.near, warnings[i])
+				}
+			}
+			refused, _ := gate(5, 3, "refuse").Judge(tc.all)
+			if got := refused[last] != nil; got != tc.near || len(refused) > 1 {
+				t.Errorf("refused %v, want the last one: %v", refused, tc.near)
+			}
+		})
+	}
+}

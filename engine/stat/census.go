@@ -59,7 +59,9 @@ func (c *census) ask() Ask {
 		countCell("rows filtered", Plain), countCell("hospitals", Contributors)}}
 	for _, f := range c.factors {
 		for _, l := range f.Levels {
-			a.Cells = append(a.Cells, countCell(f.Name+" = "+l, Plain))
+			c := countCell(f.Name+" = "+l, Plain)
+			c.Part = Part{Factor: f.Name, Level: l}
+			a.Cells = append(a.Cells, c)
 		}
 	}
 	return a

@@ -96,12 +96,21 @@ func (y *tally) first() Ask {
 		for g := range y.groups() {
 			in := inGroup(y.by, g)
 			a.Cells = append(a.Cells, countCell(v.name+" missing"+in, Plain))
-			if v.factor == nil {
-				a.Cells = append(a.Cells, countCell(v.name+in, Plain))
-				continue
+			part := Part{Variable: v.name}
+			if y.by != nil {
+				part.Factor, part.Level = y.by.Name, y.by.Levels[g]
 			}
-			for _, l := range v.factor.Levels {
-				a.Cells = append(a.Cells, countCell(v.name+" = "+l+in, Plain))
+			names := []string{v.name}
+			if v.factor != nil {
+				names = nil
+				for _, l := range v.factor.Levels {
+					names = append(names, v.name+" = "+l)
+				}
+			}
+			for _, name := range names {
+				c := countCell(name+in, Plain)
+				c.Part = part
+				a.Cells = append(a.Cells, c)
 			}
 		}
 	}

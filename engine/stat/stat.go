@@ -66,11 +66,16 @@ const (
 	Contributors         // hospitals with at least max(1, min_cell) rows: checked against min_sites
 )
 
+// Part is some of an analysis's people: those who have a value of Variable (""
+// for all rows used) and the level of Factor ("" for all levels). The gate compares analyses part by part.
+type Part struct{ Variable, Factor, Level string }
+
 // Cell is one number of a sum.
 type Cell struct {
 	fixed.Cell        // bound on one row's term and step
 	Name       string // the legend, e.g. "sum of age, interferon"
 	Meaning    Meaning
+	Part       Part // whose people the cell counts, or some of whose: the gate adds cells of the same part up
 }
 
 // Ask is a round's request for a sum of cells.

@@ -27,7 +27,8 @@ type analysis struct {
 	cells   []int       // largest number of cells opened at once, per opening
 
 	n        *int64 // rows over all hospitals, once opened
-	own      int64  // rows of this hospital
+	parts    map[stat.Part]int64
+	own      int64 // rows of this hospital
 	sites    int64
 	refused  *stat.Refusal
 	static   bool // refused before anything was asked
@@ -249,7 +250,7 @@ func (a *analysis) take(t fixed.Totals, first bool) error {
 	for _, ask := range a.asks {
 		for _, c := range ask.Cells {
 			if first {
-				a.census(c.Meaning, t.Count(at), int64(a.out.Words()[at][0]))
+				a.census(c, t.Count(at), int64(a.out.Words()[at][0]))
 			}
 			at++
 		}
@@ -280,12 +281,22 @@ func (a *analysis) tally() {
 }
 
 // census notes the cells of the first ask that the gate has rules for.
-func (a *analysis) census(m stat.Meaning, total, own int64) {
-	switch m {
+func (a *analysis) census(c stat.Cell, total, own int64) {
+	switch c.Meaning {
 	case stat.People:
 		a.n, a.own = &total, own
 	case stat.Contributors:
 		a.sites = total
+	}
+	if c.Part == (stat.Part{}) {
+		return
+	}
+	if a.parts == nil {
+		a.parts = make(map[stat.Part]int64)
+	}
+	a.parts[c.Part] += total
+	if c.Part.Variable != "" && c.Part.Factor != "" { // the levels together
+		a.parts[stat.Part{Variable: c.Part.Variable}] += total
 	}
 }
 
@@ -309,7 +320,10 @@ func (l *lockstep) judge() {
 
 func (l *lockstep) counted(i int) policy.Counted {
 	a := l.all[i]
-	c := policy.Counted{Index: i, ID: a.args.ID, Variables: l.spec.Variables(i), Sites: a.sites, Own: a.own}
+	c := policy.Counted{Index: i, ID: a.args.ID, Variables: l.spec.Variables(i), Parts: a.parts, Sites: a.sites, Own: a.own}
+	if a.args.Where != nil {
+		c.Where = a.args.Where.Variables()
+	}
 	if a.n != nil {
 		c.N = *a.n
 	}
