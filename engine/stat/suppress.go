@@ -23,15 +23,10 @@ func (h hidden) any() bool {
 	return false
 }
 
-// suppress returns which cells of a table of counts are not to be shown.
-// minCell 1 or less hides nothing.
-func suppress(counts [][]int64, minCell int) [][]bool {
-	return hide(counts, minCell).cells
-}
-
 // hide suppresses cells and margins: small ones first; then, in every line
 // with exactly one hidden cell, the smallest other non-zero one (the first in
-// order on a tie; the margin last), until none is left. A 2x2 table loses all four cells.
+// order on a tie; the margin last), until none is left; then more where a
+// hidden small cell could still only be one number. A 2x2 table loses all four cells.
 func hide(counts [][]int64, minCell int) hidden { return hideBeside(counts, nil, minCell) }
 
 // hideBeside is hide for a table of which the columns in gone are not to be shown anyway.
@@ -59,6 +54,9 @@ func hideBeside(counts [][]int64, gone []bool, minCell int) hidden {
 		}
 	}
 	complete(t, e)
+	deepen(t, e, minCell, func(i, j int) bool {
+		return r == 2 && c == 2 && i < r && j < c || gone != nil && j < c && gone[j]
+	})
 	for i := range r {
 		copy(h.cells[i], e[i][:c])
 		h.rows[i] = e[i][c]
