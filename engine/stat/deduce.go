@@ -1,5 +1,10 @@
 package stat
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Suppression by lines leaves some cells deducible: two people in two cells
 // that are not zero are one each. Which numbers a hidden cell could be is a
 // question of flow: the table with its margins, margins counted negative, has
@@ -9,50 +14,93 @@ package stat
 // entry of 1..min_cell-1 people could be another number. Hidden entries are at
 // least 1, since zeros are shown, but where mayBeZero.
 func deepen(t [][]int64, e [][]bool, minCell int, mayBeZero func(i, j int) bool) {
+	f := flow{t: t, e: e, mayBeZero: mayBeZero}
 	for {
-		i, j, found := deducible(t, e, minCell, mayBeZero)
-		if !found {
+		i, j, found := f.deducible(minCell)
+		if !found || !f.loosen(i, j) {
 			return
 		}
-		a, b, ok := leastShown(t, e, func(a, b int) bool { return a == i || b == j })
-		if !ok {
-			a, b, ok = leastShown(t, e, func(int, int) bool { return true })
-		}
-		if !ok {
-			return
-		}
-		e[a][b] = true
-		complete(t, e)
 	}
 }
 
-// leastShown returns the smallest shown entry that is not zero, inner cells before margins; the total is none.
-func leastShown(t [][]int64, e [][]bool, in func(i, j int) bool) (i, j int, ok bool) {
-	r, c := len(t)-1, len(t[0])-1
-	for _, margin := range []bool{false, true} {
-		for a := range t {
-			for b := range t[a] {
-				if e[a][b] || t[a][b] == 0 || a == r && b == c || (a == r || b == c) != margin || !in(a, b) {
-					continue
-				}
-				if !ok || t[a][b] < t[i][j] {
-					i, j, ok = a, b, true
-				}
-			}
-		}
-		if ok {
+// loosen hides what lets entry (i, j) be another number: one shown entry of its
+// row or column that does so at once, the smallest; else one that does so with
+// its complements; else a margin, which frees most. It reports false when nothing is left to hide.
+func (f flow) loosen(i, j int) bool {
+	r, c := len(f.t)-1, len(f.t[0])-1
+	row, column := func(a, b int) bool { return a == i }, func(a, b int) bool { return b == j }
+	best := [2]int{-1}
+	for _, at := range f.shown(func(a, b int) bool { return a == i || b == j }) {
+		f.e[at[0]][at[1]] = true
+		helps := f.moves(i, j)
+		f.e[at[0]][at[1]] = false
+		if helps {
+			best = at
 			break
 		}
 	}
-	return i, j, ok
+	if best[0] < 0 {
+		var some [][2]int
+		for _, line := range []func(a, b int) bool{row, column} {
+			if s := f.shown(line); len(s) > 0 {
+				some = append(some, s[0])
+			}
+		}
+		some = append(some, [2]int{i, c}, [2]int{r, j})
+		for _, at := range some {
+			if f.e[at[0]][at[1]] || at == [2]int{r, c} {
+				continue
+			}
+			try := flow{t: f.t, e: newMask(r+1, c+1), mayBeZero: f.mayBeZero}
+			for a := range f.e {
+				copy(try.e[a], f.e[a])
+			}
+			try.e[at[0]][at[1]] = true
+			complete(try.t, try.e)
+			if try.moves(i, j) {
+				best = at
+				break
+			}
+		}
+	}
+	if best[0] < 0 {
+		rest := append(f.shown(f.margin), f.shown(func(a, b int) bool { return !f.margin(a, b) })...)
+		if len(rest) == 0 {
+			return false
+		}
+		best = rest[0]
+	}
+	f.e[best[0]][best[1]] = true
+	complete(f.t, f.e)
+	return true
+}
+
+// shown returns the shown entries of a line that are not zero, smallest first, margins after inner cells; the total is none.
+func (f flow) shown(in func(i, j int) bool) (list [][2]int) {
+	for a := range f.t {
+		for b, n := range f.t[a] {
+			if in(a, b) && !f.e[a][b] && n > 0 && (a < len(f.t)-1 || b < len(f.t[0])-1) {
+				list = append(list, [2]int{a, b})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(x, y [2]int) int {
+		if mx, my := f.margin(x[0], x[1]), f.margin(y[0], y[1]); mx != my {
+			if mx {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(f.t[x[0]][x[1]], f.t[y[0]][y[1]])
+	})
+	return list
 }
 
 // deducible returns the first hidden small entry that can be no other number.
-func deducible(t [][]int64, e [][]bool, minCell int, mayBeZero func(i, j int) bool) (i, j int, found bool) {
-	f := flow{t: t, e: e, mayBeZero: mayBeZero}
-	for i := range t {
-		for j := range t[i] {
-			if n := t[i][j]; e[i][j] && n > 0 && n < int64(minCell) && !f.moves(i, j) {
+func (f flow) deducible(minCell int) (i, j int, found bool) {
+	for i := range f.t {
+		for j := range f.t[i] {
+			if n := f.t[i][j]; f.e[i][j] && n > 0 && n < int64(minCell) && !f.moves(i, j) {
 				return i, j, true
 			}
 		}
@@ -86,36 +134,36 @@ func (f flow) moves(i, j int) bool {
 // back to row i, or from row i to column j.
 func (f flow) path(i, j int, up bool) bool {
 	rows, cols := make([]bool, len(f.t)), make([]bool, len(f.t[0]))
-	type node struct {
-		row bool
-		k   int
-	}
-	todo := []node{{!up, j}}
-	if !up {
-		todo[0].k = i
-	}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if at.row {
-			for b := range cols {
-				if !cols[b] && f.up(at.k, b) && (at.k != i || b != j) {
-					if !up && b == j {
-						return true
-					}
-					cols[b] = true
-					todo = append(todo, node{false, b})
-				}
-			}
-			continue
+	// reach visits column b: true when its row i entry closes the circle of an up.
+	var todo []int // rows to go on from
+	reach := func(b int) bool {
+		cols[b] = true
+		if up && b != j && f.down(i, b) {
+			return true
 		}
 		for a := range rows {
-			if !rows[a] && f.down(a, at.k) && (a != i || at.k != j) {
-				if up && a == i {
-					return true
-				}
+			if !rows[a] && f.down(a, b) && (a != i || b != j) {
 				rows[a] = true
-				todo = append(todo, node{true, a})
+				todo = append(todo, a)
+			}
+		}
+		return false
+	}
+	if up {
+		reach(j)
+	} else {
+		rows[i] = true
+		todo = append(todo, i)
+	}
+	for len(todo) > 0 {
+		a := todo[0]
+		todo = todo[1:]
+		if !up && a != i && f.up(a, j) {
+			return true
+		}
+		for b := range cols {
+			if !cols[b] && f.up(a, b) && (a != i || b != j) && reach(b) {
+				return true
 			}
 		}
 	}

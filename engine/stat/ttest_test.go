@@ -1,11 +1,6 @@
 package stat
 
-import (
-	"math"
-	"testing"
-
-	"github.com/consilium-health/consilium/engine/table"
-)
+import "testing"
 
 // eachAnswer calls f for R's answers of a kind, over all rows.
 func eachAnswer(t *testing.T, kind string, f func(s *reference, a answer, where string)) {
@@ -89,16 +84,3 @@ func TestHistogramAgreesWithR(t *testing.T) {
 		compare(t, where, f.Glance, a, 0, map[string][]any{"below": {"below"}, "above": {"above"}})
 	})
 }
-
-// column makes a table of one number and a category g of levels a, b, c at a single site.
-func column(t *testing.T, f table.Field, x []float64, g []float64) *table.Table {
-	t.Helper()
-	s := &table.Schema{Fields: []table.Field{f, {Name: "g", Kind: table.Category, Levels: []string{"a", "b", "c"}}}, Sites: []string{"one", "two", "three"}}
-	tab, err := table.New(s, "one", [][]float64{x, g})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tab
-}
-
-var nan = math.NaN()
