@@ -1,8 +1,10 @@
 package prototest
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"github.com/consilium-health/consilium/protocols/party"
@@ -13,7 +15,7 @@ import (
 // Lies returns the verbs of a hub that lies. All of them rewrite what the
 // honest hub of the story says, or speak in its place:
 //
-//	shift to=b cell=1 add=2^127 [carry=1]   another sum, another carry
+//	shift to=b cell=1 add=2^127 [carry=1]   another sum, another carry; cell=middle has a carry of 1
 //	carry to=b cell=0 set=9
 //	beheaded to=b                            the last head is missing
 //	swapped to=b                             two entries of a list change places
@@ -63,6 +65,12 @@ func shift(e *wire.Envelope, c Command) error {
 	by, _ := strconv.Atoi(c.Keys["carry"])
 	var err error
 	return first(edit(e, new(wire.Summed), func(m *wire.Summed) {
+		if c.Keys["cell"] == "middle" { // whose carry can go up and down
+			if cell = slices.Index(m.Carry, 1); cell < 0 {
+				err = errors.New("no cell has a carry of 1")
+				return
+			}
+		}
 		if c.Keys["add"] != "" {
 			err = AddCell(m.Vector, cell, c.Keys["add"])
 		}

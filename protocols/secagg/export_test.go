@@ -42,3 +42,21 @@ func Encode(v Vector) []byte { return encode(v) }
 func Decode(b []byte) Vector { return decode(b) }
 
 func AddCarry(v Vector, carry, b []byte) { addCarry(v, carry, b) }
+
+// OwnMask returns the stream that a member adds to its vector of a sum, cell 0 included.
+func (s *Session) OwnMask(label [32]byte, cells int) []byte {
+	u := derive(s.log.began.OwnKey, "own", label[:])
+	return newStreamer(cells + 1).stream(u)
+}
+
+func LabelDigest(t [32]byte, ask Ask, sequence uint64) [32]byte { return labelDigest(t, ask, sequence) }
+
+func Derive(secret []byte, label string, context ...[]byte) [32]byte {
+	return derive(secret, label, context...)
+}
+
+func FoldDigest(label, heads, sum [32]byte) [32]byte { return foldDigest(label, heads, sum) }
+
+func OwnCommitment(label [32]byte, id party.ID, u [32]byte) [32]byte {
+	return ownCommitment(label, id, u)
+}

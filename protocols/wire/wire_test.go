@@ -69,18 +69,19 @@ func TestTooLongIsRefusedBeforeTheBodyIsRead(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		b    []byte
+		err  string
 	}{
-		{"a body of 64 MiB", encode(t, envelope(Type_HELLO, make([]byte, 64<<20), nil))},
-		{"a stop the size of a sum", encode(t, envelope(Type_STOP, make([]byte, l.Max(Type_STOP)), nil))},
-		{"a length of 2^40", append(encode(t, envelope(Type_HELLO, nil, nil))[:60], 0x42, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20)},
+		{"a body of 64 MiB", encode(t, envelope(Type_HELLO, make([]byte, 64<<20), nil)), "a message has"},
+		{"a stop the size of a sum", encode(t, envelope(Type_STOP, make([]byte, l.Max(Type_STOP)), nil)), "of type STOP has"},
+		{"a length of 2^40", append(encode(t, envelope(Type_HELLO, nil, nil))[:60], 0x42, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20), "canonical"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			_, err := Open(tc.b, l)
 			runtime.ReadMemStats(&after)
-			if err == nil {
-				t.Error("accepted")
+			if err == nil || !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("got %v, want %q", err, tc.err)
 			}
 			if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
 				t.Errorf("allocated %d bytes to refuse it", n)

@@ -1,0 +1,141 @@
+package secagg
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/round"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+func (h *Hub) Expire() ([]round.Message, error) {
+	if h.done {
+		return nil, nil
+	}
+	if h.stopping {
+		return h.finish()
+	}
+	var few round.TooFew
+	for i, in := range h.inbox {
+		if in == nil && h.closes[i] == nil {
+			few.Missing = append(few.Missing, h.cfg.Roster.At(i).ID)
+		}
+	}
+	return h.stop(&few)
+}
+
+func (h *Hub) stop(err error) ([]round.Message, error) {
+	if h.stopping {
+		return nil, nil
+	}
+	h.stopping, h.summary.Failure = true, err
+	s := &wire.Stop{Code: round.CodeOf(err)}
+	var blame *round.Blame
+	var few *round.TooFew
+	var left *leftError
+	switch {
+	case errors.As(err, &blame):
+		s.Who = string(blame.Who)
+	case errors.As(err, &few) && len(few.Missing) > 0:
+		s.Who = string(few.Missing[0])
+	case errors.As(err, &left):
+		s.Code, s.Who = left.code, string(left.who)
+	}
+	b, err := h.envelope(wire.Type_STOP, 0, "", s)
+	if err != nil {
+		return nil, err
+	}
+	var out []round.Message
+	for i := range h.n {
+		if h.closes[i] == nil {
+			out = append(out, h.to(i, b))
+		}
+	}
+	return out, nil
+}
+
+func (h *Hub) onClose(i int, raw []byte) ([]round.Message, error) {
+	if bytes.Equal(h.closes[i], raw) {
+		h.summary.Dropped++
+		return nil, nil
+	}
+	cl, err := ParseClosing(raw, h.cfg.Roster)
+	if err == nil && (cl.Charter != h.ctx.Charter || cl.Roster != h.ctx.Roster) {
+		err = errors.New("secagg: a closing record of another charter")
+	}
+	if err != nil {
+		return h.stop(h.blame(i, wire.Code_SIGNATURE, err))
+	}
+	if h.closes[i] != nil {
+		h.summary.Evidence = append(h.summary.Evidence, Evidence{cl.Member, h.closes[i], bytes.Clone(raw)})
+		return h.stop(h.blame(i, wire.Code_DUPLICATE, errors.New("secagg: two different closing records")))
+	}
+	h.closes[i] = bytes.Clone(raw)
+	var out []round.Message
+	if cl.Code != wire.Code_DONE || h.waiting() {
+		out, err = h.stop(&leftError{cl.Member, cl.Code})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range h.closes {
+		if c == nil {
+			return out, nil
+		}
+	}
+	last, err := h.finish()
+	return append(out, last...), err
+}
+
+type leftError struct {
+	who  party.ID
+	code Code
+}
+
+func (e *leftError) Error() string {
+	return fmt.Sprintf("secagg: %s closed with code %v", e.who, e.code)
+}
+
+func (h *Hub) left() error {
+	for i, c := range h.closes {
+		if c != nil {
+			return &leftError{h.cfg.Roster.At(i).ID, wire.Code_DONE}
+		}
+	}
+	return nil
+}
+
+func (h *Hub) waiting() bool {
+	for _, in := range h.inbox {
+		if in != nil {
+			return true
+		}
+	}
+	return h.stage.kind != wire.Type_MASKED
+}
+
+func (h *Hub) finish() ([]round.Message, error) {
+	closed := &wire.Closed{}
+	for i, c := range h.closes {
+		if c == nil {
+			h.summary.Record.Missing = append(h.summary.Record.Missing, h.cfg.Roster.At(i).ID)
+			continue
+		}
+		closed.Closes = append(closed.Closes, c)
+	}
+	h.summary.Record.Closings = closed.Closes
+	b, err := h.envelope(wire.Type_CLOSED, 0, "", closed)
+	if err != nil {
+		return nil, err
+	}
+	h.done, h.stopping = true, true
+	var out []round.Message
+	for i := range h.n {
+		if h.closes[i] != nil {
+			out = append(out, h.to(i, b))
+		}
+	}
+	return out, nil
+}
