@@ -20,14 +20,15 @@ import (
 //	beheaded to=b                            the last head is missing
 //	swapped to=b                             two entries of a list change places
 //	repeated to=b                            the first entry of a list stands for the second too
-//	part to=b from=a                         a's sealed part for b is changed
+//	part to=b of=a                           a's sealed part for b is changed
+//	rekey to=b of=a                          a's X-Wing key is replaced by the hub's own
 //	stop a code=FOLD                         an order to stop
 //	speaks SEALS|UNLOCKS                     hands on what was held, without checking it
 //	shows to=b of=c                          c's other message, held before, in the place of its first
 func (s *Story) Lies() map[string]Verb {
 	return map[string]Verb{
 		"shift": s.AddRule(shift), "carry": s.AddRule(carry), "beheaded": s.AddRule(s.beheaded), "swapped": s.AddRule(s.swapped),
-		"repeated": s.AddRule(s.repeated), "part": s.AddRule(s.part), "shows": s.AddRule(s.shows), "stop": s.stop, "speaks": s.speaks,
+		"repeated": s.AddRule(s.repeated), "part": s.AddRule(s.part), "rekey": s.AddRule(s.rekey), "shows": s.AddRule(s.shows), "stop": s.stop, "speaks": s.speaks,
 	}
 }
 
@@ -118,6 +119,28 @@ func (s *Story) repeated(e *wire.Envelope, _ Command) error {
 
 func (s *Story) part(e *wire.Envelope, c Command) error {
 	return edit(e, new(wire.Seals), func(m *wire.Seals) { m.Seals[s.Roster.Index(party.ID(c.Keys["of"]))].Part[7] ^= 1 })
+}
+
+// rekey puts the hub itself between two members: the oldest attack on key exchange.
+func (s *Story) rekey(e *wire.Envelope, c Command) error {
+	mine, err := party.NewIdentity(Rand(1, "hub's own key"))
+	if err != nil {
+		return err
+	}
+	key, err := mine.Public().MarshalBinary()
+	if err != nil {
+		return err
+	}
+	i, hello := s.Roster.Index(party.ID(c.Keys["of"])), new(wire.Envelope)
+	return edit(e, new(wire.Hellos), func(m *wire.Hellos) {
+		err = first(wire.Decode(m.Hellos[i], hello), edit(hello, new(wire.Hello), func(h *wire.Hello) { h.Key = key[len(key)-wire.KeySize:] }))
+		if err == nil {
+			m.Hellos[i], err = wire.Encode(hello)
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	})
 }
 
 // shows puts another message of a member into its place in HELLOS or SUMMED.

@@ -4,9 +4,8 @@ package secagg_test
 
 // How much the tests do.
 var (
-	sizes         = []int{4, 20, 100}
-	maskedWords   = 1 << 20
-	hostileSeeds  = 1000
-	flippedBits   = 10000
-	restartStride = 1
+	sizes        = []int{4, 20, 100}
+	maskedWords  = 1 << 20
+	hostileSeeds = 1000
+	flippedBits  = 10000
 )

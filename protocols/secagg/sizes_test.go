@@ -4,9 +4,8 @@ package secagg_test
 
 // How much the tests do; with the tag long, ten times as much.
 var (
-	sizes         = []int{4, 20}
-	maskedWords   = 1 << 17
-	hostileSeeds  = 60
-	flippedBits   = 150
-	restartStride = 3
+	sizes        = []int{4, 20}
+	maskedWords  = 1 << 17
+	hostileSeeds = 60
+	flippedBits  = 150
 )
