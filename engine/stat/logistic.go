@@ -63,7 +63,6 @@ type logisticPart struct {
 	openings []Opening
 	place    struct{ sums, events, squares, fit, null, drops, evaluate int } // of openings; -1: none
 
-	eventSums  []float64
 	scale      []float64 // SD of each column, 40 bits; 0: constant
 	varies     []int     // columns that are not constant
 	main, null *newton

@@ -81,7 +81,7 @@ func BenchmarkLogistic(b *testing.B) {
 			for range rounds {
 				sums.Reset()
 				NewtonBlock(m, 0, m.Len(), cols, beta, sums)
-				step, _ := cholesky(sums.Information, p+1, sums.Score)
+				step, _ := cholesky(sums.Information, p+1, sums.Score, 0)
 				for j := range beta {
 					beta[j] += step[j]
 				}

@@ -82,9 +82,6 @@ func TestModelsBeyondTheOracleAgreeWithR(t *testing.T) {
 			f := run(t, begin(t, kind.Statistic, set, Args{Kind: m.kind, Formula: m.formula, Drop1: true,
 				Rules: Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 5}}), tables...)
 			c := &checker{t: t, name: m.formula, tol: 1e-9}
-			if m.kind == "logistic" {
-				c.tol = 1e-7 // standard errors belong to the last beta but one
-			}
 			used := map[string]bool{}
 			check := func(key string, got any, scale float64) {
 				used[key] = true

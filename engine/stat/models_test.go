@@ -162,17 +162,6 @@ func (c *checker) coefficients(f Frame, want answer, statistic string) {
 	}
 }
 
-// estimates compares the estimates alone.
-func (c *checker) estimates(f Frame, want answer) {
-	c.t.Helper()
-	rows := want.Result["coefficients"].([]any)
-	for i, r := range f.Tidy {
-		w := rows[i].(map[string]any)
-		se, _ := w["se"].(float64)
-		c.near(fmt.Sprint(r.Get("term"), " estimate"), r.Get("estimate"), w["estimate"], se)
-	}
-}
-
 func (c *checker) vcov(f Frame, want answer) {
 	c.t.Helper()
 	rows, _ := want.Result["vcov"].([]any)

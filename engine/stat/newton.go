@@ -3,6 +3,7 @@ package stat
 import (
 	"math"
 	"math/big"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 )
@@ -27,6 +28,7 @@ type newton struct {
 	beta      []float64 // where the next sums are taken, 40 bits each
 	from      []float64 // the last accepted beta, and the step from it
 	step      []float64
+	newton    []float64 // the last step that the information gave
 	objective float64   // at from: deviance and penalty
 	direction []float64 // unit direction whose opposing rows are counted next, 40 bits; nil: no count
 
@@ -138,46 +140,68 @@ func (f *newton) shorten(objective float64) {
 
 func (f *newton) accept(score, info []float64, objective, deviance float64) {
 	q := len(f.cols)
+	gain := f.objective - objective
 	f.info, f.deviance, f.objective = info, deviance, objective
 	f.from, f.direction = f.beta, nil
-	step, ok := cholesky(info, q, score)
-	if !ok { // the information is singular to rounding: as far out as float64 can say
+	least := 0.0
+	if f.separated {
+		least = 1e-13 // so far out the weights differ by more than float64 can tell
+	}
+	step, ok := cholesky(info, q, score, least)
+	switch {
+	case ok:
+		f.newton = step
+	case f.separated && f.newton != nil: // the direction is known
+		step = f.newton
+	default:
 		f.decrement = 0
-		f.end(f.beta, f.separated)
+		f.end(f.beta, false)
 		return
 	}
+	before := f.decrement
 	f.decrement = 0
-	for a := range q {
-		f.decrement += score[a] * step[a]
-	}
 	next := make([]float64, q)
 	for a := range q {
+		f.decrement += score[a] * step[a]
 		next[a] = f.beta[a] + step[a]
 	}
+	if ok && f.separated && !f.leapt && f.decrement < 1e-4*before {
+		f.separated = false // quadratic convergence: a maximum after all. Towards infinity it falls by exp(-1)
+	}
+	small := f.decrement < 1e-18*(deviance+1)
 	switch {
 	case f.forced > 0:
 		if f.rounds == f.forced {
-			f.end(next, f.decrement < 1e-18*(deviance+1))
+			f.end(next, small)
 			return
 		}
-	case f.decrement < 1e-18*(deviance+1) && (f.settled || f.decrement < 1e-24*(deviance+1) || f.rounds == maxNewton):
-		f.separated = false // a maximum after all
+	case f.separated:
+		if ok && f.decrement < 1e-10*(deviance+1) || !ok && gain < 1e-9*(deviance+1) || f.rounds == maxNewton {
+			f.step = step
+			f.end(next, true)
+			return
+		}
+	case small && (f.settled || f.decrement < 1e-24*(deviance+1) || f.rounds == maxNewton):
 		f.end(next, true)
 		return
-	case f.decrement < 1e-18*(deviance+1):
+	case small:
 		// The estimate stands, but the information is that of a beta 1e-9 standard
 		// errors away: one more round gives the standard errors their digits.
 		f.settled = true
-	case f.separated && f.decrement < 1e-10*(deviance+1), f.rounds == maxNewton:
-		f.step = step
-		f.end(next, f.separated)
+	case f.rounds == maxNewton:
+		f.end(next, false)
 		return
 	}
-	f.step, f.length = step, 1
-	if f.separated && !f.leapt {
+	f.step = slices.Clone(step)
+	switch {
+	case !ok: // always on, farther each time
+		f.length = math.Max(4, 2*f.length)
+	case f.separated && !f.leapt:
 		// Towards infinity every Newton step is of length 1 while the coefficients
 		// with a limit are nearly there: every second step goes four times as far.
 		f.length = 4
+	default:
+		f.length = 1
 	}
 	f.leapt = f.length > 1
 	f.beta = make([]float64, q)

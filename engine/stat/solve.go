@@ -148,8 +148,9 @@ func (f *factored) inverse() *symmetric {
 
 // cholesky solves A x = r for a symmetric positive definite A given by its
 // upper triangle in rows of length n, in float64: for the steps of an
-// iteration, which need direction, not digits. ok is false when a pivot is not positive.
-func cholesky(a []float64, n int, r []float64) (x []float64, ok bool) {
+// iteration, which need direction, not digits. ok is false when a pivot is not
+// above least times its diagonal entry.
+func cholesky(a []float64, n int, r []float64, least float64) (x []float64, ok bool) {
 	l := make([]float64, n*n)
 	for i := range n {
 		for j := range i + 1 {
@@ -160,7 +161,7 @@ func cholesky(a []float64, n int, r []float64) (x []float64, ok bool) {
 			switch {
 			case i > j:
 				l[i*n+j] = s / l[j*n+j]
-			case s > 0:
+			case s > least*a[i*n+i]:
 				l[i*n+i] = math.Sqrt(s)
 			default:
 				return nil, false
@@ -183,15 +184,6 @@ func cholesky(a []float64, n int, r []float64) (x []float64, ok bool) {
 		x[i] = s / l[i*n+i]
 	}
 	return x, true
-}
-
-// lift writes float64 numbers as big floats.
-func lift(x []float64) []*big.Float {
-	out := make([]*big.Float, len(x))
-	for i, v := range x {
-		out[i] = newBig(v)
-	}
-	return out
 }
 
 func rounded(x *big.Float) float64 {

@@ -1,5 +1,5 @@
 # Regressions on birthwt beyond those of its oracle: offsets, no intercept,
-# transformations, empty models, as many coefficients as rows. Run from this folder:
+# transformations, empty models, as many coefficients as rows. R >= 4. Run from this folder:
 #   Rscript models.R > models.csv
 sites <- c("north", "centre", "south")
 d <- do.call(rbind, lapply(sites, function(s) cbind(read.csv(file.path("../../../../testdata/birthwt", paste0(s, ".csv"))), site = s)))
@@ -13,8 +13,14 @@ fit <- function(kind, f, rows = nrow(d)) {
   e <- d[seq_len(rows), ]
   e$race <- droplevels(e$race)
   e$site <- droplevels(e$site)
-  m <- if (kind == "linear") lm(as.formula(f), e) else
-    glm(as.formula(f), binomial, e, epsilon = 1e-15, maxit = 100)
+  if (kind == "linear") {
+    m <- lm(as.formula(f), e)
+  } else {
+    m <- glm(as.formula(f), binomial, e, epsilon = 1e-14, maxit = 100)
+    # glm stops when the deviance does, half the digits of the estimates short
+    e$begin <- m$linear.predictors
+    m <- suppressWarnings(glm(as.formula(f), binomial, e, etastart = begin, epsilon = 1e-300, maxit = 4))
+  }
   put <- function(key, term, x) out(kind, rows, f, key, term, x)
   s <- summary(m)
   k <- s$coefficients
