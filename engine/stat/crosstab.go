@@ -147,7 +147,7 @@ func (x *crosstabResult) frame(f Frame) Frame {
 				Put("pct", 100*o/float64(n)).Put("residual", residual))
 		}
 	}
-	f.Glance, warnings = x.glance(counts, f.Suppressed)
+	f.Glance, warnings = x.glance(counts, h)
 	f.Warnings = append(f.Warnings, warnings...)
 	return f
 }
@@ -170,29 +170,20 @@ func (x *crosstabResult) kept() (rows, cols []string, counts [][]int64, warnings
 }
 
 // glance computes the statistics of the table.
-func (x *crosstabResult) glance(counts [][]int64, suppressed bool) (g Record, warnings []string) {
-	full := func(v float64) float64 { return v }
-	if suppressed {
-		full = twoDigits
-	}
-	if len(counts) < 2 || len(counts[0]) < 2 {
+func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings []string) {
+	suppressed := h.any()
+	tested := len(counts) > 1 && len(counts[0]) > 1
+	square := len(counts) == 2 && len(counts[0]) == 2
+	if !tested {
 		warnings = append(warnings, "fewer than two rows or columns have people: there is nothing to test")
 	}
-	square := len(counts) == 2 && len(counts[0]) == 2
-	none := math.NaN()
-	chi, df, p := chiSquared(counts)
-	g = g.Put("chi_squared", full(chi)).Put("chi_squared_df", df).Put("chi_squared_p", full(p))
-	if square {
-		y, p := yates(counts)
-		g = g.Put("yates_statistic", full(y)).Put("yates_p", full(p))
+	v := x.statistics(counts, h)
+	if suppressed {
+		warnings = append(warnings, fmt.Sprintf("cells of fewer than %d people, and others from which they could be worked out, are not shown; statistics have at most two digits, and those from which a cell could be worked out are left out", x.minCell))
 	}
-	lr, p := none, none
-	if df > 0 {
-		lr, p = likelihoodRatio(counts)
-	}
-	g = g.Put("g", full(lr)).Put("g_p", full(p))
-	fisher, low, high, or := none, none, none, none
-	if df > 0 && !suppressed {
+	fisher, none := math.NaN(), math.NaN()
+	or, low, high := none, none, none
+	if tested && !suppressed {
 		ok := false
 		if fisher, ok = fisherP(counts); !ok {
 			warnings = append(warnings, "Fisher's exact test is not given: the table is too large to count all tables with its margins")
@@ -201,15 +192,15 @@ func (x *crosstabResult) glance(counts [][]int64, suppressed bool) (g Record, wa
 			or, low, high = hypergeometricOf(counts).oddsRatio()
 		}
 	}
-	g = g.Put("fisher_p", fisher)
+	g = g.Put("chi_squared", v[0]).Put("chi_squared_df", float64((len(counts)-1)*(len(counts[0])-1))).Put("chi_squared_p", v[1])
+	if square {
+		g = g.Put("yates_statistic", v[5]).Put("yates_p", v[6])
+	}
+	g = g.Put("g", v[3]).Put("g_p", v[4]).Put("fisher_p", fisher)
 	if square {
 		g = g.Put("fisher_odds_ratio", or).Put("fisher_low", low).Put("fisher_high", high)
 	}
-	v := none
-	if df > 0 {
-		v = cramersV(counts)
-	}
-	g = g.Put("cramers_v", full(v))
+	g = g.Put("cramers_v", v[2])
 	if square {
 		g = putRisks(g, counts, suppressed)
 		if !suppressed && min(counts[0][0], counts[0][1], counts[1][0], counts[1][1]) == 0 {
@@ -217,16 +208,73 @@ func (x *crosstabResult) glance(counts [][]int64, suppressed bool) (g Record, wa
 		}
 	}
 	if x.cmh != nil {
-		given := square && !suppressed && x.cmh.strata >= 2
 		if x.cmh.strata < 2 {
 			warnings = append(warnings, "fewer than two hospitals have two people: there is no Cochran-Mantel-Haenszel test")
 		}
-		g = x.cmh.put(g, given)
-	}
-	if suppressed {
-		warnings = append(warnings, fmt.Sprintf("cells of fewer than %d people, and others from which they could be worked out, are not shown; statistics have two digits", x.minCell))
+		g = x.cmh.put(g, square && !suppressed && x.cmh.strata >= 2)
 	}
 	return g, warnings
+}
+
+// figures are the statistics of a table: chi-squared, its p, Cramer's V, G, its
+// p and, of a 2x2 table, Yates' chi-squared and its p.
+const figures = 7
+
+// figure returns the k-th statistic of a table, NaN where there is none.
+func figure(t [][]int64, k int) (x float64) {
+	_, _, _, r, c := margins(t)
+	if r < 2 || c < 2 || k > 4 && r*c != 4 {
+		return math.NaN()
+	}
+	switch k {
+	case 0:
+		x, _, _ = chiSquared(t)
+	case 1:
+		_, _, x = chiSquared(t)
+	case 2:
+		x = cramersV(t)
+	case 3:
+		x, _ = likelihoodRatio(t)
+	case 4:
+		_, x = likelihoodRatio(t)
+	case 5:
+		x, _ = yates(t)
+	case 6:
+		_, x = yates(t)
+	}
+	return x
+}
+
+// statistics returns the statistics of a table. With suppressed cells they have
+// two digits, and only the first of them are given that together do not tell
+// what a suppressed cell is.
+func (x *crosstabResult) statistics(counts [][]int64, h hidden) (v [figures]float64) {
+	for k := range v {
+		v[k] = figure(counts, k)
+	}
+	if !h.any() {
+		return v
+	}
+	for k := range v {
+		v[k] = twoDigits(v[k])
+	}
+	for _, given := range []int{figures, 5, 3, 1, 0} {
+		for k := given; k < figures; k++ {
+			v[k] = math.NaN()
+		}
+		fits := func(t [][]int64) bool {
+			for k := range given {
+				if !sameFigure(twoDigits(figure(t, k)), v[k]) {
+					return false
+				}
+			}
+			return true
+		}
+		if given == 0 || reveals(counts, h, nil, x.minCell, fits) == safe {
+			break
+		}
+	}
+	return v
 }
 
 // putRisks appends odds ratio (Woolf's limits), risk ratio and risk difference

@@ -18,39 +18,49 @@ const (
 	unknown                   // too many tables to try them all
 )
 
-// reveals reports whether the statistics of a table give a suppressed cell away
-// to someone who knows all that is shown of it, the rules, min_cell and which
-// cells are small. The
-// columns in gone are not shown at all; figures are the statistics as they
-// would be written.
-func reveals(counts [][]int64, h hidden, gone []bool, minCell int, figures func([][]int64) []float64) revelation {
+// reveals reports whether the statistics of a table give a suppressed cell
+// away. A small cell must be able to be several numbers even to someone who
+// knows all that is shown, the rules, min_cell and which cells are small; a cell
+// suppressed beside it, to someone who only knows what is shown. The columns in
+// gone are not shown at all; fits reports whether a table has the statistics that would be written.
+func reveals(counts [][]int64, h hidden, gone []bool, minCell int, fits func([][]int64) bool) revelation {
 	c := &completions{h: h, t: newCounts(len(counts), len(counts[0])), shown: extend(counts)}
+	var small []bool // of the free cells
 	for i, line := range counts {
 		for j, n := range line {
-			if h.cells[i][j] {
-				c.free = append(c.free, [2]int{i, j})
-			} else {
+			if !h.cells[i][j] {
 				c.t[i][j] = n
+				continue
 			}
+			c.free, small = append(c.free, [2]int{i, j}), append(small, n > 0 && n < int64(minCell))
 		}
 	}
-	want := figures(counts)
 	seen := make([]map[int64]bool, len(c.free))
 	for k := range seen {
 		seen[k] = make(map[int64]bool)
 	}
 	several := false
-	c.fill(0, func() {
-		if !sameSmall(c.shown, extend(c.t), minCell) || !sameHidden(h, hideBeside(c.t, gone, minCell)) || !slices.EqualFunc(want, figures(c.t), sameFigure) {
+	look := func() {
+		if !fits(c.t) {
 			return
 		}
+		knowing := sameSmall(c.shown, extend(c.t), minCell) && sameHidden(h, hideBeside(c.t, gone, minCell))
 		several = true
 		for k, at := range c.free {
-			seen[k][c.t[at[0]][at[1]]] = true
+			if knowing || !small[k] {
+				seen[k][c.t[at[0]][at[1]]] = true
+			}
 			several = several && len(seen[k]) > 1
 		}
 		c.done = several
-	})
+	}
+	// Nearby tables have statistics like these: they are tried first.
+	for c.within = 1; !c.done; c.within *= 4 {
+		c.cut = false
+		if c.fill(0, look); !c.cut {
+			break // all tables were tried
+		}
+	}
 	switch {
 	case several || len(c.free) == 0:
 		return safe
@@ -58,6 +68,12 @@ func reveals(counts [][]int64, h hidden, gone []bool, minCell int, figures func(
 		return unknown
 	}
 	return telling
+}
+
+// like returns what reports whether a table has the same figures as another.
+func like(counts [][]int64, figures func([][]int64) []float64) func([][]int64) bool {
+	want := figures(counts)
+	return func(t [][]int64) bool { return slices.EqualFunc(want, figures(t), sameFigure) }
 }
 
 func sameFigure(a, b float64) bool { return a == b || a != a && b != b }
@@ -77,12 +93,14 @@ func sameHidden(a, b hidden) bool {
 
 // completions enumerates the tables that agree with what is shown of one.
 type completions struct {
-	h     hidden
-	shown [][]int64 // the true table with its margins; used where they are not hidden
-	t     [][]int64 // the completion: shown cells, and free ones as they are filled in
-	free  [][2]int  // in order of rows, then columns
-	steps int
-	done  bool
+	h      hidden
+	shown  [][]int64 // the true table with its margins; used where they are not hidden
+	t      [][]int64 // the completion: shown cells, and free ones as they are filled in
+	free   [][2]int  // in order of rows, then columns
+	within int64     // how far a free cell may be from what it is
+	cut    bool      // a cell could have been farther away
+	steps  int
+	done   bool
 }
 
 // fill tries every number in the free cells from the k-th on and calls f for each completion.
@@ -118,7 +136,11 @@ func (c *completions) fill(k int, f func()) {
 			lo = max(lo, l.left)
 		}
 	}
-	for x := lo; x <= hi && !c.done; x++ {
+	at := c.shown[i][j]
+	if lo < at-c.within || hi > at+c.within {
+		c.cut = true
+	}
+	for x := max(lo, at-c.within); x <= min(hi, at+c.within) && !c.done; x++ {
 		c.t[i][j] = x
 		c.fill(k+1, f)
 	}

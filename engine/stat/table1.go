@@ -229,9 +229,9 @@ func (t *table1) compareCounts(v *profiled) (smd float64, test any, p float64) {
 	}
 	without := func(figures [][]int64) []float64 { return rounded(figures)[1:] }
 	smd, p = rounded(counts)[0], rounded(counts)[2]
-	if reveals(counts, v.cells, v.away, minCell, rounded) != safe {
+	if reveals(counts, v.cells, v.away, minCell, like(counts, rounded)) != safe {
 		smd = math.NaN()
-		if reveals(counts, v.cells, v.away, minCell, without) == telling {
+		if reveals(counts, v.cells, v.away, minCell, like(counts, without)) == telling {
 			test, p = nil, math.NaN()
 		}
 	}
