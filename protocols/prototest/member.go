@@ -6,6 +6,7 @@ import (
 	"github.com/consilium-health/consilium/protocols/secagg"
 )
 
+// Member is one hospital: what survives a crash, and what does not.
 type Member struct {
 	ID       party.ID
 	Identity *party.Identity
@@ -21,11 +22,13 @@ type Member struct {
 	closing  round.Machine[secagg.Record]
 }
 
+// asked is a sum that a member was told to take part in.
 type asked struct {
 	ask secagg.Ask
 	x   secagg.Vector
 }
 
+// receive gives msg to the machine that is running.
 func (m *Member) receive(msg round.Message) (out []round.Message) {
 	var err error
 	switch {
@@ -48,10 +51,12 @@ func (m *Member) receive(msg round.Message) (out []round.Message) {
 	return out
 }
 
+// Kill loses everything but the journal.
 func (m *Member) Kill() {
 	m.Session, m.setup, m.sum, m.closing, m.Totals, m.Record, m.Err = nil, nil, nil, nil, nil, nil, nil
 }
 
+// machine returns what the member is running, whatever it yields.
 func (m *Member) machine() round.Machine[any] {
 	switch {
 	case m.closing != nil:
@@ -83,6 +88,7 @@ func (m *Member) collect() {
 	}
 }
 
+// Stuck reports whether a machine of m is running and has not failed.
 func (m *Member) Stuck() bool {
 	return m.Err == nil && m.machine() != nil && (m.sum != nil || m.closing != nil || m.Session == nil)
 }

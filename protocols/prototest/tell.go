@@ -9,6 +9,7 @@ import (
 	"github.com/consilium-health/consilium/protocols/secagg"
 )
 
+// tell lets everything happen and says what has.
 func (s *Story) tell() string {
 	s.lines = nil
 	s.Run()
@@ -28,6 +29,8 @@ func (s *Story) tellOf(who, state string) {
 
 var hexDigest = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
 
+// named numbers digests in the order they are told, so that a transcript says
+// which are equal and does not change with every key.
 func (s *Story) named(text string) string {
 	return hexDigest.ReplaceAllStringFunc(text, func(d string) string {
 		if s.digests[d] == 0 {
@@ -70,6 +73,7 @@ func (s *Story) hubState() string {
 	return text
 }
 
+// Show prints cells as signed integers.
 func Show(v secagg.Vector) string {
 	var words []string
 	half, full := new(big.Int).Lsh(big.NewInt(1), 127), new(big.Int).Lsh(big.NewInt(1), 128)

@@ -10,6 +10,8 @@ import (
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
+// Expire gives up waiting: the first time for the messages of this stage,
+// the second time for the closing records.
 func (h *Hub) Expire() ([]round.Message, error) {
 	if h.done {
 		return nil, nil
@@ -26,6 +28,7 @@ func (h *Hub) Expire() ([]round.Message, error) {
 	return h.stop(&few)
 }
 
+// stop ends the attempt and tells every member that has not closed.
 func (h *Hub) stop(err error) ([]round.Message, error) {
 	if h.stopping {
 		return nil, nil
@@ -56,6 +59,7 @@ func (h *Hub) stop(err error) ([]round.Message, error) {
 	return out, nil
 }
 
+// onClose takes a closing record: the attempt is over for its sender.
 func (h *Hub) onClose(i int, raw []byte) ([]round.Message, error) {
 	if bytes.Equal(h.closes[i], raw) {
 		h.summary.Dropped++
@@ -89,6 +93,8 @@ func (h *Hub) onClose(i int, raw []byte) ([]round.Message, error) {
 	return append(out, last...), err
 }
 
+// leftError is the failure of an attempt that one member closed while others
+// had need of it. Its code is that member's reason, which blames nobody.
 type leftError struct {
 	who  party.ID
 	code Code
@@ -98,6 +104,7 @@ func (e *leftError) Error() string {
 	return fmt.Sprintf("secagg: %s closed with code %v", e.who, e.code)
 }
 
+// left returns who has closed, if anybody has.
 func (h *Hub) left() error {
 	for i, c := range h.closes {
 		if c != nil {
@@ -107,6 +114,7 @@ func (h *Hub) left() error {
 	return nil
 }
 
+// waiting reports whether a stage has been begun by somebody.
 func (h *Hub) waiting() bool {
 	for _, in := range h.inbox {
 		if in != nil {
@@ -116,6 +124,7 @@ func (h *Hub) waiting() bool {
 	return h.stage.kind != wire.Type_MASKED
 }
 
+// finish hands out the closing records.
 func (h *Hub) finish() ([]round.Message, error) {
 	closed := &wire.Closed{}
 	for i, c := range h.closes {

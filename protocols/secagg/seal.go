@@ -13,6 +13,7 @@ import (
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
+// seal encapsulates to every other member and encrypts this member's veil part.
 func (s *setup) seal(hellos []parsedHello, record *wire.Sealing) ([]round.Message, error) {
 	record.Shared = make([]byte, s.n*32)
 	body := &wire.Seal{Session: record.Session}
@@ -53,6 +54,7 @@ func (s *setup) partKey(shared, session []byte, from, to int) (key [32]byte, aad
 	return derive(shared, "part", session, i, j), a[:]
 }
 
+// onSeals opens the own column and derives the session's keys.
 func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
 	if s.log.sealing == nil || s.log.agreed != nil {
 		if _, taken := s.accepted[place{e.Type, e.Sequence}]; taken {
@@ -91,6 +93,8 @@ func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
 	return nil, s.agree(record, veils, incoming, transcriptDigest(digest(s.log.sealing.Session), seals))
 }
 
+// parseSeal checks member i's signed commitment to its parts, and the part for
+// this member against it.
 func (s *setup) parseSeal(i int, sealed *wire.Sealed) ([]byte, error) {
 	m, body := s.cfg.Roster.At(i), new(wire.Seal)
 	env, err := wire.Open(sealed.GetSeal(), s.cfg.Charter.Limits)
@@ -127,6 +131,7 @@ func (s *setup) parseSeal(i int, sealed *wire.Sealed) ([]byte, error) {
 	return env.Body, nil
 }
 
+// openPart decapsulates what member i sealed to this one.
 func (s *setup) openPart(i int, part []byte) (shared, veil []byte, err error) {
 	shared = xwing.Decapsulate(part[:xwing.CiphertextSize], s.log.began.KeySeed)
 	key, aad := s.partKey(shared, s.log.sealing.Session, i, s.me)
@@ -137,6 +142,7 @@ func (s *setup) openPart(i int, part []byte) (shared, veil []byte, err error) {
 	return shared, veil, nil
 }
 
+// agree derives the pair keys and the veil, and journals them.
 func (s *setup) agree(record *wire.Agreed, veils []byte, incoming [][]byte, t [32]byte) error {
 	v := derive(veils, "veil", t[:])
 	record.Transcript, record.Veil, record.Pairs = t[:], v[:], make([]byte, s.n*32)

@@ -257,7 +257,10 @@ func (s *setup) sameHellos(e *wire.Envelope) error {
 		if !bytes.Equal(d[:], s.log.sealing.Hellos[i*32:(i+1)*32]) {
 			before := new(wire.Envelope)
 			list := new(wire.Hellos)
-			if err := errors.Join(wire.Decode(s.log.sealing.Received, before), wire.Decode(before.Body, list)); err != nil {
+			if err := wire.Decode(s.log.sealing.Received, before); err != nil {
+				return err
+			}
+			if err := wire.Decode(before.Body, list); err != nil {
 				return err
 			}
 			err := s.evidence(list.Hellos[i], h.raw)

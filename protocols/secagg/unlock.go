@@ -10,6 +10,9 @@ import (
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
+// unlocking reveals this member's own mask for this label to the other members,
+// or to the reader, and claims what its vector adds to the fold: once, for one
+// roster, for one set of heads and one sum; journalled first.
 func (m *sum) unlocking(s *summed) ([]round.Message, error) {
 	if m.ledger.frozen != nil && *m.ledger.frozen != m.ctx.Roster {
 		return nil, m.abort(wire.Code_FROZEN, "this member has unlocked totals of this plan for another roster")
@@ -52,9 +55,14 @@ func (m *sum) unlocking(s *summed) ([]round.Message, error) {
 	return m.toHub(b), nil
 }
 
+// again answers a hub that repeats itself after this member was restarted: with the
+// same bytes if it says the same, else never.
 func (m *sum) again(s *summed, before *wire.Unlocked) ([]round.Message, error) {
 	e, body := new(wire.Envelope), new(wire.Unlock)
-	if err := errors.Join(wire.Decode(before.Message, e), wire.Decode(e.Body, body)); err != nil {
+	if err := wire.Decode(before.Message, e); err != nil {
+		return nil, err
+	}
+	if err := wire.Decode(e.Body, body); err != nil {
 		return nil, err
 	}
 	same := before.Sequence == m.sequence && digest(body.Label) == m.label && digest(body.Heads) == s.headsHash && digest(body.Sum) == s.sumHash
@@ -65,16 +73,20 @@ func (m *sum) again(s *summed, before *wire.Unlocked) ([]round.Message, error) {
 	return m.toHub(before.Message), nil
 }
 
+// ownVector returns y_i as it was sent, from the journal.
 func (m *sum) ownVector() ([]byte, error) {
 	e, bulk := new(wire.Envelope), new(wire.Masked)
-	for _, err := range []error{proto.Unmarshal(m.log.masked.Message, e), proto.Unmarshal(e.Bulk, bulk)} {
-		if err != nil {
-			return nil, err
-		}
+	if err := proto.Unmarshal(m.log.masked.Message, e); err != nil {
+		return nil, err
+	}
+	if err := proto.Unmarshal(e.Bulk, bulk); err != nil {
+		return nil, err
 	}
 	return bulk.Vector, nil
 }
 
+// sealedOwn is u_i(c) for those who may learn the total: under the veil, which
+// the hub does not have, or to the reader's key alone.
 func (m *sum) sealedOwn() ([]byte, error) {
 	u := m.ownKey()
 	if m.cfg.Reader != nil {
@@ -88,6 +100,7 @@ func (m *sum) unlockKey(j int) [32]byte {
 	return derive(m.veil[:], "unlock", m.label[:], []byte(m.id(j)))
 }
 
+// onUnlocks makes the checks of round 2 and opens the total.
 func (m *sum) onUnlocks(e *wire.Envelope) error {
 	body := new(wire.Unlocks)
 	if err := decodeBody(e.Body, body, m.n); err != nil {
@@ -122,6 +135,7 @@ func (m *sum) onUnlocks(e *wire.Envelope) error {
 	return m.finish(total, body.Unlocks)
 }
 
+// seen is how far each member's outbox has come, from what this sum showed of it.
 func (m *sum) seen(heads []*wire.Head, raw [][]byte, unlocks []*wire.Tagged) []byte {
 	var out []byte
 	for j, h := range heads {
@@ -134,6 +148,7 @@ func (m *sum) seen(heads []*wire.Head, raw [][]byte, unlocks []*wire.Tagged) []b
 	return out
 }
 
+// cannotOpen says who is to blame, as far as that can be said.
 func (m *sum) cannotOpen(bad int, err error) error {
 	code := wire.Code_FOLD
 	switch {
@@ -145,6 +160,7 @@ func (m *sum) cannotOpen(bad int, err error) error {
 	return m.abort(code, "sum %d: %w", m.sequence, err)
 }
 
+// onCollected finishes a sum that only the reader can open.
 func (m *sum) onCollected(e *wire.Envelope) error {
 	c := new(wire.Collected)
 	if err := decodeBody(e.Body, c, m.n); err != nil {
