@@ -118,7 +118,9 @@ func (m *moments) ask() []Ask {
 }
 
 // done reports whether the moments of all samples are known.
-func (m *moments) done() bool { return len(m.ask()) == 0 }
+func (m *moments) done() bool {
+	return m.opened > 1 || !slices.ContainsFunc(m.samples, func(s *sample) bool { return s.n > 0 })
+}
 
 // cell returns the cell of the k-th power; the widest was checked when the sample was made.
 func (m *moments) cell(s *sample, k int) (fixed.Cell, bool) {

@@ -23,6 +23,7 @@ import (
 type quantiles struct {
 	moments  *moments // of the same samples: done before the first probe
 	searches []*search
+	asks     []Ask // this round's, nil until they are made
 }
 
 // search looks for order statistics of one sample.
@@ -33,6 +34,9 @@ type search struct {
 	lo, hi  int64 // first and last grid point
 	known   []reached
 	targets []*target
+	next    []int64 // this round's probes, nil until they are chosen
+	mean    float64
+	sd      float64
 }
 
 // reached is a grid point and how many people are at or below it.
@@ -106,14 +110,22 @@ func (c *search) bracket(rank int64) (below, from reached) {
 }
 
 // probes returns this round's grid points, increasing.
-func (c *search) probes() (ks []int64) {
+func (c *search) probes() []int64 {
+	if c.next != nil {
+		return c.next
+	}
+	if c.known != nil && c.mean == 0 && c.sd == 0 {
+		c.mean, c.sd = c.of.mean(), c.of.roughSD()
+	}
+	ks := []int64{}
 	for _, t := range c.targets {
 		if a, b := c.bracket(t.rank); b.k-a.k > 1 {
 			ks = append(ks, c.probe(t, a, b))
 		}
 	}
 	slices.Sort(ks)
-	return slices.Compact(ks)
+	c.next = slices.Compact(ks)
+	return c.next
 }
 
 // probe returns where to count for a target between a and b.
@@ -134,7 +146,7 @@ func (c *search) probe(t *target, a, b reached) int64 {
 // normal guesses from the normal distribution with the sample's mean and SD:
 // its quantile and, after a first count there, a step along its density.
 func (c *search) normal(t *target, want float64) int64 {
-	n, mean, sd := float64(c.of.n), c.of.mean(), c.of.roughSD()
+	n, mean, sd := float64(c.of.n), c.mean, c.sd
 	z := mathext.NormalQuantile(want / n)
 	if c.of.n < 2 || !(sd > 0) {
 		z, sd = 0, 0
@@ -161,6 +173,10 @@ func (q *quantiles) ask() []Ask {
 	if !q.moments.done() {
 		return nil
 	}
+	if q.asks != nil {
+		return q.asks
+	}
+	q.asks = []Ask{}
 	a := Ask{}
 	for _, c := range q.searches {
 		for _, k := range c.probes() {
@@ -168,10 +184,10 @@ func (q *quantiles) ask() []Ask {
 			a.State = append(a.State, float64(k>>30), float64(k&(1<<30-1))) // 40 bits each
 		}
 	}
-	if len(a.Cells) == 0 {
-		return nil
+	if len(a.Cells) > 0 {
+		q.asks = append(q.asks, a)
 	}
-	return []Ask{a}
+	return q.asks
 }
 
 func (q *quantiles) add(rows *table.View, out *fixed.Sums) error {
@@ -219,7 +235,9 @@ func (q *quantiles) reduce(total fixed.Totals) error {
 			at++
 		}
 		slices.SortFunc(c.known, func(x, y reached) int { return cmp.Compare(x.k, y.k) })
+		c.next = nil
 	}
+	q.asks = nil
 	return nil
 }
 
