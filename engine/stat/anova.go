@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/table"
 )
@@ -87,8 +88,13 @@ func (g *groups) start() error {
 	return nil
 }
 
-// resolved refuses sums too coarse for the spread, and warns about groups without spread.
+// resolved refuses sums too coarse for the spread and means that are small
+// cells, and warns about groups without spread.
 func (g *groups) resolved() error {
+	if slices.ContainsFunc(g.kept, func(s *sample) bool { return s.rare(g.args.Rules.MinCell) }) {
+		return &Refusal{Rule: "min_cell", Message: fmt.Sprintf("%s has two values, and fewer than %d people have one of them in a group of %s: its mean would tell how many", g.args.Variable, g.args.Rules.MinCell, g.args.By),
+			Remedy: "use kind: crosstab"}
+	}
 	for _, s := range g.kept {
 		if w := s.resolution(2); w != "" {
 			return coarseRange(w)

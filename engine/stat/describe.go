@@ -12,7 +12,8 @@ import (
 // Keys: variables; by, a category whose levels are described separately;
 // quantiles, numbers between 0 and 1; quantile_type 7 (default), 1 or 2 as R's.
 // One row per variable and group, for categories per level. Census and tally,
-// two sums of moments, 2 to 8 (at most 30) sums of the quantiles' search.
+// two sums of moments, then the search for quantiles: 2 to 8 sums on whole
+// numbers, more on fine grids, at most the bits of the declared range and two.
 type Describe struct{}
 
 var _ Statistic = Describe{}

@@ -32,6 +32,7 @@ type profiled struct {
 
 	away    []bool // groups of which nothing is shown
 	unshown bool   // too few hospitals record it
+	rare    bool   // a number of two values, one of them with few people in some column
 	cells   hidden // categories: cells and margins that are not shown
 }
 
@@ -107,6 +108,7 @@ func (p *profile) program(more []part, start func(), finish func() Frame) *tally
 			return nil
 		},
 		finish: func() (Frame, error) {
+			p.judge()
 			f := finish()
 			f.Warnings, f.Suppressed = p.warnings, p.suppressed
 			if p.suppressed {
@@ -142,6 +144,20 @@ func (p *profile) start() {
 			for _, q := range v.ps {
 				q.want(v.searches[i], int64(minCell))
 			}
+		}
+	}
+}
+
+// judge applies the rules on sums: nothing is shown of a number of two values
+// when few people have one of them, in any column, since n and mean tell how many.
+func (p *profile) judge() {
+	for _, v := range p.vars {
+		v.rare = slices.ContainsFunc(v.samples, func(s *sample) bool { return s.rare(p.args.Rules.MinCell) })
+		if v.rare {
+			for _, s := range v.samples {
+				*s = sample{of: s.of, group: s.group, label: s.label}
+			}
+			p.warnings = append(p.warnings, fmt.Sprintf("%s has two values, and fewer than %d people have one of them in a group: its mean would tell how many; declare it binary", v.name, p.args.Rules.MinCell))
 		}
 	}
 }
@@ -184,7 +200,7 @@ func (v *profiled) lacking(column int) int64 {
 func (v *profiled) gone(column, minCell int) bool {
 	n := v.size(column)
 	switch {
-	case v.unshown || n > 0 && n < int64(minCell):
+	case v.unshown || v.rare || n > 0 && n < int64(minCell):
 		return true
 	case column == everyone:
 		return false

@@ -24,6 +24,9 @@ type quantiles struct {
 	moments  *moments // of the same samples: done before the first probe
 	searches []*search
 	asks     []Ask // this round's, nil until they are made
+
+	rows   *table.View // the hospital's, of which sorted was made
+	sorted [][]int64   // its values per search, for as long as the search goes on
 }
 
 // search looks for order statistics of one sample.
@@ -191,34 +194,49 @@ func (q *quantiles) ask() []Ask {
 }
 
 func (q *quantiles) add(rows *table.View, out *fixed.Sums) error {
-	level, _, err := levelsOf(q.moments.by, rows.Table)
-	if err != nil {
-		return err
+	if q.rows != rows {
+		q.rows, q.sorted = rows, make([][]int64, len(q.searches))
 	}
 	at := 0
-	for _, c := range q.searches {
+	for i, c := range q.searches {
 		ks := c.probes()
 		if len(ks) == 0 {
 			continue
 		}
-		col, err := rows.Table.Column(c.field.Name)
-		if err != nil {
-			return err
-		}
-		for _, i := range rows.Rows {
-			l := level(i)
-			if l < 0 || c.of.group != everyone && c.of.group != l || math.IsNaN(col[i]) {
-				continue
+		if q.sorted[i] == nil {
+			points, err := c.points(q.moments.by, rows)
+			if err != nil {
+				return err
 			}
-			// The cells are cumulative: a value counts at every probe from the first at or above it.
-			from, _ := slices.BinarySearch(ks, c.field.Point(col[i]))
-			for j := from; j < len(ks); j++ {
-				out.Add(at+j, 1)
-			}
+			q.sorted[i] = points
 		}
-		at += len(ks)
+		for _, k := range ks {
+			n, _ := slices.BinarySearch(q.sorted[i], k+1)
+			out.Add(at, int64(n))
+			at++
+		}
 	}
 	return nil
+}
+
+// points returns a hospital's values of the sample as grid points, in order.
+func (c *search) points(by *table.Factor, rows *table.View) ([]int64, error) {
+	level, _, err := levelsOf(by, rows.Table)
+	if err != nil {
+		return nil, err
+	}
+	col, err := rows.Table.Column(c.field.Name)
+	if err != nil {
+		return nil, err
+	}
+	points := []int64{}
+	for _, i := range rows.Rows {
+		if l := level(i); l >= 0 && (c.of.group == everyone || c.of.group == l) && !math.IsNaN(col[i]) {
+			points = append(points, c.field.Point(col[i]))
+		}
+	}
+	slices.Sort(points)
+	return points, nil
 }
 
 func (q *quantiles) reduce(total fixed.Totals) error {

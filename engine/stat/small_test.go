@@ -92,6 +92,37 @@ func TestSmallGroupsAreNeitherShownNorOpened(t *testing.T) {
 	}
 }
 
+func TestTheMeanOfTwoValuesIsACell(t *testing.T) {
+	two := table.Field{Integer: true, Min: 0, Max: 1, Grid: table.Grid{M: 1}, GridDeclared: true}
+	ys := repeat(1, 3, 0, 27, 1, 10, 0, 20)
+	s, tables := clinic(t, two, ys, repeat(0, 30, 1, 30), ys)
+	for _, args := range []Args{{Kind: "describe", Variables: []string{"x"}, By: "g", Quantiles: []float64{0.5}}, {Kind: "table1", Variables: []string{"x"}, By: "g"}, {Kind: "table1", Variables: []string{"x"}, By: "g", Medians: []string{"x"}}} {
+		args.Rules = rules(5, 1)
+		f := run(t, programOf(t, s, args), tables...)
+		for _, r := range f.Tidy {
+			for _, e := range r {
+				if _, number := e.Value.(float64); number || e.Key == "n" && e.Value != nil {
+					t.Errorf("%s: %s of %v is %v", args.Kind, e.Key, r.Get("group"), e.Value)
+				}
+			}
+		}
+		if !f.Suppressed || !warned(f, "x has two values") {
+			t.Errorf("%s: suppressed %v, warnings %q", args.Kind, f.Suppressed, f.Warnings)
+		}
+	}
+	for _, args := range []Args{{Kind: "ttest", Variable: "y", By: "g"}, {Kind: "anova", Variable: "x", By: "g"}} {
+		args.Rules = rules(5, 1)
+		var r *Refusal
+		if _, err := try(t, programOf(t, s, args), tables...); !errors.As(err, &r) || r.Rule != "min_cell" {
+			t.Errorf("%s: error %v, want a refusal", args.Kind, err)
+		}
+		args.Rules = rules(3, 1)
+		if f := run(t, programOf(t, s, args), tables...); f.Tidy[0].Get("p_value") == nil {
+			t.Errorf("%s: %v", args.Kind, f.Tidy[0])
+		}
+	}
+}
+
 func TestATestRefusesASmallGroup(t *testing.T) {
 	s, tables := clinic(t, integers, upTo(60), repeat(0, 4, 1, 56), nil)
 	for _, kind := range []string{"ttest", "anova"} {

@@ -72,6 +72,23 @@ func (s *sample) constant() bool {
 	return s.central[2] != nil && s.n > 0 && s.central[2].Sign() == 0
 }
 
+// rare reports whether the values are two neighbouring grid points only, such
+// as 0 and 1, and one of them has 1..min_cell-1 people: their mean is then a
+// cell of a table, told by n and mean together.
+func (s *sample) rare(minCell int) bool {
+	if !s.of.exact || s.of.b != nil || s.sum == nil {
+		return false
+	}
+	lo, hi := s.of.a.Point(s.of.min), s.of.a.Point(s.of.max)
+	if hi-lo != 1 {
+		return false
+	}
+	high := new(big.Rat).Quo(s.sum, rational(s.of.step))
+	n := int64(math.Round(nearest(high))) - s.n*lo // with the higher value
+	small := func(n int64) bool { return n > 0 && n < int64(minCell) }
+	return small(n) || small(s.n-n)
+}
+
 // coarse reports whether the cell of power k was too coarse for the spread:
 // its step above 2^-40 of SD^k. The declared range is then too wide for the values.
 func (s *sample) coarse(k int) bool {

@@ -102,7 +102,7 @@ func (t *table1) start() {
 
 // compared returns the groups that a variable is compared between; none when one of them is not shown.
 func (t *table1) compared(v *profiled) (groups []int) {
-	if t.tally.by == nil || v.unshown {
+	if t.tally.by == nil || v.unshown || v.rare {
 		return nil
 	}
 	for g, n := range v.n {
