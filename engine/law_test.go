@@ -33,6 +33,18 @@ var lawStudies = map[string][]string{
 		`kind: logistic, formula: "low ~ bwt"`,
 		"kind: roc, outcome: low, score: lwt, thresholds: [100, 120]",
 	},
+	"birthwt_hard": {
+		`kind: linear, formula: "bwt ~ age + lwt + age_plus_lwt + smoke"`,
+		`kind: linear, formula: "big_bwt ~ smoke + ward"`,
+		`kind: logistic, formula: "low ~ lwt + smoke + smoke_dup"`,
+		`kind: logistic, formula: "low ~ lwt + quasi"`,
+		`kind: logistic, formula: "low ~ big + smoke"`,
+		`kind: logistic, formula: "low ~ tiny + neg"`,
+		"kind: ttest, variable: big_bwt, by: smoke",
+		"kind: correlation, variables: [big, big_bwt, tiny]",
+		"kind: crosstab, rows: ward, columns: low",
+		"kind: describe, variables: [never, not_c, const_all, big], quantiles: [0.5]",
+	},
 	"cgd": {
 		"kind: describe, variables: [age, height, weight], by: treat, quantiles: [0.25, 0.5, 0.75]",
 		"kind: crosstab, rows: treat, columns: infection",
@@ -73,14 +85,16 @@ func TestResultsDoNotDependOnHowRowsAreDealtToHospitals(t *testing.T) {
 				got := dealt(t, s, analyses, d.sites, d.of)
 				for i, keys := range analyses {
 					id := fmt.Sprintf("a%d", i)
-					if whole[id] == nil {
-						continue // not in the catalog
-					}
 					if whole[id]["refused"] != nil {
 						t.Fatalf("%s: no result: %v", keys, whole[id]["refused"])
 					}
+					// On the way to infinity the information is nearly singular, and rounding grows.
+					tolerance := 1e-12
+					if namesInfinite(whole[id]) {
+						tolerance = 1e-9
+					}
 					for _, table := range []string{"n", "excluded", "tidy", "glance", "vcov"} {
-						for _, diff := range differences(whole[id][table], got[id][table]) {
+						for _, diff := range differences(whole[id][table], got[id][table], tolerance) {
 							t.Errorf("%s: %s: %s%s", d.name, keys, table, diff)
 						}
 					}
@@ -105,7 +119,7 @@ func dealt(t *testing.T, s *oracleSet, analyses []string, sites int, of func(row
 		fmt.Fprintf(&b, "  - {id: a%d, %s}\n", i, keys)
 	}
 	b.WriteString("privacy: {min_sites: 1, min_cell: 1, max_parameters_per_row: 1}\n")
-	spec, err := study.Parse("law.yaml", []byte(computed(b.String())))
+	spec, err := study.Parse("law.yaml", []byte(b.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,8 +168,8 @@ func deal(t *testing.T, s *oracleSet, spec *study.Spec, of func(row, rows int) (
 	return tables
 }
 
-// differences compares two results at 1e-12 of the scale that their row gives.
-func differences(want, got any) []string {
+// differences compares two results, relative to the scale that their row gives.
+func differences(want, got any, tolerance float64) []string {
 	var out []string
 	a, b := leaves(want), leaves(got)
 	if len(a) != len(b) {
@@ -167,7 +181,7 @@ func differences(want, got any) []string {
 		}
 		w, ok1 := l.value.(float64)
 		g, ok2 := b[i].value.(float64)
-		if ok1 && ok2 && math.Abs(w-g) <= 1e-12*max(math.Abs(w), rowScale(want, l.path)) {
+		if ok1 && ok2 && math.Abs(w-g) <= tolerance*max(math.Abs(w), rowScale(want, l.path)) {
 			continue
 		}
 		if !slices.Equal(l.path, b[i].path) || l.value != b[i].value {

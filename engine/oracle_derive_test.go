@@ -50,13 +50,10 @@ func (c *comparison) derive(s *oracleSet) map[string]any {
 		for v := range numbers {
 			groups, _ := lookup(numbers, v, "groups").(map[string]any)
 			for _, g := range groups {
-				// A variable has either mean and SD or median and quartiles.
-				other := []string{"q1", "median", "q3"}
-				if slices.Contains(c.a.Spec.Medians, v) {
-					other = []string{"mean", "sd"}
-				}
-				for _, key := range other {
-					delete(g.(map[string]any), key)
+				if g, _ := g.(map[string]any); !slices.Contains(c.a.Spec.Medians, v) {
+					delete(g, "q1")
+					delete(g, "median")
+					delete(g, "q3")
 				}
 			}
 		}

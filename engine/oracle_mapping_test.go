@@ -230,7 +230,7 @@ var mappings = []mapping{
 
 	{"logistic", "formula", notOutput, "the study file's", ""},
 	{"logistic", "factors/**", notOutput, "the dictionary's", ""},
-	{"logistic", "converged", notTested, "R's own stopping rule", ""},
+	{"logistic", "converged", same, "glance.converged", ""},
 	{"logistic", "warnings/*", notTested, "R's own", ""},
 	{"logistic", "iterations_default", notTested, "R's own stopping rule", ""},
 	{"logistic", "max_abs_score", notTested, "of R's fit", ""},
