@@ -36,8 +36,9 @@ type gridPart struct {
 
 	lo, hi int64    // first and last grid point
 	levels int      // rounds of descent after the first
-	spans  []span   // cells asked this round; nil when done
-	asks   []Ask    // of this round
+	spans  []span   // cells asked this round; none when done
+	first  bool     // round
+	asks   []Ask    // of this round, once needed
 	leaves []leaf   // occupied cells, in order
 	off    int64    // rows whose value is no grid point
 	points []string // legend of classes
@@ -67,6 +68,9 @@ func (l leaf) total() (n int64) {
 func newGridPart(f *table.Field, rules Rules, vars ...string) (*gridPart, error) {
 	if f.Kind == table.Category {
 		return nil, fmt.Errorf("variable %q is a category, want a number", f.Name)
+	}
+	if step := math.Abs(f.Value(1)); f.Kind == table.Number && max(math.Abs(f.Min), math.Abs(f.Max))/step >= maxPoint {
+		return nil, fmt.Errorf("variable %q has too many multiples of its step %s in its range, want fewer than 2^53", f.Name, number(step))
 	}
 	g := &gridPart{field: f, vars: append([]string{f.Name}, vars...), classes: 1, rules: rules, points: []string{""}}
 	g.lo, g.hi = gridRange(f)
@@ -99,6 +103,7 @@ func (g *gridPart) begin() {
 		}
 	}
 	g.open([]span{{lo: g.lo, hi: g.hi, width: width}})
+	g.first = true
 }
 
 // gridDeclared reports whether every conforming value is a grid point.
@@ -129,27 +134,17 @@ func (g *gridPart) plan() []Opening {
 	return []Opening{{What: g.what, Cells: n, MaxTimes: 1 + g.levels, CountsPeople: true, Released: g.released}}
 }
 
-func (g *gridPart) ask() []Ask { return g.asks }
-
-// stop ends the part without opening more.
-func (g *gridPart) stop() { g.spans, g.asks = nil, nil }
-
-func (g *gridPart) done() bool { return g.asks == nil }
-
-// open asks for the cells of the spans.
-func (g *gridPart) open(spans []span) {
-	if len(spans) == 0 {
-		g.stop()
-		return
+// ask writes the legend of the cells when it is first needed.
+func (g *gridPart) ask() []Ask {
+	if g.asks == nil && !g.done() {
+		g.asks = []Ask{{Cells: g.cells()}}
 	}
-	first := g.spans == nil
-	g.spans = spans
-	var cells []Cell
-	n := 0
-	for i := range spans {
-		s := &spans[i]
-		s.first = n
-		n += s.cells()
+	return g.asks
+}
+
+func (g *gridPart) cells() []Cell {
+	cells := make([]Cell, 0, g.cellsAsked()+1)
+	for _, s := range g.spans {
 		for c := range s.cells() {
 			a := s.lo + int64(c)*s.width
 			name := g.field.Name + " = " + number(g.value(a))
@@ -161,10 +156,25 @@ func (g *gridPart) open(spans []span) {
 			}
 		}
 	}
-	if first && !g.gridDeclared() {
+	if g.first && !g.gridDeclared() {
 		cells = append(cells, countCell(g.field.Name+" finer than its step", Plain))
 	}
-	g.asks = []Ask{{Cells: cells}}
+	return cells
+}
+
+// stop ends the part without opening more.
+func (g *gridPart) stop() { g.spans, g.asks = nil, nil }
+
+func (g *gridPart) done() bool { return len(g.spans) == 0 }
+
+// open makes the cells of the spans the next to be asked for.
+func (g *gridPart) open(spans []span) {
+	n := 0
+	for i := range spans {
+		spans[i].first = n
+		n += spans[i].cells()
+	}
+	g.spans, g.asks, g.first = spans, nil, false
 }
 
 // value returns the number at a grid point.

@@ -10,7 +10,7 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// descriptive are analyses of birthwt of every descriptive kind.
+// descriptive are analyses of birthwt of every kind that is no model.
 var descriptive = []Args{
 	{Kind: "describe", Variables: []string{"age", "lwt", "bwt", "race", "smoke"}, By: "ht", Quantiles: []float64{0.1, 0.5, 0.975}},
 	{Kind: "describe", Variables: []string{"age", "bwt", "ptl"}, Quantiles: []float64{0.25, 0.5}, QuantileType: 2},
@@ -20,6 +20,14 @@ var descriptive = []Args{
 	{Kind: "anova", Variable: "bwt", By: "race"},
 	{Kind: "table1", Variables: []string{"age", "lwt", "race", "smoke", "ht", "ptl"}, By: "low", Medians: []string{"lwt", "ptl"}},
 	{Kind: "table1", Variables: []string{"age", "race", "bwt"}, By: "race"},
+	{Kind: "crosstab", Rows: "race", Columns: "low"},
+	{Kind: "crosstab", Rows: "race", Columns: "ht"},
+	{Kind: "rank", Variable: "bwt", By: "race"},
+	{Kind: "rank", Variable: "lwt", By: "smoke"},
+	{Kind: "correlation", Variables: []string{"bwt", "lwt", "age", "smoke"}},
+	{Kind: "correlation", Variables: []string{"bwt", "lwt", "age", "smoke"}, Method: "spearman"},
+	{Kind: "roc", Outcome: "low", Score: "lwt"},
+	{Kind: "roc", Outcome: "low", Score: "lwt", Thresholds: []float64{200, 110.5, 130}, Grid: 2.5},
 }
 
 // TestDescriptiveResultsDoNotDependOnTheSplit deals the same rows to hospitals
