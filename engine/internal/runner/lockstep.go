@@ -1,12 +1,8 @@
 package runner
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"math"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/policy"
@@ -51,57 +47,6 @@ type lockstep struct {
 	rows, filtered int64 // of the cohort, over all hospitals
 	vetoed         bool  // the veto sum was opened
 	vetoCells      int
-}
-
-// Openings declares what is opened for the study as a whole, beside its analyses.
-func Openings(s *study.Spec) []stat.Opening {
-	return []stat.Opening{
-		{What: "how many records all hospitals hold together, and how many the cohort's condition removes", Cells: 2, MaxTimes: 1, CountsPeople: true, Released: true},
-		{What: "for each analysis, how many hospitals stop it because the others' rows beside their own would be too few", Cells: len(s.Analyses), MaxTimes: 1},
-	}
-}
-
-func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table) (*lockstep, error) {
-	l := &lockstep{spec: s, gate: gate, table: t, blind: s.Privacy.Release == "analyst"}
-	for _, args := range s.Analyses {
-		a := &analysis{args: args}
-		l.all = append(l.all, a)
-		var err error
-		if a.program, a.refused, err = begin(args, s); err != nil {
-			return nil, err
-		}
-		if a.refused != nil {
-			a.static = true
-			continue
-		}
-		if a.rows, err = t.Select(s.Cohort, args.Where); err != nil {
-			return nil, err
-		}
-		a.plan = a.program.Plan()
-		a.times, a.cells = make([]int, len(a.plan)), make([]int, len(a.plan))
-	}
-	return l, nil
-}
-
-// begin makes the program of an analysis, or says which rule refuses it before any row is read.
-func begin(args stat.Args, s *study.Spec) (stat.Program, *stat.Refusal, error) {
-	kind, ok := stat.Lookup(args.Kind)
-	if !ok {
-		return nil, nil, fmt.Errorf("runner: analysis %s: no kind %q", args.ID, args.Kind)
-	}
-	p, err := kind.Statistic.Begin(args, s.Schema)
-	var refused *stat.Refusal
-	if errors.As(err, &refused) {
-		return nil, refused, nil
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("runner: analysis %s: %w", args.ID, err)
-	}
-	if b, ok := p.(stat.Blind); s.Privacy.Release == "analyst" && !(ok && b.Blind()) {
-		return nil, &stat.Refusal{Rule: "release", Message: "a later step of kind " + args.Kind + " depends on totals, which hospitals do not see under release: analyst",
-			Remedy: "use release: all, or a kind whose sums are all known beforehand"}, nil
-	}
-	return p, nil, nil
 }
 
 // asking reports whether an analysis takes part in the next sum. Hospitals that
@@ -354,47 +299,4 @@ func (l *lockstep) chain(total [][2]uint64) {
 		h.number(w[1])
 	}
 	l.state = h.sum()
-}
-
-// digest hashes length-prefixed fields.
-type digest struct{ h hash.Hash }
-
-func newDigest(label string, parent [32]byte) digest {
-	d := digest{sha256.New()}
-	d.text("consilium/1 " + label)
-	d.h.Write(parent[:])
-	return d
-}
-
-func (d digest) number(x uint64) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], x)
-	d.h.Write(b[:])
-}
-
-func (d digest) text(s string) {
-	d.number(uint64(len(s)))
-	d.h.Write([]byte(s))
-}
-
-// ask binds what is opened, of which cells, at which resolution and state.
-func (d digest) ask(o stat.Opening, a stat.Ask) {
-	d.text(o.What)
-	d.number(uint64(len(a.Cells)))
-	for _, c := range a.Cells {
-		d.text(c.Name)
-		d.number(math.Float64bits(c.Max))
-		d.number(uint64(c.Step.M))
-		d.number(uint64(int64(c.Step.E10)))
-		d.number(uint64(int64(c.Step.E2)))
-	}
-	d.number(uint64(len(a.State)))
-	for _, x := range a.State {
-		d.number(math.Float64bits(x))
-	}
-}
-
-func (d digest) sum() (s [32]byte) {
-	d.h.Sum(s[:0])
-	return s
 }
