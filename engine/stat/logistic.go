@@ -104,13 +104,13 @@ func (l *logisticPart) lay() {
 		l.place.events = put("the same sums over the people with the event: to refuse a model that is a table with small cells", q, 1, true)
 	}
 	l.place.squares = put("sums of squares of the columns about their means: their SDs", 2*q, 1, false)
-	fit := func(name string, q, rounds int) int {
+	fit := func(name string, q, rounds int, bounded bool) int {
 		what := "how " + name + " fits at each step: score, information, deviance"
 		if name == "the model" {
 			what += ". " + l.follows()
 		}
 		at := put(what, newtonCells(q), rounds, false)
-		if l.penalty() == 0 {
+		if !bounded {
 			put("how many people the next step of "+name+" moves away from their outcome: none means that the outcomes separate", 1, maxNewton+1-separationFrom, true)
 		}
 		return at
@@ -119,14 +119,14 @@ func (l *logisticPart) lay() {
 	if l.args.NewtonRounds > 0 {
 		rounds = l.args.NewtonRounds
 	}
-	l.place.fit = fit("the model", q, rounds)
+	l.place.fit = fit("the model", q, rounds, l.penalty() > 0)
 	if l.model.HasOffset && l.model.Intercept {
-		l.place.null = fit("the model of the offset alone", 1, maxNewton)
+		l.place.null = fit("the model of the offset alone", 1, maxNewton, true)
 	}
 	l.place.drops = len(l.openings)
 	if l.args.Drop1 && l.penalty() == 0 {
 		for _, t := range l.model.Droppable() {
-			fit("the model without "+l.model.Terms[t].Label, q, maxNewton)
+			fit("the model without "+l.model.Terms[t].Label, q, maxNewton, false)
 		}
 	}
 	if c := l.evaluation.cells; c > 0 {

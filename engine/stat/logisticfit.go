@@ -21,7 +21,7 @@ func (l *logisticPart) startNewton() {
 	l.main = newNewton(l.varies, l.penalty() > 0, penalty, l.dependent)
 	l.main.forced = l.args.NewtonRounds
 	if l.place.null >= 0 {
-		l.null = newNewton([]int{0}, false, penalty, l.dependent)
+		l.null = newNewton([]int{0}, true, penalty, l.dependent)
 	}
 	if l.args.Drop1 && l.penalty() == 0 {
 		for _, t := range l.model.Droppable() {

@@ -21,7 +21,7 @@ const separationFrom = 4
 type newton struct {
 	cols    []int     // columns of the matrix in use
 	penalty []float64 // L of each, 0 for the intercept
-	ridge   bool      // a penalised fit always has a maximum: nothing is counted
+	bounded bool      // it certainly has a maximum, being penalised or of the intercept alone: nothing is counted
 	aliased func(info *symmetric) *factored
 	forced  int // this many rounds, whatever the decrement; 0: until convergence
 
@@ -47,8 +47,8 @@ type newton struct {
 	info      []float64
 }
 
-func newNewton(cols []int, ridge bool, penalty func(col int) float64, aliased func(*newton, *symmetric) *factored) *newton {
-	f := &newton{cols: cols, ridge: ridge, beta: make([]float64, len(cols))}
+func newNewton(cols []int, bounded bool, penalty func(col int) float64, aliased func(*newton, *symmetric) *factored) *newton {
+	f := &newton{cols: cols, bounded: bounded, beta: make([]float64, len(cols))}
 	for _, j := range cols {
 		f.penalty = append(f.penalty, penalty(j))
 	}
@@ -209,7 +209,7 @@ func (f *newton) accept(score, info []float64, objective, deviance float64) {
 		f.step[a] *= f.length
 		f.beta[a] = Round40(f.from[a] + f.step[a])
 	}
-	if f.rounds+1 >= separationFrom && !f.separated && !f.settled && f.forced == 0 && !f.ridge {
+	if f.rounds+1 >= separationFrom && !f.separated && !f.settled && f.forced == 0 && !f.bounded {
 		f.direction = unit(step)
 	}
 }
@@ -222,7 +222,7 @@ func (f *newton) end(estimate []float64, converged bool) {
 	switch {
 	case f.separated:
 		f.deviance = math.Max(0, f.deviance-2*f.decrement)
-	case converged && !f.ridge:
+	case converged && slices.Max(f.penalty) == 0:
 		f.deviance -= f.decrement
 	}
 }
