@@ -8,7 +8,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/table"
 	"github.com/consilium-health/consilium/protocols/party"
 )
@@ -229,21 +228,4 @@ func (p *parser) warn() {
 		}
 		columns[c] = f.Name
 	}
-}
-
-// Programs begins every analysis, in the order of the file.
-func (s *Spec) Programs() ([]stat.Program, error) {
-	var programs []stat.Program
-	for _, a := range s.Analyses {
-		k, ok := stat.Lookup(a.Kind)
-		if !ok {
-			return nil, fmt.Errorf("study: analysis %q: no kind %q", a.ID, a.Kind)
-		}
-		p, err := k.Statistic.Begin(a, s.Schema)
-		if err != nil {
-			return nil, fmt.Errorf("study: analysis %q: %w", a.ID, err)
-		}
-		programs = append(programs, p)
-	}
-	return programs, nil
 }

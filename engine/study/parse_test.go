@@ -93,10 +93,6 @@ func TestParseReadsEveryKey(t *testing.T) {
 	if len(s.Warnings) != 0 {
 		t.Errorf("warnings %q", s.Warnings)
 	}
-	programs, err := s.Programs()
-	if err != nil || len(programs) != 2 {
-		t.Errorf("%d programs, %v", len(programs), err)
-	}
 }
 
 func TestPrivacyHasTheDefaultsOfTheFormat(t *testing.T) {
