@@ -121,9 +121,10 @@ func TestValuesFinerThanTheirGridAreNamed(t *testing.T) {
 	xs := upTo(60)
 	xs[30] += 1e-9
 	s, tables := clinic(t, f, xs, repeat(0, 60), nil)
-	r := rowOf(run(t, programOf(t, s, Args{Kind: "describe", Variables: []string{"x"}, Quantiles: []float64{0.5}, Rules: rules(5, 1)}), tables...), "x")
-	if r.Get("resolution") != 1e-5 || r.Get("median") != 30.5 {
-		t.Errorf("%v", r)
+	named := run(t, programOf(t, s, Args{Kind: "describe", Variables: []string{"x"}, Quantiles: []float64{0.5}, Rules: rules(5, 1)}), tables...)
+	r := rowOf(named, "x")
+	if r.Get("resolution") != 1e-5 || r.Get("median") != 30.5 || !warned(named, "more finely than 1e-05") {
+		t.Errorf("%v, warnings %q", r, named.Warnings)
 	}
 	xs[30] = 31
 	s, tables = clinic(t, f, xs, repeat(0, 60), nil)
