@@ -115,3 +115,33 @@ func refuseOthers(t *testing.T, s *study.Spec, sealed *report.Sealed, analyst *p
 		t.Error("opened a changed package")
 	}
 }
+
+// A sealed.json of anybody's making is refused or opened, and costs no more than its size.
+func FuzzParseSealed(f *testing.F) {
+	f.Add([]byte(`{"study":"x","members":[{"id":"a","site":"a","key":"AQ=="}],"packages":["AA=="]}`))
+	f.Add([]byte(`{"packages":null}`))
+	f.Add([]byte(`[]`))
+	analyst, err := party.NewIdentity(rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	src := "study: s\nsites: {a: {csv: a.csv}, b: {csv: b.csv}, c: {csv: c.csv}}\nvariables: {t: {type: binary}, u: {type: binary}}\nanalyses: [{id: x, kind: crosstab, rows: t, columns: u}]\nprivacy: {release: analyst}\n"
+	s, err := study.Parse("s.yaml", []byte(src))
+	if err != nil {
+		f.Fatal(err)
+	}
+	plan, err := engine.Plan(s)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sealed, err := engine.ParseSealed(b)
+		if err != nil {
+			return
+		}
+		sealed.PlanDigest = plan.Digest
+		if _, err := engine.Open(s, sealed, analyst); err == nil {
+			t.Error("sums that nobody signed were opened")
+		}
+	})
+}
