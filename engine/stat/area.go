@@ -2,6 +2,7 @@ package stat
 
 import (
 	"container/heap"
+	"fmt"
 	"math"
 	"math/big"
 )
@@ -111,8 +112,8 @@ func (q *smallest) Pop() any {
 	return x
 }
 
-// area is the area under a curve.
-type area struct{ auc, se, bound float64 }
+// area is the area under a curve with its 95 % limits.
+type area struct{ auc, se, low, high, bound float64 }
 
 // areaOf returns the area under the curve of classes by rising score: of all
 // pairs of one with and one without the event, the share in which the former
@@ -146,6 +147,7 @@ func areaOf(classes []scored) area {
 	}
 	twicePairs := new(big.Int).Lsh(new(big.Int).Mul(big.NewInt(e), big.NewInt(u)), 1)
 	a := area{auc: nearest(new(big.Rat).SetFrac(sum, twicePairs)), se: math.NaN(), bound: nearest(new(big.Rat).SetFrac(unsurePairs, twicePairs))}
+	a.low, a.high = math.NaN(), math.NaN()
 	if e < 2 || u < 2 {
 		return a
 	}
@@ -158,5 +160,41 @@ func areaOf(classes []scored) area {
 		return s.Quo(s, new(big.Rat).SetInt(d))
 	}
 	a.se = root(new(big.Rat).Add(spread(squaresE, e, u), spread(squaresU, u, e)))
+	a.low, a.high = max(0, a.auc-z975*a.se), min(1, a.auc+z975*a.se)
 	return a
+}
+
+// fewScores is how many values a score may have to be treated as a category.
+const fewScores = 8
+
+// areaGiven returns the area as it is written. A score of few values is a
+// table: where it has small cells the area has two digits, or is left out when
+// even those would tell what is in them.
+func areaGiven(scores []scored, minCell int) (a area, warning string) {
+	a = areaOf(scores)
+	var t [][]int64
+	for _, s := range scores {
+		t = append(t, []int64{s.without, s.with})
+	}
+	h := hide(t, minCell)
+	if len(scores) > fewScores || !h.any() {
+		return a, ""
+	}
+	round := func(a area) area {
+		return area{twoDigits(a.auc), twoDigits(a.se), twoDigits(a.low), twoDigits(a.high), a.bound}
+	}
+	a = round(a)
+	fits := func(t [][]int64) bool {
+		other := make([]scored, len(t))
+		for i, line := range t {
+			other[i] = scored{without: line[0], with: line[1], single: scores[i].single}
+		}
+		b := round(areaOf(other))
+		return a.auc == b.auc && sameFigure(a.se, b.se) && sameFigure(a.low, b.low) && sameFigure(a.high, b.high)
+	}
+	if reveals(t, h, nil, minCell, fits) == safe {
+		return a, fmt.Sprintf(" has so few values that its area would give away classes of fewer than %d people: it has two digits", minCell)
+	}
+	none := math.NaN()
+	return area{none, none, none, none, none}, fmt.Sprintf(" has so few values that its area would give away classes of fewer than %d people: it is not shown", minCell)
 }

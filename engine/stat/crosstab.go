@@ -172,9 +172,10 @@ func (x *crosstabResult) kept() (rows, cols []string, counts [][]int64, warnings
 // glance computes the statistics of the table.
 func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings []string) {
 	suppressed := h.any()
-	tested := len(counts) > 1 && len(counts[0]) > 1
-	square := len(counts) == 2 && len(counts[0]) == 2
+	_, _, _, r, c := margins(counts)
+	tested, square, df := r > 1 && c > 1, r == 2 && c == 2, float64(r-1)*float64(c-1)
 	if !tested {
+		df = math.NaN()
 		warnings = append(warnings, "fewer than two rows or columns have people: there is nothing to test")
 	}
 	v := x.statistics(counts, h)
@@ -192,7 +193,7 @@ func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings 
 			or, low, high = hypergeometricOf(counts).oddsRatio()
 		}
 	}
-	g = g.Put("chi_squared", v[0]).Put("chi_squared_df", float64((len(counts)-1)*(len(counts[0])-1))).Put("chi_squared_p", v[1])
+	g = g.Put("chi_squared", v[0]).Put("chi_squared_df", df).Put("chi_squared_p", v[1])
 	if square {
 		g = g.Put("yates_statistic", v[5]).Put("yates_p", v[6])
 	}

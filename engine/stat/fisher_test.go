@@ -1,9 +1,29 @@
 package stat
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"strings"
 	"testing"
 )
+
+func TestFisherOfFourCellsAgreesWithR(t *testing.T) {
+	raw, err := os.ReadFile("testdata/fisher.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(raw)), "\n")[1:] {
+		x := newCounts(2, 2)
+		var want float64
+		if _, err := fmt.Sscanf(line, "%d,%d,%d,%d,%g", &x[0][0], &x[0][1], &x[1][0], &x[1][1], &want); err != nil {
+			t.Fatal(err)
+		}
+		if p, ok := fisherP(x); !ok || math.Abs(p-want) > 1e-12 || math.Abs(p-want) > 1e-9*want && want > 1e-300 {
+			t.Errorf("%v: p is %v, R has %v", x, p, want)
+		}
+	}
+}
 
 func TestFisherLargeTables(t *testing.T) {
 	for _, c := range []struct {

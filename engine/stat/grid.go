@@ -267,9 +267,13 @@ func (g *gridPart) reduce(total fixed.Totals) error {
 	}
 	if cells > maxGridCells {
 		g.stop()
+		remedy := fmt.Sprintf("declare a coarser unit for it, step:, at least (max-min)/%d", maxGridCells/g.classes)
+		if g.classes > 1 {
+			remedy += ", or set grid:"
+		}
 		return &Refusal{Rule: "resolution",
 			Message: fmt.Sprintf("%s is recorded so finely that more than %d cells would be opened at once", g.field.Name, maxGridCells),
-			Remedy:  fmt.Sprintf("declare a coarser unit for it, step:, at least (max-min)/%d", maxGridCells/g.classes)}
+			Remedy:  remedy}
 	}
 	g.open(next)
 	if g.done() {

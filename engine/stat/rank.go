@@ -46,6 +46,11 @@ func (Rank) Begin(args Args, s *table.Schema) (Program, error) {
 	}
 	p.finish = func() (Frame, error) {
 		fr := c.counts()
+		if ranks.tells(args.Rules.MinCell) {
+			fr.Suppressed = true
+			fr.Warnings = append(dropped, fmt.Sprintf("%s has two values: the test would show how many people of each group have which, and some are fewer than %d", f.Name, args.Rules.MinCell))
+			return fr, nil
+		}
 		fr.Tidy, fr.Glance, fr.Warnings = rankRecords(ranks, dropped)
 		return fr, nil
 	}

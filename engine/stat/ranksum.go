@@ -130,6 +130,23 @@ func ties(leaves []leaf) *big.Int {
 	return s
 }
 
+// tells reports whether the sums of ranks give a small cell away: of a variable
+// of two values they are the table of values by groups.
+func (p *rankPart) tells(minCell int) bool {
+	if len(p.grid.leaves) != 2 {
+		return false
+	}
+	twice := midranks(p.grid.leaves)
+	var t [][]int64
+	for _, i := range p.occupied() {
+		// sum = n twice[0] + upper (twice[1] - twice[0])
+		upper := new(big.Int).Sub(p.sum[i], new(big.Int).Mul(big.NewInt(p.n[i]), big.NewInt(twice[0])))
+		n := upper.Div(upper, big.NewInt(twice[1]-twice[0])).Int64()
+		t = append(t, []int64{p.n[i] - n, n})
+	}
+	return hide(t, minCell).any()
+}
+
 // occupied returns the levels that have rows.
 func (p *rankPart) occupied() (levels []int) {
 	for i, n := range p.n {

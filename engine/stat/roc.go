@@ -72,8 +72,11 @@ func newScoreGrid(score *table.Field, outcome table.Factor, args Args) (*gridPar
 		return level, err
 	}
 	g.released = len(args.Thresholds) == 0
-	g.what = fmt.Sprintf("how many people have each value of %s, with and without %s = %s: their joint distribution over all hospitals, single people included; it gives the curve, of which classes of too few people are merged before it is written, and its area",
+	g.what = fmt.Sprintf("how many people have each value of %s, with and without %s = %s: their joint distribution over all hospitals, single people included; it gives the area under the curve",
 		score.Name, outcome.Name, outcome.Levels[1])
+	if g.released {
+		g.what += ", and the curve, of which classes of too few people are merged before it is written"
+	}
 	g.begin()
 	return g, nil
 }
@@ -148,17 +151,14 @@ func (r *roc) frame(c *census) Frame {
 		f.Tidy, merged = curveRows(curve), len(curve) < len(scores)
 	}
 	f.Suppressed = merged
-	a := areaOf(scores)
-	digits := func(x float64) float64 { return x }
-	if few(scores, minCell) {
-		digits = twoDigits
-		f.Warnings = append(f.Warnings, fmt.Sprintf("%s has so few values that the area would give away classes of fewer than %d people: it is given to two digits", r.args.Score, minCell))
-	}
-	se := digits(a.se)
-	f.Glance = Record{}.Put("auc", digits(a.auc)).Put("std_error", se).
-		Put("conf_low", digits(max(0, a.auc-z975*a.se))).Put("conf_high", digits(min(1, a.auc+z975*a.se))).
+	a, warning := areaGiven(scores, int(minCell))
+	f.Glance = Record{}.Put("auc", a.auc).Put("std_error", a.se).Put("conf_low", a.low).Put("conf_high", a.high).
 		Put("auc_bound", a.bound).Put("n_event", c.levels[0][1])
-	if math.IsNaN(a.se) {
+	if warning != "" {
+		f.Suppressed = true
+		f.Warnings = append(f.Warnings, r.args.Score+warning)
+	}
+	if min(c.levels[0][0], c.levels[0][1]) == 1 {
 		f.Warnings = append(f.Warnings, "one person alone has or lacks the event: the area has no standard error")
 	}
 	step, more := r.grid.resolution()
@@ -170,15 +170,6 @@ func (r *roc) frame(c *census) Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("neighbouring thresholds between which there are fewer than %d people with or without the event are not told apart", minCell))
 	}
 	return f
-}
-
-// few reports whether a score has so few values that a reader could solve its
-// area and standard error for small counts.
-func few(scores []scored, minCell int64) bool {
-	if len(scores) > 8 {
-		return false
-	}
-	return slices.ContainsFunc(scores, func(s scored) bool { return s.small(minCell) })
 }
 
 // cutPart opens the counts between requested thresholds, of values as read.

@@ -190,6 +190,8 @@ func (t *table1) comparison(v *profiled) (smd float64, test any, p float64) {
 	case r != nil && r.refused != nil:
 		test = "kruskal"
 		t.warnings = append(t.warnings, v.name+": no Kruskal-Wallis test: "+r.refused.Message+"; "+r.refused.Remedy)
+	case r != nil && r.tells(t.args.Rules.MinCell):
+		t.warnings = append(t.warnings, fmt.Sprintf("%s: no Kruskal-Wallis test: it has two values, and the test would show groups of fewer than %d people with one of them", v.name, t.args.Rules.MinCell))
 	case r != nil:
 		test = "kruskal"
 		_, _, p = r.kruskal()
