@@ -13,12 +13,8 @@ import (
 // maxGridCells bounds the cells of one sum of a statistic on the grid.
 const maxGridCells = 65536
 
-// branch is the number of sub-cells of a cell in a descent, and topCells the
-// most cells it starts with.
-const (
-	branch   = 64
-	topCells = 4096
-)
+// branch is the number of sub-cells of a cell in a descent.
+const branch = 64
 
 // gridPart opens how many rows lie on each point of a variable's grid. Up to
 // maxGridCells points are opened at once; a finer grid by descent, 64 sub-cells
@@ -52,19 +48,6 @@ type span struct {
 
 func (s span) cells() int { return int((s.hi-s.lo)/s.width) + 1 }
 
-// leaf is an occupied cell: grid points lo to hi, and rows by class.
-type leaf struct {
-	lo, hi int64
-	n      []int64
-}
-
-func (l leaf) total() (n int64) {
-	for _, k := range l.n {
-		n += k
-	}
-	return n
-}
-
 func newGridPart(f *table.Field, rules Rules, vars ...string) (*gridPart, error) {
 	if f.Kind == table.Category {
 		return nil, fmt.Errorf("variable %q is a category, want a number", f.Name)
@@ -96,11 +79,9 @@ func (g *gridPart) begin() {
 	k := g.hi - g.lo + 1
 	width := int64(1)
 	g.levels = 0
-	if k*int64(g.classes) > maxGridCells {
-		for (k+width-1)/width > topCells {
-			width *= branch
-			g.levels++
-		}
+	for (k+width-1)/width*int64(g.classes) > maxGridCells {
+		width *= branch
+		g.levels++
 	}
 	g.open([]span{{lo: g.lo, hi: g.hi, width: width}})
 	g.first = true
@@ -118,9 +99,6 @@ func (g *gridPart) floor() float64 {
 	}
 	return g.field.Min
 }
-
-// single reports whether all values in a leaf are known to be equal.
-func (g *gridPart) single(l leaf) bool { return l.lo == l.hi && g.off == 0 && !g.below }
 
 func (g *gridPart) plan() []Opening {
 	k := g.hi - g.lo + 1
@@ -285,36 +263,4 @@ func (g *gridPart) reduce(total fixed.Totals) error {
 		})
 	}
 	return nil
-}
-
-// leafOf returns the number of the leaf that holds grid point k, -1 when there is none.
-func (g *gridPart) leafOf(k int64) int {
-	i := sort.Search(len(g.leaves), func(i int) bool { return g.leaves[i].hi >= k })
-	if i == len(g.leaves) || g.leaves[i].lo > k {
-		return -1
-	}
-	return i
-}
-
-// tied returns the number of people in leaves of several grid points, whose order among themselves is unknown.
-func (g *gridPart) tied() (n int64) {
-	for _, l := range g.leaves {
-		if k := l.total(); l.hi > l.lo && k > 1 {
-			n += k
-		}
-	}
-	return n
-}
-
-// resolution returns the step in which values were counted where it is too coarse for some value, else NaN, and a warning.
-func (g *gridPart) resolution() (step float64, warnings []string) {
-	step = math.NaN()
-	if g.off > 0 {
-		step = g.value(g.lo+1) - g.value(g.lo)
-		warnings = append(warnings, fmt.Sprintf("values of %s closer than %s count as equal: declare its step", g.field.Name, number(step)))
-	}
-	if g.tied() > 0 {
-		warnings = append(warnings, fmt.Sprintf("%s is recorded more finely than the rules allow to look: a few neighbouring values count as equal; declare a coarser step for a result that is exact on it", g.field.Name))
-	}
-	return step, warnings
 }

@@ -63,7 +63,7 @@ func TestDescentRanksAsThePlacesOfValuesDo(t *testing.T) {
 		if args.Kind == "roc" && (f.Glance.Get("auc") != g.Glance.Get("auc") || f.Glance.Get("auc_bound") != 0.0) {
 			t.Errorf("roc: %v, of places %v", f.Glance, g.Glance)
 		}
-		if warned(f, "count as equal") || len(record) < 4 || len(record[1].ask.Cells) > 2*topCells+1 {
+		if warned(f, "count as equal") || len(record) < 4 || len(record[1].ask.Cells) > maxGridCells+1 {
 			t.Errorf("%s: %d sums, warnings %q", args.Kind, len(record), f.Warnings)
 		}
 	}

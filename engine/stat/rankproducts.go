@@ -20,7 +20,6 @@ type rankProducts struct {
 	vars  []string
 	asks  []Ask
 	sums  []*big.Int // of the products, times 4; pairs i < j row by row
-	n     int64
 	ended bool
 }
 

@@ -63,7 +63,11 @@ func (r Record) MarshalJSON() ([]byte, error) {
 		}
 		b.Write(k)
 		b.WriteByte(':')
-		v, err := json.Marshal(e.Value)
+		value := e.Value
+		if list, ok := value.([]float64); ok {
+			value = existing(list)
+		}
+		v, err := json.Marshal(value)
 		if err != nil {
 			return nil, fmt.Errorf("stat: %s: %w", e.Key, err)
 		}

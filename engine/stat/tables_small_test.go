@@ -1,9 +1,11 @@
 package stat
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/consilium-health/consilium/engine/table"
@@ -70,6 +72,9 @@ func TestTwoValuesAreATable(t *testing.T) {
 		}
 		if m, ok := f.Glance.Get("covariance").(*Matrix); ok && (!math.IsNaN(m.Matrix[0][1]) || !math.IsNaN(m.Matrix[1][0]) || !(m.Matrix[0][0] > 0)) {
 			t.Errorf("covariance %v", m)
+		}
+		if text, err := json.Marshal(f.Glance); err != nil || method == "pearson" && !strings.Contains(string(text), ",null],[null,") {
+			t.Errorf("glance %s: %v", text, err)
 		}
 		f = run(t, programOf(t, s, Args{Kind: "correlation", Variables: []string{"x", "y"}, Method: method, Rules: rules(2, 1)}), tables...)
 		if f.Suppressed || f.Tidy[0].Get("estimate") == nil {
