@@ -105,7 +105,7 @@ func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings 
 	}
 	v := x.statistics(counts, h)
 	if suppressed {
-		warnings = append(warnings, fmt.Sprintf("cells of fewer than %d people, and others from which they could be worked out, are not shown; statistics have at most two digits, and those from which a cell could be worked out are left out", x.minCell))
+		warnings = append(warnings, fmt.Sprintf("cells of fewer than %d people, and others from which they could be worked out, are not shown; statistics have at most two digits, fewer or none where a cell could be worked out from them", x.minCell))
 	}
 	fisher, none := math.NaN(), math.NaN()
 	or, low, high := none, none, none
@@ -118,7 +118,7 @@ func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings 
 			or, low, high = hypergeometricOf(counts).oddsRatio()
 		}
 	}
-	g = g.Put("chi_squared", v[0]).Put("chi_squared_df", df).Put("chi_squared_p", v[1])
+	g = g.Put("chi_squared", v[1]).Put("chi_squared_df", df).Put("chi_squared_p", v[0])
 	if square {
 		g = g.Put("yates_statistic", v[5]).Put("yates_p", v[6])
 	}
@@ -142,8 +142,8 @@ func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings 
 	return g, warnings
 }
 
-// figures are the statistics of a table: chi-squared, its p, Cramer's V, G, its
-// p and, of a 2x2 table, Yates' chi-squared and its p.
+// figures are the statistics of a table: the p of chi-squared, chi-squared,
+// Cramer's V, G, its p and, of a 2x2 table, Yates' chi-squared and its p.
 const figures = 7
 
 // figure returns the k-th statistic of a table, NaN where there is none.
@@ -154,9 +154,9 @@ func figure(t [][]int64, k int) (x float64) {
 	}
 	switch k {
 	case 0:
-		x, _, _ = chiSquared(t)
-	case 1:
 		_, _, x = chiSquared(t)
+	case 1:
+		x, _, _ = chiSquared(t)
 	case 2:
 		x = cramersV(t)
 	case 3:
@@ -172,8 +172,8 @@ func figure(t [][]int64, k int) (x float64) {
 }
 
 // statistics returns the statistics of a table. With suppressed cells they have
-// two digits, and only the first of them are given that together do not tell
-// what a suppressed cell is.
+// two digits as long as they do not tell together what a suppressed cell is;
+// else fewer are given, p the last, or with one digit: two digits of a very small p can fit one table only.
 func (x *crosstabResult) statistics(counts [][]int64, h hidden) (v [figures]float64) {
 	for k := range v {
 		v[k] = figure(counts, k)
@@ -181,24 +181,27 @@ func (x *crosstabResult) statistics(counts [][]int64, h hidden) (v [figures]floa
 	if !h.any() {
 		return v
 	}
-	for k := range v {
-		v[k] = twoDigits(v[k])
-	}
-	for _, given := range []int{figures, 5, 3, 1, 0} {
-		for k := given; k < figures; k++ {
-			v[k] = math.NaN()
+	for _, try := range []struct{ given, digits int }{{figures, 2}, {5, 2}, {3, 2}, {1, 2}, {3, 1}, {1, 1}} {
+		w := v
+		for k := range w {
+			if w[k] = digits(w[k], try.digits); k >= try.given {
+				w[k] = math.NaN()
+			}
 		}
 		fits := func(t [][]int64) bool {
-			for k := range given {
-				if !sameFigure(twoDigits(figure(t, k)), v[k]) {
+			for k := range try.given {
+				if !sameFigure(digits(figure(t, k), try.digits), w[k]) {
 					return false
 				}
 			}
 			return true
 		}
-		if given == 0 || reveals(counts, h, nil, x.minCell, fits) == safe {
-			break
+		if reveals(counts, h, nil, x.minCell, fits) == safe {
+			return w
 		}
+	}
+	for k := range v {
+		v[k] = math.NaN()
 	}
 	return v
 }
@@ -220,8 +223,11 @@ func putRisks(g Record, t [][]int64, suppressed bool) Record {
 }
 
 // twoDigits rounds x to two significant digits.
-func twoDigits(x float64) float64 {
-	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'e', 1, 64), 64)
+func twoDigits(x float64) float64 { return digits(x, 2) }
+
+// digits rounds x to n significant digits.
+func digits(x float64, n int) float64 {
+	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'e', n-1, 64), 64)
 	if err != nil {
 		return math.NaN()
 	}

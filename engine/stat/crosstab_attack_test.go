@@ -43,12 +43,22 @@ func fitsCrosstab(f Frame, t [][]int64) bool {
 			}
 		}
 	}
-	for k, key := range []string{"chi_squared", "chi_squared_p", "cramers_v", "g", "g_p", "yates_statistic", "yates_p"} {
-		if shown := f.Glance.Get(key); shown != nil && !agrees(shown, twoDigits(figure(t, k))) {
+	for k, key := range []string{"chi_squared_p", "chi_squared", "cramers_v", "g", "g_p", "yates_statistic", "yates_p"} {
+		if shown := f.Glance.Get(key); shown != nil && !agrees(shown, digits(figure(t, k), figureDigits(f))) {
 			return false
 		}
 	}
 	return true
+}
+
+// figureDigits is how many digits the statistics of a result have, as a reader sees it.
+func figureDigits(f Frame) int {
+	for _, key := range []string{"chi_squared_p", "chi_squared", "cramers_v"} {
+		if x, ok := f.Glance.Get(key).(float64); ok && digits(x, 1) != x {
+			return 2
+		}
+	}
+	return 1
 }
 
 // TestSuppressedCellsOfCrosstabsCannotBeWorkedOut plays someone who has the

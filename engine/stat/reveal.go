@@ -20,8 +20,9 @@ const (
 
 // reveals reports whether the statistics of a table give a suppressed cell
 // away. A small cell must be able to be several numbers even to someone who
-// knows all that is shown, the rules, min_cell and which cells are small; a cell
-// suppressed beside it, to someone who only knows what is shown. The columns in
+// knows all that is shown, the rules and min_cell; a cell suppressed beside it,
+// to someone who only knows what is shown. Someone who knows from elsewhere
+// which cells are small, or a margin that is not shown here, may learn more: the rule of two digits does not protect against that. The columns in
 // gone are not shown at all; fits reports whether a table has the statistics that would be written.
 func reveals(counts [][]int64, h hidden, gone []bool, minCell int, fits func([][]int64) bool) revelation {
 	c := &completions{h: h, t: newCounts(len(counts), len(counts[0])), shown: extend(counts)}
@@ -44,7 +45,7 @@ func reveals(counts [][]int64, h hidden, gone []bool, minCell int, fits func([][
 		if !fits(c.t) {
 			return
 		}
-		knowing := sameSmall(c.shown, extend(c.t), minCell) && sameHidden(h, hideBeside(c.t, gone, minCell))
+		knowing := sameHidden(h, hideBeside(c.t, gone, minCell))
 		several = true
 		for k, at := range c.free {
 			if knowing || !small[k] {
@@ -77,15 +78,6 @@ func like(counts [][]int64, figures func([][]int64) []float64) func([][]int64) b
 }
 
 func sameFigure(a, b float64) bool { return a == b || a != a && b != b }
-
-// sameSmall reports whether the same cells and margins have 1..min_cell-1 people:
-// who knows the field will guess which of two suppressed cells is the rare one.
-func sameSmall(a, b [][]int64, minCell int) bool {
-	small := func(n int64) bool { return n > 0 && n < int64(minCell) }
-	return slices.EqualFunc(a, b, func(x, y []int64) bool {
-		return slices.EqualFunc(x, y, func(m, n int64) bool { return small(m) == small(n) })
-	})
-}
 
 func sameHidden(a, b hidden) bool {
 	return slices.EqualFunc(a.cells, b.cells, slices.Equal[[]bool]) && slices.Equal(a.rows, b.rows) && slices.Equal(a.cols, b.cols)
