@@ -109,12 +109,13 @@ func enrol(s *study.Spec, plan *report.Plan, tables map[party.ID]*table.Table, o
 	}
 	charter := runner.Charter(s, Version, digest, roster, o.Reader, runner.LargestSum(plan))
 	p := &parties{net: transport.NewMemory(ids, o.Tap)}
+	turns := runner.NewTurns()
 	common := runner.Party{Roster: roster, Charter: charter}
 	p.hub = &runner.Hub{Party: common}
 	p.hub.ID, p.hub.Link = party.Hub, p.net.Link(party.Hub)
 	for _, site := range s.Sites {
 		g := &runner.Gateway{Party: common, Identity: keys[site.ID], Reader: o.Reader, Spec: s, Table: tables[site.ID],
-			Gate: policy.New(s.Privacy), Journal: runner.MemoryJournal(), Rand: o.Rand}
+			Gate: policy.New(s.Privacy), Journal: runner.MemoryJournal(), Rand: o.Rand, Turns: turns}
 		g.ID, g.Link = site.ID, p.net.Link(site.ID)
 		p.gateways = append(p.gateways, g)
 	}

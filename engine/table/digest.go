@@ -12,7 +12,9 @@ import (
 // the order of the rows. It does not depend on how the file was written
 // (quotes, encoding, separator, order of columns), nor on columns that the
 // dictionary does not name. Levels count by their number: the dictionary has its own digest.
-func (t *Table) Digest() [32]byte {
+func (t *Table) Digest() [32]byte { return t.digest }
+
+func (t *Table) hash() [32]byte {
 	h := sha256.New() // never fails to be written to
 	text := func(s string) {
 		h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(s))))

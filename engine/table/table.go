@@ -12,6 +12,7 @@ type Table struct {
 	rows   int
 	cols   [][]float64 // one per Schema.Fields
 	site   []float64
+	digest [32]byte
 }
 
 // New makes a table of columns in the order of the schema's fields; NaN is
@@ -42,6 +43,7 @@ func New(s *Schema, site string, cols [][]float64) (*Table, error) {
 	for i := range t.site {
 		t.site[i] = float64(level)
 	}
+	t.digest = t.hash() // once, when the records are loaded: a study commits to them before its first sum
 	return t, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -104,4 +105,23 @@ func Together(ctx context.Context, parties ...func(context.Context) error) error
 		return nil
 	}
 	return context.Cause(ctx)
+}
+
+// Turns lets no more parties of one process pass over their records at once
+// than there are processors: more only take them from each other.
+type Turns chan struct{}
+
+// NewTurns returns the turns of a process.
+func NewTurns() Turns { return make(Turns, runtime.GOMAXPROCS(0)) }
+
+func (t Turns) take() {
+	if t != nil {
+		t <- struct{}{}
+	}
+}
+
+func (t Turns) give() {
+	if t != nil {
+		<-t
+	}
 }

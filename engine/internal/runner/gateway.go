@@ -37,6 +37,7 @@ type Gateway struct {
 	Journal  secagg.Journal
 	Rand     io.Reader
 	Progress func(Progress) // called after every sum; may be nil
+	Turns    Turns          // shared by the parties of one process; nil for a gateway of its own
 }
 
 // Progress tells how far a study is.
@@ -108,7 +109,9 @@ func (g *Gateway) sum(ctx context.Context, w wire, session *secagg.Session, step
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+	g.Turns.take()
 	digest, x, err := steps.ask(g.Charter.Plan)
+	g.Turns.give()
 	if err != nil || len(x) == 0 {
 		return len(x) == 0, err
 	}
