@@ -51,8 +51,8 @@ func (c Charter) Digest() [32]byte {
 // check compares the charter with the roster and the reader's key that its owner holds.
 func (c Charter) check(roster party.Roster, reader *party.PublicKey) error {
 	switch {
-	case roster.Len() < 2 || roster.Len() > wire.MaxMembers:
-		return fmt.Errorf("secagg: charter: the roster has %d members, want 2 to %d", roster.Len(), wire.MaxMembers)
+	case roster.Len() < 1 || roster.Len() > wire.MaxMembers:
+		return fmt.Errorf("secagg: charter: the roster has %d members, want 1 to %d", roster.Len(), wire.MaxMembers)
 	case c.Limits.Members != roster.Len():
 		return fmt.Errorf("secagg: charter: limits are for %d members, the roster has %d", c.Limits.Members, roster.Len())
 	case c.Limits.Cells < 1 || c.Limits.Cells > wire.MaxCells:

@@ -17,7 +17,7 @@ const (
 
 // Limits bound a study, and with it every message of it.
 type Limits struct {
-	Members int // 2 to MaxMembers; the number of members of the roster
+	Members int // 1 to MaxMembers; the number of members of the roster
 	Cells   int // 1 to MaxCells; the most cells any one sum has
 }
 
