@@ -17,6 +17,7 @@ type regression struct {
 	args    Args
 	model   *formula.Model
 	most    *formula.Design // with every declared level: what the plan is made of
+	rare    []string        // variables of two values that no column counts, but the census
 	design  *formula.Design // with the levels that have rows
 	columns []*regressor    // of the design in use
 	n       int64
@@ -35,6 +36,8 @@ type regressor struct {
 	k      int64      // the centre in units; grid columns only
 	half   float64    // no value is farther from the centre
 	sum    *big.Float // over all rows
+
+	support formula.Support
 }
 
 // gridPoints is the largest number of units between the ends of a column that
@@ -63,6 +66,7 @@ func newRegression(args Args, s *table.Schema) (*regression, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("%s: %w", args.Kind, err)
 	}
+	r.rare = r.model.Rare(r.most, s)
 	if len(r.most.Columns) == 0 {
 		return nil, fmt.Errorf("%s: formula %s has neither an intercept nor a term", args.Kind, args.Formula)
 	}
@@ -112,8 +116,10 @@ func (r *regression) settle(c *census) error {
 	}
 	r.warnings = append(r.warnings, r.design.Warnings...)
 	r.columns = nil
-	for _, d := range r.design.Columns {
-		r.columns = append(r.columns, newRegressor(d))
+	for j, d := range r.design.Columns {
+		c := newRegressor(d)
+		c.support = r.design.Support(j)
+		r.columns = append(r.columns, c)
 	}
 	return r.smallLevels(c)
 }

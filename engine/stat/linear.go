@@ -3,6 +3,7 @@ package stat
 import (
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/formula"
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -27,7 +28,7 @@ func (Linear) Begin(args Args, s *table.Schema) (Program, error) {
 	if r.model.OutcomeKind == table.Category {
 		return nil, fmt.Errorf("linear: outcome %s is a category, want a number (kind logistic takes two levels)", r.model.Outcome)
 	}
-	c, err := newCensus(args, s, r.model.Variables, r.model.Factors)
+	c, err := newCensus(args, s, r.model.Variables, slices.Concat(r.model.Factors, r.rare))
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,11 @@ func (l *linearPart) begin() error {
 	if l.table, err = l.crossTable(); err != nil {
 		return err
 	}
-	l.gram.columns = append(l.slopes(), newRegressor(l.outcome()))
+	y := newRegressor(l.outcome())
+	if !l.model.HasOffset {
+		y.support = l.model.OutcomeSupport()
+	}
+	l.gram.columns = append(slices.Clone(l.slopes()), y)
 	l.stage = linearSums
 	l.asks = []Ask{{Opening: 0, Cells: l.gram.sumCells()}}
 	return nil
@@ -176,6 +181,9 @@ func (l *linearPart) reduce(t fixed.Totals) error {
 		if err := l.gram.takeProducts(t); err != nil {
 			return err
 		}
+		if err := l.smallProducts(); err != nil {
+			return err
+		}
 		l.solve()
 		if l.stage = linearDone; !l.exact && l.penalty() == 0 {
 			l.askResiduals()
@@ -204,9 +212,63 @@ func (l *linearPart) takeSums(t fixed.Totals) error {
 			return err
 		}
 	}
+	if err := l.smallInteractions(); err != nil {
+		return err
+	}
+	if y := l.gram.columns[len(l.gram.columns)-1]; l.args.Rules.MinCell > 1 {
+		if ones, two := y.ones(l.n); two && min(ones, l.n-ones) < int64(l.args.Rules.MinCell) {
+			return &Refusal{Rule: "min_cell", Message: fmt.Sprintf("the outcome has two values, and fewer than %d people have one of them", l.args.Rules.MinCell),
+				Remedy: "widen the cohort, or choose a more frequent outcome"}
+		}
+	}
 	l.stage = linearProducts
 	l.asks = []Ask{{Opening: 1, Cells: l.gram.productCells(), State: centres(l.gram.columns)}}
 	return nil
+}
+
+// smallProducts applies the rules that need products: columns and outcomes that
+// rest on few people, and the table of a saturated model by an outcome of two values.
+func (l *linearPart) smallProducts() error {
+	g := l.gram
+	n := newBig(float64(l.n))
+	for i, c := range g.columns {
+		spread := g.spread(i)
+		if !g.centred { // about 0
+			square := newBig(0).Mul(c.sum, c.sum)
+			spread.Sub(spread, square.Quo(square, n))
+		}
+		if err := l.restsOnFew(c, rounded(spread)); err != nil {
+			return err
+		}
+	}
+	y := g.columns[len(g.columns)-1]
+	ones, two := y.ones(l.n)
+	if l.table == nil || !two {
+		return nil
+	}
+	lo, width := newBig(0), newBig(1)
+	if !y.ZeroOne {
+		lo, width = newBig(y.support.Low), newBig(y.support.High-y.support.Low)
+	}
+	var events, rest []float64
+	if l.model.Intercept {
+		events, rest = []float64{float64(ones)}, []float64{float64(l.n - ones)}
+	}
+	last := g.products.n - 1
+	for i, c := range l.slopes() {
+		// sum of x y = product about the centres + c_x sum y + c_y sum x - n c_x c_y
+		xy, u := newBig(0).Set(g.products.at(last-len(g.columns)+1+i, last)), newBig(0)
+		xy.Add(xy, u.Mul(c.exactCentre(), y.sum))
+		xy.Add(xy, u.Mul(y.exactCentre(), c.sum))
+		xy.Sub(xy, u.Mul(u.Mul(n, c.exactCentre()), y.exactCentre()))
+		xy.Sub(xy, u.Mul(lo, c.sum))
+		with := rounded(xy.Quo(xy, width))
+		events, rest = append(events, with), append(rest, rounded(c.sum)-with)
+	}
+	if err := l.smallTable(l.table, events); err != nil {
+		return err
+	}
+	return l.smallTable(l.table, rest)
 }
 
 // solve finds the solution about the centres, R's aliased columns left out.

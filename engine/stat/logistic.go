@@ -2,6 +2,7 @@ package stat
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/table"
@@ -31,7 +32,8 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 		return nil, fmt.Errorf("logistic: evaluate: cells is %d, want 0 to %d", e.Cells, maxEvaluate)
 	}
 	outcome := r.model.Variables[0]
-	c, err := newCensus(args, s, r.model.Variables, append([]string{outcome}, r.model.Factors...))
+	r.rare = slices.DeleteFunc(r.rare, func(name string) bool { return name == outcome }) // it has a rule of its own
+	c, err := newCensus(args, s, r.model.Variables, slices.Concat([]string{outcome}, r.model.Factors, r.rare))
 	if err != nil {
 		return nil, err
 	}

@@ -141,6 +141,9 @@ func (l *logisticPart) takeSums(t fixed.Totals) error {
 	if err := l.smallTable(l.cells, sums); err != nil {
 		return err
 	}
+	if err := l.smallInteractions(); err != nil {
+		return err
+	}
 	var cells []Cell
 	for _, c := range l.columns {
 		if c.Term >= 0 && !c.ZeroOne {
@@ -178,6 +181,9 @@ func (l *logisticPart) takeSquares(t fixed.Totals) error {
 			u := newBig(0).Mul(d, d)
 			square = rounded(s.Sub(s, u.Quo(u, newBig(n))))
 			at += 2
+		}
+		if err := l.restsOnFew(c, square); err != nil {
+			return err
 		}
 		if !l.model.Intercept {
 			square = raw

@@ -8,14 +8,15 @@ import (
 	"github.com/consilium-health/consilium/engine/formula"
 )
 
-// The disclosure rules of models. All are decided from the census and the sums
-// of the columns, before a product or a score is opened.
+// The disclosure rules of models. What the census and the sums of the columns
+// can decide they decide before a product or a score is opened.
 
-// smallLevels refuses a level of a factor with too few people. The reference
-// level has no column of its own, but the intercept speaks of it.
+// smallLevels refuses a level of a factor with too few people, and a variable
+// of two values that no column counts. The reference level has no column of its
+// own, but the intercept speaks of it.
 func (r *regression) smallLevels(c *census) error {
 	for i, f := range c.factors {
-		if !slices.Contains(r.model.Factors, f.Name) {
+		if !slices.Contains(r.model.Factors, f.Name) && !slices.Contains(r.rare, f.Name) {
 			continue
 		}
 		for l, n := range c.levels[i] {
@@ -33,26 +34,20 @@ func (r *regression) fewPeople(what string) error {
 		Remedy:  "merge it with another level, or leave the term out"}
 }
 
-// smallColumns refuses a 0/1 column with too few ones or zeros, then a model
-// with too many parameters for its rows, then a table in disguise. Columns
-// that are the same for everyone are aliased and do not count.
+// smallColumns refuses a column of two values, one of which too few people
+// have, then a model with too many parameters for its rows. Columns that are
+// the same for everyone are aliased and do not count.
 func (r *regression) smallColumns() error {
 	least := int64(r.args.Rules.MinCell)
 	free := 0
 	for _, c := range r.columns {
-		if !c.ZeroOne || c.Term < 0 {
-			if c.Term < 0 || c.Min < c.Max {
-				free++
-			}
-			continue
-		}
-		ones, _ := c.sum.Int64()
+		ones, two := c.ones(r.n)
 		switch {
-		case least > 1 && ones < least:
+		case least > 1 && two && ones < least:
 			return r.fewPeople("column " + c.Name)
-		case least > 1 && r.n-ones < least:
+		case least > 1 && two && r.n-ones < least:
 			return r.fewPeople("the rest beside column " + c.Name)
-		case ones > 0 && (ones < r.n || !r.model.Intercept):
+		case !c.ZeroOne && (c.Term < 0 || c.Min < c.Max), c.ZeroOne && ones > 0 && (ones < r.n || !r.model.Intercept):
 			free++
 		}
 	}
@@ -60,6 +55,76 @@ func (r *regression) smallColumns() error {
 		return &Refusal{Rule: "max_parameters_per_row",
 			Message: fmt.Sprintf("%d parameters for %d rows: more than %v for each row come near to the rows themselves", free, r.n, limit),
 			Remedy:  "leave out terms, or merge levels"}
+	}
+	return nil
+}
+
+// ones returns how many of n people have the higher of the two values that a column takes.
+func (c *regressor) ones(n int64) (ones int64, two bool) {
+	if c.Term < 0 || !c.ZeroOne && !c.support.Two {
+		return 0, false
+	}
+	lo, hi := 0.0, 1.0
+	if !c.ZeroOne {
+		lo, hi = c.support.Low, c.support.High
+	}
+	up := newBig(lo)
+	up.Sub(c.sum, up.Mul(up, newBig(float64(n))))
+	return int64(math.Round(rounded(up.Quo(up, newBig(hi-lo))))), true
+}
+
+// restsOnFew refuses a computed column, or a product over few people that no
+// other column counts, which is near one end of its range for nearly everyone:
+// what varies then are a few people, as in an indicator. Of numbers u at least 0
+// at least (sum u)^2 / sum u^2 are not 0, and exactly so many when these are equal.
+// spread is the sum of squares about the mean.
+func (r *regression) restsOnFew(c *regressor, spread float64) error {
+	if least := r.args.Rules.MinCell; least <= 1 || !(spread > 0) || c.Term < 0 || c.ZeroOne || !c.support.Computed && r.counted(c) {
+		return nil
+	}
+	n := float64(r.n)
+	mean := newBig(0).Quo(c.sum, newBig(n))
+	for _, end := range []float64{c.support.Low, c.support.High} {
+		d := rounded(newBig(0).Sub(mean, newBig(end)))
+		if people := n * n * d * d / (spread + n*d*d); people < float64(r.args.Rules.MinCell)*(1-1e-9) {
+			return &Refusal{Rule: "min_cell",
+				Message: fmt.Sprintf("column %s is nearly the same for all but fewer than %d people: its coefficient would speak of single ones", c.Name, r.args.Rules.MinCell),
+				Remedy:  "use a transformation that does not single out few people"}
+		}
+	}
+	return nil
+}
+
+// counted reports whether the people for whom a column is not 0 are known to
+// be enough: it multiplies at most one indicator, or just those of a 0/1 column of the model.
+func (r *regression) counted(c *regressor) bool {
+	return len(c.support.Indicators) < 2 || slices.ContainsFunc(r.columns, func(o *regressor) bool {
+		return o.ZeroOne && slices.Equal(o.support.Indicators, c.support.Indicators)
+	})
+}
+
+// smallInteractions refuses an interaction of categories with a cell of too
+// few people, whichever level is the reference: with another it would have a column.
+func (r *regression) smallInteractions() error {
+	if r.args.Rules.MinCell <= 1 {
+		return nil
+	}
+	for _, t := range r.design.CrossTables() {
+		sums := make([]float64, len(t.Columns))
+		for i, j := range t.Columns {
+			if sums[i] = float64(r.n); r.columns[j].Term >= 0 {
+				sums[i] = rounded(r.columns[j].sum)
+			}
+		}
+		n, ok := cellCounts(t.Rows, sums)
+		if !ok {
+			continue // its columns alone do not count the cells
+		}
+		for _, k := range n {
+			if k > 0 && k < int64(r.args.Rules.MinCell) {
+				return r.fewPeople("a cell of the interaction " + t.Label)
+			}
+		}
 	}
 	return nil
 }
