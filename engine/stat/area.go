@@ -2,7 +2,6 @@ package stat
 
 import (
 	"container/heap"
-	"fmt"
 	"math"
 	"math/big"
 )
@@ -118,7 +117,7 @@ type area struct{ auc, se, low, high, bound float64 }
 // areaOf returns the area under the curve of classes by rising score: of all
 // pairs of one with and one without the event, the share in which the former
 // scores higher, ties counting half. se is DeLong's (Biometrics 1988;44:837),
-// NaN with one person of either sort. bound is how far the area can be off
+// NaN with one person of either sort, as all are with none. bound is how far the area can be off
 // because classes hold different scores: their pairs count half.
 func areaOf(classes []scored) area {
 	var e, u int64
@@ -145,6 +144,10 @@ func areaOf(classes []scored) area {
 			unsurePairs.Add(unsurePairs, t.Mul(n, m))
 		}
 	}
+	if e == 0 || u == 0 {
+		none := math.NaN()
+		return area{none, none, none, none, none}
+	}
 	twicePairs := new(big.Int).Lsh(new(big.Int).Mul(big.NewInt(e), big.NewInt(u)), 1)
 	a := area{auc: nearest(new(big.Rat).SetFrac(sum, twicePairs)), se: math.NaN(), bound: nearest(new(big.Rat).SetFrac(unsurePairs, twicePairs))}
 	a.low, a.high = math.NaN(), math.NaN()
@@ -162,39 +165,4 @@ func areaOf(classes []scored) area {
 	a.se = root(new(big.Rat).Add(spread(squaresE, e, u), spread(squaresU, u, e)))
 	a.low, a.high = max(0, a.auc-z975*a.se), min(1, a.auc+z975*a.se)
 	return a
-}
-
-// fewScores is how many values a score may have to be treated as a category.
-const fewScores = 8
-
-// areaGiven returns the area as it is written. A score of few values is a
-// table: where it has small cells the area has two digits, or is left out when
-// even those would tell what is in them.
-func areaGiven(scores []scored, minCell int) (a area, warning string) {
-	a = areaOf(scores)
-	var t [][]int64
-	for _, s := range scores {
-		t = append(t, []int64{s.without, s.with})
-	}
-	h := hide(t, minCell)
-	if len(scores) > fewScores || !h.any() {
-		return a, ""
-	}
-	round := func(a area) area {
-		return area{twoDigits(a.auc), twoDigits(a.se), twoDigits(a.low), twoDigits(a.high), a.bound}
-	}
-	a = round(a)
-	fits := func(t [][]int64) bool {
-		other := make([]scored, len(t))
-		for i, line := range t {
-			other[i] = scored{without: line[0], with: line[1], single: scores[i].single}
-		}
-		b := round(areaOf(other))
-		return a.auc == b.auc && sameFigure(a.se, b.se) && sameFigure(a.low, b.low) && sameFigure(a.high, b.high)
-	}
-	if reveals(t, h, nil, minCell, fits) == safe {
-		return a, fmt.Sprintf(" has so few values that its area would give away classes of fewer than %d people: it has two digits", minCell)
-	}
-	none := math.NaN()
-	return area{none, none, none, none, none}, fmt.Sprintf(" has so few values that its area would give away classes of fewer than %d people: it is not shown", minCell)
 }

@@ -106,28 +106,25 @@ func (h *classPart) reduce(t fixed.Totals) error {
 }
 
 func (h *classPart) frame(f Frame, minCell int) Frame {
-	classes := make([]class, len(h.breaks)-1)
-	for i := range classes {
-		classes[i] = class{h.breaks[i], h.breaks[i+1], h.counts[i]}
-	}
-	below, above := h.counts[len(classes)], h.counts[len(classes)+1]
+	k := len(h.breaks) - 1
+	below, above := h.counts[k], h.counts[k+1]
 	small := func(n int64) bool { return n > 0 && n < int64(minCell) }
 	few := slices.ContainsFunc(h.counts, small)
-	outer := func(n int64, side string) any {
-		if !small(n) {
+	takeBelow, takeAbove := small(below), small(above)
+	classes := merge(h.classes(takeBelow, takeAbove), minCell)
+	if len(classes) == 1 && small(classes[0].n) {
+		// What lies beyond is all the rest: n less what is there would be what is hidden.
+		takeBelow, takeAbove = below > 0, above > 0
+		classes = merge(h.classes(takeBelow, takeAbove), minCell)
+	}
+	outer := func(n int64, taken bool, side string) any {
+		if !taken {
 			return n
 		}
-		f.Warnings = append(f.Warnings, fmt.Sprintf("fewer than %d people are %s the breaks: the class beside them takes them in and is open on that side", minCell, side))
+		f.Warnings = append(f.Warnings, fmt.Sprintf("the people %s the breaks are counted in the class beside them, which is open on that side: there, or within the breaks, are fewer than %d", side, minCell))
 		return nil
 	}
-	f.Glance = Record{}.Put("below", outer(below, "below")).Put("above", outer(above, "above"))
-	if small(below) {
-		classes = slices.Insert(classes, 0, class{math.Inf(-1), h.breaks[0], below})
-	}
-	if small(above) {
-		classes = append(classes, class{h.breaks[len(h.breaks)-1], math.Inf(1), above})
-	}
-	classes = merge(classes, minCell)
+	f.Glance = Record{}.Put("below", outer(below, takeBelow, "below")).Put("above", outer(above, takeAbove, "above"))
 	for _, c := range classes {
 		r := Record{}.Put("lower", c.lower).Put("upper", c.upper)
 		if small(c.n) {
@@ -142,6 +139,22 @@ func (h *classPart) frame(f Frame, minCell int) Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("classes of fewer than %d people are merged with their smaller neighbour", minCell))
 	}
 	return f
+}
+
+// classes are the classes between the breaks, with what is below and above them where it is taken in.
+func (h *classPart) classes(below, above bool) []class {
+	last := len(h.breaks) - 1
+	classes := make([]class, last)
+	for i := range classes {
+		classes[i] = class{h.breaks[i], h.breaks[i+1], h.counts[i]}
+	}
+	if below {
+		classes = slices.Insert(classes, 0, class{math.Inf(-1), h.breaks[0], h.counts[last]})
+	}
+	if above {
+		classes = append(classes, class{h.breaks[last], math.Inf(1), h.counts[last+1]})
+	}
+	return classes
 }
 
 // merge joins every class of 1..minCell-1 people with its smaller neighbour

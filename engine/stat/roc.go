@@ -149,7 +149,13 @@ func (r *roc) frame(c *census) Frame {
 		f.Tidy, merged = curveRows(curve), len(curve) < len(scores)
 	}
 	f.Suppressed = merged
-	a, warning := areaGiven(scores, int(minCell))
+	var from []float64 // where the curve is shown
+	for _, row := range f.Tidy {
+		if row.Get("tp") != nil {
+			from = append(from, row.Get("threshold").(float64))
+		}
+	}
+	a, warning := areaGiven(scores, from, minCell)
 	f.Glance = Record{}.Put("auc", a.auc).Put("std_error", a.se).Put("conf_low", a.low).Put("conf_high", a.high).
 		Put("auc_bound", a.bound).Put("n_event", c.levels[0][1])
 	if warning != "" {

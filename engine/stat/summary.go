@@ -89,6 +89,30 @@ func (s *sample) rare(minCell int) bool {
 	return small(n) || small(s.n-n)
 }
 
+// rareDifference reports whether a difference of two variables is at most one
+// step up or down from the middle of its range, as that of two yes/no variables, and
+// 1..min_cell-1 people differ so: mean and SD together tell how many.
+func (s *sample) rareDifference(minCell int) bool {
+	if !s.of.exact || s.of.b == nil || s.sum == nil || s.central[2] == nil {
+		return false
+	}
+	step := s.of.step.Float()
+	lo, hi := math.Round(s.of.min/step), math.Round(s.of.max/step)
+	if hi-lo > 2 {
+		return false
+	}
+	n := new(big.Rat).SetInt64(s.n)
+	middle := new(big.Rat).SetInt64(int64(lo) + 1)
+	up := new(big.Rat).Quo(s.sum, rational(s.of.step)) // sum of steps from the middle
+	up.Sub(up, middle.Mul(middle, n))
+	squares := new(big.Rat).Quo(s.central[2], rational(s.of.step.Mul(s.of.step)))
+	mean := new(big.Rat).Mul(up, up)
+	squares.Add(squares, mean.Quo(mean, n)) // how many are not in the middle
+	above, off := int64(math.Round((nearest(squares)+nearest(up))/2)), int64(math.Round(nearest(squares)))
+	small := func(n int64) bool { return n > 0 && n < int64(minCell) }
+	return small(above) || small(off-above) || small(s.n-off)
+}
+
 // coarse reports whether the cell of power k was too coarse for the spread:
 // its step above 2^-40 of SD^k. The declared range is then too wide for the values.
 func (s *sample) coarse(k int) bool {

@@ -157,6 +157,10 @@ func pairedTest(args Args, s *table.Schema) (Program, error) {
 		if w := d.resolution(2); w != "" {
 			return f, coarseRange(w)
 		}
+		if d.rareDifference(args.Rules.MinCell) {
+			return f, &Refusal{Rule: "min_cell", Message: fmt.Sprintf("%s has three values, and fewer than %d people have one of them: mean and SD would tell how many", d.label, args.Rules.MinCell),
+				Remedy: "use kind: crosstab"}
+		}
 		r := Record{}.Put("method", "paired").Put("estimate", d.mean()).
 			Put("estimate1", nil).Put("estimate2", nil).Put("sd1", nil).Put("sd2", nil).Put("n1", d.n).Put("n2", d.n)
 		f.Tidy = []Record{putT(r, d.mean(), d.sem(), float64(d.n-1)).Put("sd", d.sd())}
