@@ -3,6 +3,8 @@ package secagg_test
 import (
 	"bytes"
 	"math/bits"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/consilium-health/consilium/protocols/party"
@@ -92,8 +94,9 @@ func TestSumRefusesWhatTheCharterDoesNotAllow(t *testing.T) {
 		name     string
 		ask, got int
 	}{{"no cells", 0, 0}, {"more than the limit", 65, 65}, {"fewer than asked", 3, 2}, {"more than asked", 3, 4}} {
-		if _, err := s.Sum(prototest.Ask(1, tc.ask), make(secagg.Vector, tc.got)); err == nil {
-			t.Errorf("%s: accepted", tc.name)
+		canary := slices.Repeat(secagg.Vector{{4711081567, 0}}, tc.got)
+		if _, err := s.Sum(prototest.Ask(1, tc.ask), canary); err == nil || strings.Contains(err.Error(), "4711081567") {
+			t.Errorf("%s: got %v, want an error without a cell in it", tc.name, err)
 		}
 	}
 	if _, err := s.Sum(prototest.Ask(1, 3), make(secagg.Vector, 3)); err != nil {
