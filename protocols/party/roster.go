@@ -17,21 +17,24 @@ type Member struct {
 // Roster is the members of a study, sorted by ID, each once. It never changes.
 type Roster struct{ members []Member }
 
-// NewRoster sorts and checks members: valid and distinct IDs, none of them the
-// hub's, distinct keys, a name of at most 200 bytes for each.
+// NewRoster sorts and checks members: valid IDs, distinct and not the hub's even
+// where case is ignored, as some file systems do; distinct keys; a name of at
+// most 200 bytes for each.
 func NewRoster(members []Member) (Roster, error) {
 	m := slices.Clone(members)
 	slices.SortFunc(m, func(a, b Member) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	keys := make(map[string]ID, len(m))
+	keys, names := make(map[string]ID, len(m)), make(map[string]ID, len(m))
 	for i, x := range m {
 		if err := x.ID.Check(); err != nil {
 			return Roster{}, err
 		}
 		switch {
-		case x.ID == Hub:
-			return Roster{}, fmt.Errorf("party: roster: %q is the hub's id and cannot be a member's", Hub)
+		case strings.EqualFold(string(x.ID), string(Hub)):
+			return Roster{}, fmt.Errorf("party: roster: %q is the hub's id and cannot be a member's", x.ID)
 		case i > 0 && m[i-1].ID == x.ID:
 			return Roster{}, fmt.Errorf("party: roster: member %q is listed twice", x.ID)
+		case names[strings.ToLower(string(x.ID))] != "":
+			return Roster{}, fmt.Errorf("party: roster: members %q and %q differ in case only", names[strings.ToLower(string(x.ID))], x.ID)
 		case x.Key.IsZero():
 			return Roster{}, fmt.Errorf("party: roster: member %q has no key", x.ID)
 		case len(x.Site) > 200:
@@ -41,7 +44,7 @@ func NewRoster(members []Member) (Roster, error) {
 		if other, twice := keys[x.Key.raw]; twice {
 			return Roster{}, fmt.Errorf("party: roster: members %q and %q have the same key", other, x.ID)
 		}
-		keys[x.Key.raw] = x.ID
+		keys[x.Key.raw], names[strings.ToLower(string(x.ID))] = x.ID, x.ID
 	}
 	return Roster{members: m}, nil
 }

@@ -172,6 +172,45 @@ func TestUnlockIsDecidedOnce(t *testing.T) {
 	}
 }
 
+// A sum that was under way when the member closed is not answered any more, even
+// by the machine that was running it.
+func TestNothingIsAnsweredAfterTheClosingRecord(t *testing.T) {
+	w := prototest.New(t, 23, "a", "b")
+	w.SetUp()
+	a, in := w.Member("a"), make(secagg.Vector, 3)
+	machine, err := a.Session.Sum(prototest.Ask(1, 3), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer round.Message
+	w.Seen = func(m round.Message) {
+		if m.To == "a" {
+			answer = m
+		}
+	}
+	w.Queue, err = machine.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.StartSum(w.Member("b"), prototest.Ask(1, 3), in)
+	w.Run()
+	if e := prototest.Peek(answer); e.Type != wire.Type_SUMMED {
+		t.Fatalf("the hub answered with %v", e.Type)
+	}
+	if _, err := a.Session.Close(wire.Code_CANCELLED).Start(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := machine.Receive(answer); len(out) > 0 || err != nil {
+		t.Errorf("after closing: %d messages, %v", len(out), err)
+	}
+	if out, err := machine.Start(); len(out) > 0 || !errors.Is(err, secagg.ErrClosed) {
+		t.Errorf("after closing: started with %d messages, %v", len(out), err)
+	}
+	if _, err := secagg.NewMember(a.Config); !errors.Is(err, secagg.ErrClosed) {
+		t.Errorf("a closed attempt is begun again: %v", err)
+	}
+}
+
 // A network that loses, repeats, reorders and replays, and members that die,
 // delay a run and change nothing: every total is right, and no place is
 // filled twice.
