@@ -2,10 +2,12 @@ package secagg_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/prototest"
+	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/secagg"
 	"github.com/consilium-health/consilium/protocols/wire"
 )
@@ -96,6 +98,12 @@ func TestReaderBelievesNothing(t *testing.T) {
 				t.Errorf("opened %v", got)
 			}
 		})
+	}
+	// An impossible carry is named as such, before anything is computed from it.
+	var stopped *round.Abort
+	impossible := edit(func(p *wire.Package) { p.Carry[1] = 3 })
+	if _, err := secagg.OpenAtReader(reader, w.Charter, w.Roster, prototest.Ask(1, 4), impossible); !errors.As(err, &stopped) || stopped.Code != wire.Code_CARRY {
+		t.Errorf("a carry of 3 with 3 members: %v", err)
 	}
 	for _, ask := range []secagg.Ask{prototest.Ask(2, 4), {Digest: prototest.Ask(1, 4).Digest, Cells: 4}, {Digest: prototest.Ask(1, 4).Digest, State: prototest.Ask(1, 4).State, Cells: 3}} {
 		if _, err := secagg.OpenAtReader(reader, w.Charter, w.Roster, ask, pkg); err == nil {
