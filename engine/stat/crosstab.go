@@ -105,7 +105,7 @@ func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings 
 	}
 	v := x.statistics(counts, h)
 	if suppressed {
-		warnings = append(warnings, fmt.Sprintf("cells of fewer than %d people, and others from which they could be worked out, are not shown; statistics have at most two digits, fewer or none where a cell could be worked out from them", x.minCell))
+		warnings = append(warnings, fmt.Sprintf("cells of fewer than %d people, and others from which they could be worked out, are not shown; statistics have at most two digits, fewer or none where this table alone would give a cell away; with its margins from elsewhere they narrow the cells further", x.minCell))
 	}
 	fisher, none := math.NaN(), math.NaN()
 	or, low, high := none, none, none
