@@ -1,12 +1,14 @@
 package engine_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
@@ -187,3 +189,21 @@ func ruleOf(result map[string]any) string {
 
 // scatter is a fixed sequence of numbers below n that looks random.
 func scatter(i, n int) int { return int((uint64(i+1) * 2654435761 >> 7) % uint64(n)) }
+
+// planText is the plan of a study file as a steward reads it.
+func planText(t testing.TB, src string) string {
+	t.Helper()
+	s, err := study.Parse("attack.yaml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := engine.Plan(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := p.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

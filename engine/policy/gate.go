@@ -68,8 +68,8 @@ func (g *Rules) Admit(s *study.Spec, r party.Roster) error {
 	return nil
 }
 
-// Contribute implements Gate: every ask lies within a declared opening, and
-// this hospital's rows within the bound that excludes overflow.
+// Contribute implements Gate: every ask lies within a declared opening, this
+// hospital's rows within the bound that excludes overflow, and every cell within it, too.
 func (g *Rules) Contribute(analysis int, plan []stat.Opening, asks []stat.Ask, rows int) error {
 	if uint64(rows) > g.MaxRows {
 		return fmt.Errorf("policy: this hospital has %d rows, the study allows %d over all hospitals (max_rows)", rows, g.MaxRows)
@@ -80,6 +80,11 @@ func (g *Rules) Contribute(analysis int, plan []stat.Opening, asks []stat.Ask, r
 			return fmt.Errorf("policy: a sum draws on opening %d, the plan declares %d", a.Opening, len(plan))
 		}
 		drawn[a.Opening] += len(a.Cells)
+		for _, c := range a.Cells {
+			if !c.Fits(g.MaxRows) {
+				return fmt.Errorf("policy: cell %q: terms of up to %g in steps of %s, of %d rows (max_rows), can exceed 128 bits", c.Name, c.Max, c.Step, g.MaxRows)
+			}
+		}
 	}
 	for o, n := range drawn {
 		if n > plan[o].Cells {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
 )
@@ -73,8 +74,14 @@ func TestAHospitalStopsWhatShowsTheOthersRemainder(t *testing.T) {
 func TestNothingUndeclaredIsContributed(t *testing.T) {
 	plan := []stat.Opening{{What: "counts", Cells: 2, MaxTimes: 1}, {What: "sums", Cells: 1, MaxTimes: 2}}
 	cells := func(n int) []stat.Cell {
-		return make([]stat.Cell, n, n+1)
+		all := make([]stat.Cell, n, n+1)
+		for i := range all {
+			all[i].Cell = fixed.Cell{Max: 1, Step: fixed.One()}
+		}
+		return all
 	}
+	wide := cells(1)
+	wide[0].Max = 0x1p100
 	for _, tc := range []struct {
 		name string
 		asks [][]stat.Ask
@@ -85,6 +92,8 @@ func TestNothingUndeclaredIsContributed(t *testing.T) {
 		{"too many cells in two asks", [][]stat.Ask{{{Opening: 0, Cells: cells(2)}, {Opening: 0, Cells: cells(1)}}}, "3 cells"},
 		{"too often", [][]stat.Ask{{{Opening: 0, Cells: cells(1)}}, {{Opening: 0, Cells: cells(1)}}}, "sum 2 of at most 1"},
 		{"no such opening", [][]stat.Ask{{{Opening: 2}}}, "declares 2"},
+		{"an opening before the first", [][]stat.Ask{{{Opening: -1}}}, "declares 2"},
+		{"a sum that can overflow", [][]stat.Ask{{{Opening: 1, Cells: wide}}}, "can exceed 128 bits"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := gate(5, 3, "warn")
