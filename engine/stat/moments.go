@@ -66,9 +66,9 @@ func (m *moments) plan() []Opening {
 		all += " and"
 	}
 	what := strings.Join(names, ", ") + all + groups
-	powers := "sums of squared deviations of " + what + " from about the mean; they give the standard deviations"
+	powers := "sums of squared deviations of " + what + " from a point near the mean; they give the standard deviations"
 	if m.powers > 2 {
-		powers = "sums of the second, third and fourth powers of the deviations of " + what + " from about the mean; they give the standard deviations, skewness and kurtosis"
+		powers = "sums of the second, third and fourth powers of the deviations of " + what + " from a point near the mean; they give the standard deviations, skewness and kurtosis"
 	}
 	return []Opening{
 		{What: "sums of " + what + "; with the numbers of people they give the means", Cells: len(m.samples), MaxTimes: 1, Released: true},

@@ -159,7 +159,7 @@ func (l *lockstep) report(c secagg.Charter) *report.Report {
 		}
 		for o, p := range a.plan {
 			if a.times[o] > 0 {
-				one.Disclosed = append(one.Disclosed, disclosed(released(p, a.refused), a.cells[o], a.times[o], to))
+				one.Disclosed = append(one.Disclosed, disclosed(seenBy(released(p, a.refused), l.spec.Privacy), a.cells[o], a.times[o], to))
 			}
 		}
 		r.Analyses = append(r.Analyses, one)

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/consilium-health/consilium/engine/report"
@@ -70,11 +71,21 @@ func Planned(s *study.Spec) ([]report.PlannedAnalysis, error) {
 		}
 		a := report.PlannedAnalysis{ID: args.ID, Kind: args.Kind, Refused: refused}
 		if refused == nil {
-			a.Openings = p.Plan()
+			for _, o := range p.Plan() {
+				a.Openings = append(a.Openings, seenBy(o, s.Privacy))
+			}
 		}
 		all = append(all, a)
 	}
 	return all, nil
+}
+
+// seenBy words an opening for those who see it: statistics speak of hospitals' processes.
+func seenBy(o stat.Opening, p study.Privacy) stat.Opening {
+	if p.Release == "analyst" {
+		o.What = strings.ReplaceAll(o.What, "the hospitals' processes", "the analyst's process")
+	}
+	return o
 }
 
 // Estimate returns the number of masked sums and the bytes one hospital sends and receives, at most.
