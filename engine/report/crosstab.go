@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"strings"
 
 	"github.com/consilium-health/consilium/engine/stat"
 )
@@ -31,9 +32,15 @@ func (p *printer) crosstab(args stat.Args, f *stat.Frame) {
 	}
 	g.add(append(last, count(f.N))...)
 	g.write(&p.Builder, "")
-	p.line("(row percentages)\n")
-	p.independence(f.Glance)
-	p.risks(f.Glance)
+	if has(f.Tidy, "row_pct") {
+		p.line("(row percentages)")
+	}
+	tests := &printer{Report: p.Report}
+	tests.independence(f.Glance)
+	tests.risks(f.Glance)
+	if tests.Len() > 0 { // a table that is suppressed altogether has no figures
+		p.line("\n%s", strings.TrimSuffix(tests.String(), "\n"))
+	}
 }
 
 // margin prints a sum of released cells; a sum with a suppressed one is not shown.
@@ -76,7 +83,10 @@ func (p *printer) risks(g stat.Record) {
 		if or := number(g, "cmh_odds_ratio"); !math.IsNaN(or) {
 			common = "; common odds ratio " + alone(or, 4) + ", 95% CI " + interval(g, "cmh_low", "cmh_high", 4)
 		}
-		p.line("Cochran-Mantel-Haenszel over hospitals: %s, %s%s", alone(v, 5), pEquals(number(g, "cmh_p")), common)
+		p.line("Cochran-Mantel-Haenszel over hospitals: %s, %s (continuity-corrected)%s", alone(v, 5), pEquals(number(g, "cmh_p")), common)
+		if v := number(g, "cmh_statistic_uncorrected"); !math.IsNaN(v) {
+			p.line("  without continuity correction: %s, %s", alone(v, 5), pEquals(number(g, "cmh_p_uncorrected")))
+		}
 	}
 }
 

@@ -164,7 +164,7 @@ func effectFrame() *stat.Frame {
 		Glance: rec("chi_squared", 8.1231, "chi_squared_df", 1, "chi_squared_p", 0.00437, "yates_statistic", 7.096, "yates_p", 0.007726, "g", 8.2702, "g_p", 0.00403,
 			"fisher_p", 0.00536, "fisher_odds_ratio", 0.33617, "fisher_low", 0.14248, "fisher_high", 0.76606, "cramers_v", 0.25192,
 			"odds_ratio", 0.33333, "odds_low", 0.1543, "odds_high", 0.7201, "risk_ratio", 0.48148, "risk_low", 0.2832, "risk_high", 0.8186, "risk_difference", -0.23932, "rd_low", -0.3983, "rd_high", -0.0803,
-			"cmh_statistic", 7.01, "cmh_p", 0.0081, "cmh_odds_ratio", 0.3, "cmh_low", 0.13, "cmh_high", 0.7),
+			"cmh_statistic", 7.01, "cmh_p", 0.0081, "cmh_statistic_uncorrected", 7.93, "cmh_p_uncorrected", 0.00486, "cmh_odds_ratio", 0.3, "cmh_low", 0.13, "cmh_high", 0.7),
 	})
 }
 

@@ -29,6 +29,9 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 		p.line("Coefficients:")
 	}
 	p.coefficients(kind, rows)
+	if lambda := number(f.Glance, "ridge"); lambda > 0 {
+		p.line("Penalty 1/2 lambda sum(beta^2), columns scaled by their SD (n-1), lambda = %s", plain(lambda))
+	}
 	if kind == "logistic" {
 		p.odds(rows)
 		p.logisticFit(f.Glance)
@@ -43,7 +46,8 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 // drop1 prints the model without each term, as R's drop1 does.
 func (p *printer) drop1(rows []stat.Record) {
 	title, between := "LRT", "Pr(>Chi)"
-	if has(rows, "sumsq") {
+	linear := has(rows, "sumsq")
+	if linear {
 		title, between = "F value", "Pr(>F)"
 	}
 	p.line("")
@@ -57,9 +61,12 @@ func (p *printer) drop1(rows []stat.Record) {
 			df, statistic, tail = "", "", ""
 		}
 		star := stars(number(r, "p_value"))
-		g.add(text(r, "term"), df, show(r, "aic"), statistic, tail, star+strings.Repeat(" ", 3-len(star)))
+		g.add(text(r, "term"), df, orGone(decimals(number(r, "aic"), 2), r), statistic, tail, star+strings.Repeat(" ", 3-len(star)))
 	}
 	g.write(&p.Builder, "")
+	if linear {
+		p.line("(AIC as R's drop1 and extractAIC count it: n log(RSS/n) + 2 parameters, without the constant of AIC above)")
+	}
 }
 
 // coefficients follows R's printCoefmat with digits = 4: estimates and standard
@@ -211,7 +218,7 @@ func (p *printer) criteria(g stat.Record) {
 // bound prints the largest possible error of an area under the curve that was computed from classes.
 func bound(g stat.Record) string {
 	if b := number(g, "auc_bound"); b > 0 {
-		return " (within " + alone(b, 2) + ")"
+		return " (from classes; true value within " + alone(b, 2) + ")"
 	}
 	return ""
 }

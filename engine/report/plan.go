@@ -125,7 +125,7 @@ func (p *Plan) openings(b *strings.Builder, title string, openings []stat.Openin
 	b.WriteByte('\n')
 	wrap(b, "  ", 4, title)
 	for _, o := range openings {
-		wrap(b, "    - ", 6, fmt.Sprintf("%s: at most %s, at most %s; %s", o.What, plural(int64(o.Cells), "number"), times(o.MaxTimes),
+		wrap(b, "    - ", 6, fmt.Sprintf("%s: at most %s, at most %s; %s", what(o.What, To(p.Spec.Privacy)), plural(int64(o.Cells), "number"), times(o.MaxTimes),
 			fate(o.Released, o.CountsPeople, o.PerHospital, p.Spec.Privacy.MinCell)))
 	}
 }
@@ -191,7 +191,7 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 func openingObjects(openings []stat.Opening, privacy study.Privacy) list {
 	rows := list{}
 	for _, o := range openings {
-		rows = append(rows, row{{"what", o.What}, {"cells", o.Cells}, {"max_times", o.MaxTimes}, {"counts_people", o.CountsPeople},
+		rows = append(rows, row{{"what", what(o.What, To(privacy))}, {"cells", o.Cells}, {"max_times", o.MaxTimes}, {"counts_people", o.CountsPeople},
 			{"per_hospital", o.PerHospital}, {"released", o.Released}, {"to", To(privacy)}})
 	}
 	return rows

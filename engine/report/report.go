@@ -83,10 +83,13 @@ type Cost struct {
 	BytesDown map[string]int64 `json:"bytes_down"` // received from the hub, by hospital
 }
 
+// analyst is the one who learns the totals of a study with release: analyst.
+const analyst = "the analyst"
+
 // To says who learns an opened total under a study's privacy section.
 func To(p study.Privacy) string {
 	if p.Release == "analyst" {
-		return "the analyst"
+		return analyst
 	}
 	return "all hospitals"
 }

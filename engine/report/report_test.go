@@ -137,3 +137,37 @@ func TestWhatDoesNotExistIsNullOrEmpty(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAnAnalysisLacksLeavesNoEmptyColumnNorLine(t *testing.T) {
+	r := outcome()
+	gone := func(row, col string) stat.Record {
+		return rec("row", row, "column", col, "n", nil, "row_pct", nil, "suppressed", true)
+	}
+	r.Analyses = []Analysis{
+		{ID: "few", Kind: "crosstab", Frame: counted(stat.Frame{Tidy: []stat.Record{gone("a", "0"), gone("b", "0")}, Glance: rec("chi_squared", nil, "chi_squared_df", 1)})},
+		{ID: "ranks", Kind: "correlation", Frame: counted(stat.Frame{Tidy: []stat.Record{rec("x", "age", "y", "weight", "estimate", 0.5, "n", 128, "conf_low", nil, "conf_high", nil)}})},
+		{ID: "ridge", Kind: "linear", Frame: counted(stat.Frame{Tidy: []stat.Record{rec("term", "age", "estimate", 0.5, "estimate_standardized", 0.25)}, Glance: rec("ridge", 0.1)})},
+		{ID: "terms", Kind: "linear", Frame: counted(stat.Frame{Drop1: []stat.Record{rec("term", "<none>", "aic", 1234.5), rec("term", "age", "df", 1, "sumsq", 3.0, "aic", 1300.125, "statistic", 5.0, "p_value", 0.03)}})},
+	}
+	r.Spec.Analyses = append(r.Spec.Analyses, stat.Args{ID: "ranks", Kind: "correlation", Method: "spearman"},
+		stat.Args{ID: "terms", Kind: "linear", Formula: "weight~" + strings.Repeat("height+", 20) + "age"})
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"  rho ", "lambda = 0.1\n", "1234.50", "extractAIC"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in the report", want)
+		}
+	}
+	for _, bad := range []string{"95% CI", "row percentages", "\n\n\n\n"} {
+		if strings.Contains(b.String(), bad) {
+			t.Errorf("%q in the report", bad)
+		}
+	}
+	for _, line := range strings.Split(b.String(), "\n") {
+		if strings.Contains(line, "height+") || strings.Contains(line, "height +") && wide(line) > 100 {
+			t.Errorf("a heading is not broken: %s", line)
+		}
+	}
+}

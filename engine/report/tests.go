@@ -105,16 +105,28 @@ func (p *printer) rank(args stat.Args, f *stat.Frame) {
 	}
 }
 
-func (p *printer) correlation(f *stat.Frame) {
+func (p *printer) correlation(args stat.Args, f *stat.Frame) {
 	g := &grid{left: 2}
-	g.add("", "", "r", "95% CI", "n", "t", "df", "p")
+	letter, limits := "r", has(f.Tidy, "conf_low")
+	if args.Method == "spearman" {
+		letter = "rho"
+	}
+	head := []string{"", "", letter}
+	if limits { // a rank correlation has none
+		head = append(head, "95% CI")
+	}
+	g.add(append(head, "n", "t", "df", "p")...)
 	ps := pvalues(values(f.Tidy, "p_value"), 3)
 	for i, r := range f.Tidy {
-		low := interval(r, "conf_low", "conf_high", 3)
-		if low == absent {
-			low = ""
+		cells := []string{text(r, "x"), text(r, "y"), orGone(decimals(number(r, "estimate"), 4), r)}
+		if limits {
+			between := interval(r, "conf_low", "conf_high", 3)
+			if between == absent {
+				between = ""
+			}
+			cells = append(cells, between)
 		}
-		g.add(text(r, "x"), text(r, "y"), orGone(decimals(number(r, "estimate"), 4), r), low, show(r, "n"), show(r, "statistic"), show(r, "df"), orGone(ps[i], r))
+		g.add(append(cells, show(r, "n"), show(r, "statistic"), show(r, "df"), orGone(ps[i], r))...)
 	}
 	g.write(&p.Builder, "")
 }

@@ -62,7 +62,9 @@ func (p *printer) heading() {
 func (p *printer) analysis(a Analysis) {
 	args := p.args(a.ID)
 	title := a.ID + ": " + kindTitle(args, a.Kind)
-	p.line("\n\n%s\n%s", title, strings.Repeat("-", min(wide(title), 100)))
+	p.line("\n")
+	wrap(&p.Builder, "", 2, title)
+	p.line("%s", strings.Repeat("-", min(wide(title), 100)))
 	if args.Where != nil {
 		p.line("where %s", args.Where)
 	}
@@ -110,7 +112,7 @@ func (p *printer) body(kind string, args stat.Args, f *stat.Frame) {
 	case "rank":
 		p.rank(args, f)
 	case "correlation":
-		p.correlation(f)
+		p.correlation(args, f)
 	case "roc":
 		p.roc(args, f)
 	default:

@@ -49,7 +49,7 @@ func kindTitle(a stat.Args, kind string) string {
 	}
 	switch {
 	case a.Formula != "":
-		return title + ", " + a.Formula
+		return title + ", " + breakable(a.Formula)
 	case a.Rows != "":
 		return title + ", " + a.Rows + " by " + a.Columns
 	case len(a.Paired) == 2:
@@ -64,6 +64,14 @@ func kindTitle(a stat.Args, kind string) string {
 		return title + " by " + a.By
 	}
 	return title
+}
+
+// breakable gives a long formula without spaces places where a line may end.
+func breakable(formula string) string {
+	if len(formula) <= 80 || strings.Contains(formula, "`") { // a quoted name may hold a plus
+		return formula
+	}
+	return strings.Join(strings.Fields(strings.ReplaceAll(formula, "+", " + ")), " ")
 }
 
 // perHospital is the first line of a plan that shows figures of single hospitals.
@@ -90,6 +98,14 @@ func whoLearns(s *study.Spec) string {
 		return text + ". A number that shows figures of single hospitals says so."
 	}
 	return text + ", nor does a hospital's own sum."
+}
+
+// what describes an opening to those who learn it: sealed to the analyst, the hospitals' processes see no total.
+func what(text, to string) string {
+	if to == analyst {
+		return strings.ReplaceAll(text, "the hospitals' processes", analyst)
+	}
+	return text
 }
 
 // opened lists what was opened, in a steward's words: first what the result
@@ -139,7 +155,7 @@ func (p *printer) gather(all []openedLine, id string, d Disclosed) []openedLine 
 	if d.Times == 0 {
 		return all
 	}
-	what := d.What
+	what := what(d.What, To(p.Spec.Privacy))
 	if d.PerHospital {
 		what += " (SHOWS FIGURES OF SINGLE HOSPITALS)"
 	}
