@@ -24,6 +24,9 @@ func Plan(s *study.Spec) (*report.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := runner.Fits(s, analyses); err != nil {
+		return nil, err
+	}
 	p := &report.Plan{Spec: s, Openings: runner.Openings(s), Analyses: analyses, Warnings: s.Warnings}
 	digest, err := planDigest(p)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 )
 
-// defaultCells is the number of classes of predicted probability a fit is evaluated in.
-const defaultCells = 100
+// DefaultCells is the number of classes of predicted probability a fit is evaluated in.
+const DefaultCells = 100
 
 // maxEvaluate bounds evaluate: {cells: ...}.
 const maxEvaluate = 65536

@@ -37,7 +37,7 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &logisticPart{regression: r, evaluation: &evaluation{cells: defaultCells}}
+	l := &logisticPart{regression: r, evaluation: &evaluation{cells: DefaultCells}}
 	if args.Evaluate != nil {
 		l.evaluation.cells = args.Evaluate.Cells
 	}
@@ -113,7 +113,7 @@ func (l *logisticPart) lay() {
 		}
 		at := put(what, newtonCells(q), rounds, false)
 		if !bounded {
-			put("how many people the next step of "+name+" moves away from their outcome: none means that the outcomes separate", 1, maxNewton+1-separationFrom, true)
+			put("how many people the next step of "+name+" moves away from their outcome, and how many towards it: none away means that the outcomes separate", 2, maxNewton+1-separationFrom, true)
 		}
 		return at
 	}

@@ -83,7 +83,7 @@ func (l *logisticPart) next() {
 		}
 		l.asks = append(l.asks, Ask{Opening: opening, Cells: l.newtonCells(f), State: state})
 		if f.direction != nil {
-			l.asks = append(l.asks, Ask{Opening: opening + 1, Cells: []Cell{countCell("rows that oppose the step", Plain)}, State: f.direction})
+			l.asks = append(l.asks, Ask{Opening: opening + 1, Cells: []Cell{countCell("rows that oppose the step", Plain), countCell("rows that the step favours", Plain)}, State: f.direction})
 		}
 	})
 	if len(l.asks) > 0 || l.place.evaluate < 0 {
@@ -163,8 +163,10 @@ func (l *logisticPart) addNewton(m *Panels, out *fixed.Sums) {
 		}
 		put(s.Deviance, s.devianceLow)
 		if f.direction != nil {
-			out.Add(at, opposing(m, f.cols, f.direction))
-			at++
+			against, with := opposing(m, f.cols, f.direction)
+			out.Add(at, against)
+			out.Add(at+1, with)
+			at += 2
 		}
 	})
 }
@@ -179,8 +181,8 @@ func (l *logisticPart) takeNewton(asks []Ask, t fixed.Totals) {
 		sums := t.Slice(at, at+n)
 		at, i = at+n, i+1
 		if f.direction != nil {
-			f.opposed(t.Count(at))
-			at, i = at+1, i+1
+			f.opposed(t.Count(at), t.Count(at+1))
+			at, i = at+2, i+1
 		}
 		f.reduce(sums)
 	})

@@ -188,8 +188,8 @@ func (f *newton) accept(score, info []float64, objective, deviance float64) {
 		// The estimate stands, but the information is that of a beta 1e-9 standard
 		// errors away: one more round gives the standard errors their digits.
 		f.settled = true
-	case f.rounds == maxNewton:
-		f.end(next, false)
+	case f.rounds == maxNewton: // nearly collinear columns leave a decrement that rounding does not let fall
+		f.end(next, f.decrement < 1e-10*(deviance+1))
 		return
 	}
 	f.step = slices.Clone(step)
@@ -227,8 +227,10 @@ func (f *newton) end(estimate []float64, converged bool) {
 	}
 }
 
-// opposed takes the count of rows that the direction moves the wrong way.
-func (f *newton) opposed(rows int64) { f.separated = f.separated || rows == 0 }
+// opposed takes the counts of rows that the direction moves the wrong way and the right way.
+func (f *newton) opposed(against, with int64) {
+	f.separated = f.separated || against == 0 && with > 0
+}
 
 // unit returns x at Euclidean length 1, in 40 bits.
 func unit(x []float64) []float64 {

@@ -10,20 +10,25 @@ import (
 // then tend to a direction that no row opposes. Counting those rows tells it;
 // terms in the direction grow without end, the others have a limit.
 
-// opposing counts the rows with (2y-1) x'd < -1e-3 (Albert and Anderson 1984):
-// none means that moving on along d makes every row more likely.
-func opposing(m *Panels, cols []int, d []float64) (count int64) {
+// opposing counts the rows with (2y-1) x'd < -1e-3 (Albert and Anderson 1984),
+// and those with more than 1e-3: none of the first and some of the second mean that
+// moving on along d makes no row less likely. None of either: d is a direction in
+// which nearly collinear columns cancel, and says nothing.
+func opposing(m *Panels, cols []int, d []float64) (against, with int64) {
 	along := &Panels{P: m.P, N: m.N, X: m.X, Y: m.Y} // without the offset
 	eta := make([]float64, PanelRows)
 	for k := range m.Len() {
 		along.eta(k, cols, d, eta)
 		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			if (2*m.Y[k*PanelRows+i]-1)*v < -1e-3 {
-				count++
+			switch v *= 2*m.Y[k*PanelRows+i] - 1; {
+			case v < -1e-3:
+				against++
+			case v > 1e-3:
+				with++
 			}
 		}
 	}
-	return count
+	return against, with
 }
 
 // allPredicted is the deviance per row below which every outcome counts as predicted.

@@ -68,3 +68,42 @@ func TestSeparatedTermsAreNamedAndOthersHaveTheirLimit(t *testing.T) {
 		t.Errorf("vcov has %d terms, want the 12 with a limit", len(f.VCov.Terms))
 	}
 }
+
+// Nearly collinear columns cancel along a direction in which no row moves: that is not separation.
+func TestNearlyCollinearColumnsAreNotSeparated(t *testing.T) {
+	for _, small := range []string{"0.000001", "0.00001", "0.0001"} {
+		s := &table.Schema{Sites: []string{"a"}, Fields: []table.Field{
+			{Name: "y", Kind: table.Binary},
+			{Name: "x", Min: 0, Max: 10, Grid: table.Grid{M: 1, E10: -1}, GridDeclared: true},
+			{Name: "z", Min: 0, Max: 20, Integer: true, Grid: table.Grid{M: 1}, GridDeclared: true}}}
+		r := rand.New(rand.NewPCG(5, 6))
+		cols := make([][]float64, 3)
+		for range 120 {
+			x, z, y := float64(r.IntN(101))/10, float64(r.IntN(21)), 0.0
+			if r.Float64() < 1/(1+math.Exp(0.2*x-1)) {
+				y = 1
+			}
+			cols[0], cols[1], cols[2] = append(cols[0], y), append(cols[1], x), append(cols[2], z)
+		}
+		tab, err := table.New(s, "a", cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := Args{Kind: "logistic", Formula: "y ~ x + I(x + " + small + " * z)", Rules: Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 1, MaxRows: testRows}}
+		f := run(t, func() Program {
+			p, err := Logistic{}.Begin(args, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}, tab)
+		for _, row := range f.Tidy {
+			if row.Get("infinite") != nil {
+				t.Errorf("%s: %v runs to infinity", small, row.Get("term"))
+			}
+		}
+		if d := f.Glance.Get("deviance").(float64); d < 100 {
+			t.Errorf("%s: deviance %v", small, d)
+		}
+	}
+}

@@ -116,8 +116,12 @@ func (s *sample) rareDifference(minCell int) bool {
 // coarse reports whether the cell of power k was too coarse for the spread:
 // its step above 2^-40 of SD^k. The declared range is then too wide for the values.
 func (s *sample) coarse(k int) bool {
-	if s.step[k] == 0 || s.n < 2 || s.central[2] == nil || s.central[2].Sign() <= 0 {
-		return s.central[2] != nil && s.central[2].Sign() < 0
+	if s.step[k] == 0 || s.n < 2 || s.central[2] == nil {
+		return false
+	}
+	if s.central[2].Sign() <= 0 {
+		// Squares that all round to 0: the same value, or a spread below what the steps can show.
+		return s.central[2].Sign() < 0 || !s.of.exact && s.sum.Sign() != 0 && math.Ldexp(math.Sqrt(s.step[2]), 20) > math.Abs(s.mean())
 	}
 	return s.step[k] > math.Ldexp(math.Pow(s.roughSD(), float64(k)), -40)
 }
@@ -130,12 +134,20 @@ func (s *sample) roughSD() float64 {
 	return root(new(big.Rat).Quo(s.central[2], new(big.Rat).SetInt64(s.n-1)))
 }
 
+// spread is the rough SD for a message, which may be too small for the steps.
+func (s *sample) spread() string {
+	if sd := s.roughSD(); sd > 0 {
+		return fmt.Sprintf("%.3g", sd)
+	}
+	return "too small to be seen"
+}
+
 // resolution explains why a power of this sample has no usable sum; empty when all have.
 func (s *sample) resolution(powers int) string {
 	for k := 1; k <= powers; k++ {
 		if s.coarse(k) {
-			return fmt.Sprintf("%s: the declared range %s to %s is too wide for the spread found: sums of %s powers are taken in steps of %.3g, at most 2^-40 of the SD (%.3g) to that power is wanted; declare step, a narrower range, or max_rows",
-				s.label, number(s.of.min), number(s.of.max), ordinal(k), s.step[k], s.roughSD())
+			return fmt.Sprintf("%s: the declared range %s to %s is too wide for the spread found: sums of %s powers are taken in steps of %.3g, at most 2^-40 of the SD (%s) to that power is wanted; declare step, a narrower range, or max_rows",
+				s.label, number(s.of.min), number(s.of.max), ordinal(k), s.step[k], s.spread())
 		}
 	}
 	return ""

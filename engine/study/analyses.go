@@ -55,7 +55,7 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 	}
 	if id := child(n, "id"); id == nil {
 		p.fail(n, "%s has no id; write id: with a short name", what)
-	} else if args.ID = p.text(id, what+": id"); args.ID != "" && !analysisID.MatchString(args.ID) {
+	} else if args.ID = p.text(id, what+": id"); id.Kind == yaml.ScalarNode && !missing(id) && !analysisID.MatchString(args.ID) {
 		p.fail(id, "%s: id %q; want up to 64 letters A-Z a-z, digits, _ and -: it becomes the name of a file", what, args.ID)
 	}
 	if args.ID != "" {
@@ -109,6 +109,9 @@ func (p *parser) kind(n *yaml.Node, what string) (stat.Kind, bool) {
 	}
 	s := p.text(k, what+": kind")
 	if s == "" {
+		if k.Kind == yaml.ScalarNode && !missing(k) {
+			p.fail(k, "%s: kind is empty; want one of %s", what, strings.Join(names, ", "))
+		}
 		return stat.Kind{}, false
 	}
 	if c, ok := stat.Lookup(s); ok {
@@ -163,6 +166,9 @@ func (p *parser) decode(to reflect.Value, n *yaml.Node, what string) {
 		to.SetBool(p.boolean(n, what))
 	case reflect.Pointer:
 		to.Set(reflect.New(to.Type().Elem()))
+		if e, ok := to.Interface().(*stat.Evaluate); ok {
+			e.Cells = stat.DefaultCells
+		}
 		p.decode(to.Elem(), n, what)
 	case reflect.Struct:
 		var allowed []string

@@ -16,7 +16,7 @@ import (
 const (
 	maxBytes     = 1 << 20
 	maxDepth     = 16
-	maxSites     = 1000
+	maxSites     = 200 // as many as a sum can have members
 	maxVariables = 10000
 	maxAnalyses  = 1000
 	maxMessage   = 1000 // bytes of one mistake

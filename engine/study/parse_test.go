@@ -261,7 +261,7 @@ func TestFilesWithoutAStudyAreRefused(t *testing.T) {
 
 func TestHugeStudiesAreRefusedShortly(t *testing.T) {
 	for name, tc := range map[string]struct{ src, err string }{
-		"sites":     {"sites: {" + many("s", 1001) + "}", "sites: 1001 of them, at most 1000"},
+		"sites":     {"sites: {" + many("s", 1001) + "}", "sites: 1001 of them, at most 200"},
 		"variables": {"variables: {" + many("v", 10001) + "}", "variables: 10001 of them"},
 		"analyses":  {strings.Split(example, "analyses:")[0] + "analyses: [" + many("a", 1001) + "]", "analyses: 1001 of them"},
 		"a word":    {"study: " + strings.Repeat("A", 100000), "AAA..."},
@@ -329,6 +329,17 @@ func TestAnalysesThatNameSiteShowSingleHospitals(t *testing.T) {
 	for _, a := range s.Analyses {
 		if !a.PerHospital {
 			t.Errorf("%s: the cohort names site, but it is not per hospital", a.ID)
+		}
+	}
+}
+
+func TestAnEmptyKindOrIdIsNoKindAndNoId(t *testing.T) {
+	for old, want := range map[string]string{"kind: ": "kind is empty", "{id: ": "it becomes the name of a file"} {
+		i := strings.Index(example, old)
+		end := i + strings.IndexAny(example[i:], ",}\n")
+		_, err := Parse("f", []byte(example[:i]+old+`""`+example[end:]))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", old, err, want)
 		}
 	}
 }

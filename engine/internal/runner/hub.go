@@ -47,6 +47,24 @@ func Charter(s *study.Spec, version string, plan [32]byte, roster party.Roster, 
 	return c
 }
 
+// Fits refuses a study whose analyses may ask for more numbers at once than a sum can have.
+func Fits(s *study.Spec, analyses []report.PlannedAnalysis) error {
+	total, most, who := 0, 0, ""
+	for _, a := range analyses {
+		n := 0
+		for _, o := range a.Openings {
+			n += o.Cells
+		}
+		if total += n; n > most {
+			most, who = n, a.ID
+		}
+	}
+	if limit := wireformat.MaxCells - len(s.Analyses) - 2; total > limit {
+		return fmt.Errorf("study: the analyses may ask for %d numbers at once, at most %d; most of them (%d) belong to analysis %s: use variables with fewer levels, a coarser step, or several studies", total, limit, most, who)
+	}
+	return nil
+}
+
 // LargestSum returns the most cells one sum of a plan can have: every opening at once.
 func LargestSum(p *report.Plan) int {
 	n := 0
