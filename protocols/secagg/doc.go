@@ -37,4 +37,22 @@
 // study once anything was unlocked: no sum over a smaller roster is ever opened
 // after that (the freeze), because the difference would be that member's own
 // figures. A journal restored from an old copy is detected only if some peer's is not.
+//
+// A journal holds an attempt's keys: whoever has a member's journal and what
+// went over the wire can undo that member's masks. A store may erase them once
+// the attempt is closed (see Journal); this package does not. Time is not
+// looked at: a deadline decides whether to wait, never what may be revealed.
+//
+// # Choices that the picture does not show
+//
+// A signature covers a small body; what is long (sealed parts, vectors, tags)
+// travels beside it and is bound by hashes in the body. So the hub can hand on
+// a signed original without its bulk, and a peer's head is exactly what was signed.
+//
+// The chain of a member's outbox runs over types, sequences and bodies, not over
+// signatures: peers follow it through every body they are shown, to the last unlock.
+//
+// The hub knows every vector when it knows the sum, hence what each member must
+// claim, and names a false claim. Members cannot: for them a false claim and
+// a false sum look the same, and either ends the run.
 package secagg
