@@ -151,7 +151,7 @@ func TestKeysAreChecked(t *testing.T) {
 		{Args{Kind: "describe"}, "variables is empty"},
 		{Args{Kind: "describe", Variables: []string{"z"}}, `no variable "z"`},
 		{Args{Kind: "describe", Variables: []string{"x", "x"}}, "listed twice"},
-		{Args{Kind: "describe", Variables: []string{"x"}, Quantiles: []float64{0}}, "not between 0 and 1"},
+		{Args{Kind: "describe", Variables: []string{"x"}, Quantiles: []float64{0}}, "not between 0.001 and 0.999"},
 		{Args{Kind: "describe", Variables: []string{"x"}, Quantiles: []float64{0.5, 0.5}}, "listed twice"},
 		{Args{Kind: "describe", Variables: []string{"x"}, Quantiles: []float64{0.5}, QuantileType: 6}, "want 7, 1 or 2"},
 		{Args{Kind: "describe", Variables: []string{"x"}, By: "x"}, "want a category"},

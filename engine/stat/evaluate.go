@@ -89,7 +89,11 @@ func (e *evaluation) auc() (auc, bound, se float64) {
 		below += u
 		belowEvents += x
 	}
-	return auc, bound, math.Sqrt(s10/(n-1)/n + s01/(m-1)/m)
+	se = math.Sqrt(s10/(n-1)/n + s01/(m-1)/m)
+	if se == 0 && bound > 0 { // all in one class: nothing is known of the order within
+		se = math.NaN()
+	}
+	return auc, bound, se
 }
 
 // put appends the figures to a glance row.

@@ -214,7 +214,7 @@ func (l *logisticPart) glance(f *Frame) Record {
 	if l.place.evaluate >= 0 {
 		g = l.evaluation.put(g, l.n, deviance)
 		if g.Get("auc_std_error") == nil {
-			f.Warnings = append(f.Warnings, "one event, or one row without: no standard error of the AUC")
+			f.Warnings = append(f.Warnings, "one event, one row without, or a single class of risk: no standard error of the AUC")
 		}
 	}
 	return g

@@ -89,8 +89,8 @@ func quantilesOf(ps []float64, kind int) ([]quantile, error) {
 	}
 	var list []quantile
 	for _, p := range ps {
-		if !(p > 0 && p < 1) {
-			return nil, fmt.Errorf("quantiles: %s is not between 0 and 1, both excluded: a minimum or maximum is a single person's value", number(p))
+		if !(p >= 0.001 && p <= 0.999) {
+			return nil, fmt.Errorf("quantiles: %s is not between 0.001 and 0.999: a minimum or maximum is a single person's value", number(p))
 		}
 		if slices.Contains(list, quantile{p, kind}) {
 			return nil, fmt.Errorf("quantiles: %s is listed twice", number(p))

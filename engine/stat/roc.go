@@ -156,6 +156,10 @@ func (r *roc) frame(c *census) Frame {
 		}
 	}
 	a, warning := areaGiven(scores, from, minCell)
+	if a.se == 0 && a.bound > 0 {
+		a.se, a.low, a.high = math.NaN(), math.NaN(), math.NaN()
+		f.Warnings = append(f.Warnings, "all values of "+r.args.Score+" are in one class of the grid: the area has no standard error")
+	}
 	f.Glance = Record{}.Put("auc", a.auc).Put("std_error", a.se).Put("conf_low", a.low).Put("conf_high", a.high).
 		Put("auc_bound", a.bound).Put("n_event", c.levels[0][1])
 	if warning != "" {
