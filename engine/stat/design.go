@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/consilium-health/consilium/engine/formula"
@@ -69,6 +70,15 @@ func newRegression(args Args, s *table.Schema) (*regression, error) {
 	r.rare = r.model.Rare(r.most, s)
 	if len(r.most.Columns) == 0 {
 		return nil, fmt.Errorf("%s: formula %s has neither an intercept nor a term", args.Kind, args.Formula)
+	}
+	for _, c := range append(slices.Clone(r.most.Columns), r.outcome()) {
+		// Products and squares of two columns, over all rows, are sums too.
+		if far := math.Max(math.Max(math.Abs(c.Min), math.Abs(c.Max)), c.Max-c.Min); !(far*far*float64(r.rows) < math.MaxFloat64/4) {
+			if c.Term == len(r.model.Terms) && r.model.HasOffset {
+				c.Name += " less the offset"
+			}
+			return nil, fmt.Errorf("%s: %s reaches %.3g over the declared ranges: its squares over %d rows do not fit a 128-bit sum: declare a narrower range or another unit", args.Kind, c.Name, far, r.rows)
+		}
 	}
 	if args.Ridge != nil {
 		switch {
