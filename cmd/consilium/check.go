@@ -86,7 +86,14 @@ func checked(c *cobra.Command, s *study.Spec, found []*table.Conformance, wrong 
 		return &status{exitFailure, err}
 	}
 	if wrong != nil {
-		return &status{exitConformance, fmt.Errorf("%d of %d files do not conform: %s", len(wrong), len(found), strings.Join(wrong, ", "))}
+		if len(found) == 1 {
+			return &status{exitConformance, fmt.Errorf("the file does not conform: %s", wrong[0])}
+		}
+		does := "do"
+		if len(wrong) == 1 {
+			does = "does"
+		}
+		return &status{exitConformance, fmt.Errorf("%d of %d files %s not conform: %s", len(wrong), len(found), does, strings.Join(wrong, ", "))}
 	}
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/engine/table"
 	"github.com/consilium-health/consilium/protocols/party"
@@ -57,16 +59,16 @@ func readRecords(ctx context.Context, s *study.Spec) (*records, error) {
 
 func readAll(ctx context.Context, s *study.Spec) *records {
 	r := &records{tables: make(map[party.ID]*table.Table)}
-	var wrong []error
+	var wrong []string
 	for _, site := range s.Sites {
 		if r.err = ctx.Err(); r.err != nil {
 			return r
 		}
-		t, _, err := table.OpenCSV(s.Dir, site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows)
+		t, conformance, err := table.OpenCSV(s.Dir, site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows)
 		var invalid *table.Invalid
 		switch {
 		case errors.As(err, &invalid):
-			wrong = append(wrong, fmt.Errorf("%s:\n%w", site.ID, err))
+			wrong = append(wrong, strings.TrimSuffix(report.Violations(conformance), "\n"))
 		case err != nil:
 			r.err = &status{exitFailure, err}
 			return r
@@ -76,8 +78,8 @@ func readAll(ctx context.Context, s *study.Spec) *records {
 		}
 	}
 	if wrong != nil {
-		r.err = &status{exitConformance, fmt.Errorf("the records of %d of %d hospitals do not conform to the dictionary; nothing was opened\n%w",
-			len(wrong), len(s.Sites), errors.Join(wrong...))}
+		r.err = &status{exitConformance, fmt.Errorf("the records of %d of %d hospitals do not conform to the dictionary; nothing was opened\n%s",
+			len(wrong), len(s.Sites), strings.Join(wrong, "\n"))}
 	} else if uint64(r.rows) > s.Privacy.MaxRows {
 		r.err = &status{exitConformance, fmt.Errorf("the hospitals hold %d records together, the study allows %d; nothing was opened: raise privacy.max_rows", r.rows, s.Privacy.MaxRows)}
 	}

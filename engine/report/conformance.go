@@ -25,15 +25,10 @@ func WriteConformance(w io.Writer, s *study.Spec, found []*table.Conformance) er
 }
 
 func conformance(b *strings.Builder, s *study.Spec, c *table.Conformance) {
-	name := c.Site
-	if c.File != "" {
-		name += " (" + c.File + ")"
-	}
 	if c.Conforms() {
-		fmt.Fprintf(b, "%s: conforms, %s\n", name, plural(int64(c.Rows), "record"))
+		fmt.Fprintf(b, "%s: conforms, %s\n", source(c), plural(int64(c.Rows), "record"))
 	} else {
-		fmt.Fprintf(b, "%s: DOES NOT CONFORM, %s read\n", name, plural(int64(c.Rows), "record"))
-		violations(b, c)
+		b.WriteString(Violations(c))
 	}
 	if len(c.Variables) > 0 && c.Rows > 0 {
 		g := grid{left: 1}
@@ -56,32 +51,22 @@ func conformance(b *strings.Builder, s *study.Spec, c *table.Conformance) {
 	}
 }
 
-// violations lists where the file breaks which rule.
-func violations(b *strings.Builder, c *table.Conformance) {
-	for _, p := range c.Problems {
-		var place []string
-		if p.Line > 0 {
-			place = append(place, fmt.Sprintf("line %d", p.Line))
-		}
-		if p.Column != "" {
-			place = append(place, fmt.Sprintf("column %q", p.Column))
-		}
-		place = append(place, fmt.Sprintf("rule %s", p.Rule))
-		wrap(b, "  - ", 4, strings.Join(place, ", ")+": "+p.Message)
+// Violations writes where the file of a site breaks which rule, under the name of the site.
+func Violations(c *table.Conformance) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: DOES NOT CONFORM, %s read\n", source(c), plural(int64(c.Rows), "record"))
+	for _, text := range c.Violations() {
+		wrap(&b, "  - ", 4, text)
 	}
-	total := 0
-	var counts []string
-	for _, n := range c.Counts {
-		total += n.Count
-		one := fmt.Sprintf("%s by rule %s", count(int64(n.Count)), n.Rule)
-		if n.Column != "" {
-			one += fmt.Sprintf(" in %q", n.Column)
-		}
-		counts = append(counts, one)
+	return b.String()
+}
+
+// source is a site with its file.
+func source(c *table.Conformance) string {
+	if c.File == "" {
+		return c.Site
 	}
-	if total > len(c.Problems) {
-		wrap(b, fmt.Sprintf("  and %s more; in all: ", count(int64(total-len(c.Problems)))), 4, strings.Join(counts, ", "))
-	}
+	return c.Site + " (" + c.File + ")"
 }
 
 // contents sums up a column: levels with counts, or smallest and largest value.

@@ -13,6 +13,20 @@ type Conformance struct {
 	Ignored   []string         `json:"ignored"` // columns of the file that the dictionary does not name
 	Problems  []Problem        `json:"problems"`
 	Counts    []ProblemCount   `json:"problem_counts"`
+	Stopped   int              `json:"stopped,omitempty"` // the line at which the reading ended early
+}
+
+// Violations lists what was found against the file, one text for each column
+// and rule, and where the reading stopped early.
+func (c *Conformance) Violations() []string {
+	var texts []string
+	for _, v := range Violations(c.Problems, c.Counts) {
+		texts = append(texts, v.String())
+	}
+	if c.Stopped > 0 {
+		texts = append(texts, stopped(c.Stopped))
+	}
+	return texts
 }
 
 // Conforms reports whether nothing was found against the file.

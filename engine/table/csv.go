@@ -30,7 +30,7 @@ func OpenCSV(dir string, src Source, s *Schema, site string, maxRows uint64) (*T
 	f, err := os.Open(path)
 	if err != nil {
 		p := problems{}
-		p.add(0, "", RuleFile, func() string { return "cannot be opened: " + reason(err) })
+		p.add(0, "", RuleFile, func() string { return "the file cannot be opened: " + reason(err) })
 		return nil, &Conformance{Site: site, File: src.CSV, Problems: p.kept, Counts: p.list()}, p.err(src.CSV)
 	}
 	defer f.Close()
@@ -114,6 +114,7 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 	}
 	d.header(header, src, s)
 	if d.total > 0 {
+		d.stopped = 1
 		return nil
 	}
 	for fields := len(header); ; {
@@ -126,6 +127,7 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 		}
 		if d.rows++; d.maxRows > 0 && d.rows > d.maxRows {
 			line, _ := d.csv.FieldPos(0)
+			d.stopped = line
 			d.add(line, "", RuleRows, func() string {
 				return fmt.Sprintf("more than %d records, the share of one hospital in max_rows; raise privacy.max_rows", d.maxRows)
 			})
@@ -168,14 +170,16 @@ func trim(s string) string {
 // unreadable notes the error that ended the reading.
 func (d *csvReader) unreadable(err error) {
 	if d.text.err != nil {
+		d.stopped = d.text.err.line
 		d.add(d.text.err.line, "", RuleEncoding, d.text.err.Error)
 		return
 	}
 	p := (*csv.ParseError)(nil)
 	if !errors.As(err, &p) {
-		d.add(0, "", RuleFile, func() string { return "cannot be read: " + reason(err) })
+		d.add(0, "", RuleFile, func() string { return "the file cannot be read: " + reason(err) })
 		return
 	}
+	d.stopped = p.Line
 	d.add(p.StartLine, "", RuleQuote, func() string {
 		if p.Err == csv.ErrBareQuote {
 			return `a quote inside an unquoted field; write the field in quotes and the quote twice`
@@ -186,7 +190,7 @@ func (d *csvReader) unreadable(err error) {
 
 // finish completes the report.
 func (d *csvReader) finish() {
-	d.report.Problems, d.report.Counts = d.kept, d.list()
+	d.report.Problems, d.report.Counts, d.report.Stopped = d.kept, d.list(), d.stopped
 	d.report.Rows = int(d.rows)
 	for i := range d.columns {
 		c := &d.columns[i]

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,12 @@ func (d *csvReader) header(header []string, src Source, s *Schema) {
 			at[h] = i
 			names = append(names, h)
 		}
+	}
+	if c, found := otherSeparator(header, s, src, at); found {
+		d.add(1, "", RuleSeparator, func() string {
+			return fmt.Sprintf("the header has one column only, of several parted by %q: write separator: %q at the site", c, c)
+		})
+		return
 	}
 	used := map[string]bool{}
 	for i := range s.Fields {
@@ -41,6 +48,20 @@ func (d *csvReader) header(header []string, src Source, s *Schema) {
 	}
 }
 
+// otherSeparator finds the separator of a header that the declared one leaves
+// in one piece, though a variable's column is missing.
+func otherSeparator(header []string, s *Schema, src Source, at map[string]int) (string, bool) {
+	missing := func(f Field) bool { _, found := at[src.column(&f)]; return !found }
+	if len(header) != 1 || strings.HasPrefix(header[0], "sep=") || !slices.ContainsFunc(s.Fields, missing) {
+		return "", false
+	}
+	i := strings.IndexAny(header[0], ";\t|,")
+	if i < 0 {
+		return "", false
+	}
+	return header[0][i : i+1], true
+}
+
 // notInHeader says what may be the reason, quoting the header only where it is
 // close to what is wanted: in a file without a header its first line is a record.
 func notInHeader(f *Field, column string, header []string) string {
@@ -48,15 +69,8 @@ func notInHeader(f *Field, column string, header []string) string {
 	if len(header) > 0 && strings.HasPrefix(header[0], "sep=") {
 		return msg + "; the first line is one that Excel writes for itself: remove it"
 	}
-	if len(header) == 1 {
-		for _, c := range ";\t|," {
-			if strings.ContainsRune(header[0], c) {
-				return msg + fmt.Sprintf("; it has one column only: write separator: %q at the site", c)
-			}
-		}
-		if strings.Contains(header[0], "\r") {
-			return msg + "; the file's line ends are lone carriage returns: save it with LF or CRLF"
-		}
+	if len(header) == 1 && strings.Contains(header[0], "\r") {
+		return msg + "; the file's line ends are lone carriage returns: save it with LF or CRLF"
 	}
 	if near, ok := Near(column, header); ok {
 		msg += fmt.Sprintf("; nearest is %q", near)

@@ -74,7 +74,7 @@ func TestReadCSVNamesLineColumnRuleAndRemedy(t *testing.T) {
 		{"missing column", "Age,dose,sex,died,stage at entry\n", Source{}, 1, "age", RuleColumn, `nearest is "Age"; when it has another name write columns: {age: NAME}`},
 		{"missing column of this site", header, Source{Columns: map[string]string{"age": "ALTER"}}, 1, "ALTER", RuleColumn, `wanted for variable "age"`},
 		{"no header but records", "67,0.1,male,1,I\n", Source{}, 1, "age", RuleColumn, "no such column"},
-		{"other separator", strings.ReplaceAll(header, ",", ";"), Source{}, 1, "age", RuleColumn, `write separator: ';'`},
+		{"other separator", strings.ReplaceAll(header, ",", ";"), Source{}, 1, "", RuleSeparator, `write separator: ";"`},
 		{"old Mac line ends", "age\rdose\r67\r1", Source{}, 1, "age", RuleColumn, "carriage returns"},
 		{"Excel's first line", "sep=;\n" + header, Source{}, 1, "age", RuleColumn, "remove it"},
 		{"column twice", "age,age,dose,sex,died,stage at entry\n", Source{}, 1, "age", RuleHeader, "twice"},
@@ -91,7 +91,7 @@ func TestReadCSVNamesLineColumnRuleAndRemedy(t *testing.T) {
 		{"half a year", header + "67.5,0.1,male,1,I\n", Source{}, 2, "age", RuleInteger, "not a whole number"},
 		{"off the grid", header + "67,0.15,male,1,I\n", Source{}, 2, "dose", RuleStep, "not a multiple of the step 0.1"},
 		{"rounding dirt", header + "67,0.30000000000000004,male,1,I\n", Source{}, 2, "dose", RuleStep, "off_grid: round"},
-		{"level", header + "67,0.1,Male,1,I\n", Source{}, 2, "sex", RuleLevel, "want female, male (upper and lower case differ)"},
+		{"level", header + "67,0.1,Male,1,I\n", Source{}, 2, "sex", RuleLevel, "want female, male (case matters)"},
 		{"binary", header + "67,0.1,male,yes,I\n", Source{}, 2, "died", RuleCode, "codes: {"},
 		{"binary 2", header + "67,0.1,male,2,I\n", Source{}, 2, "died", RuleCode, "not 0 or 1"},
 		{"too few fields", header + "67,0.1,male,1\n", Source{}, 2, "", RuleFields, "4 fields, the header has 5"},
@@ -213,7 +213,7 @@ func TestReadCSVConvertsAndCounts(t *testing.T) {
 	}
 }
 
-func TestReadCSVKeepsTwentyProblemsAndCountsAll(t *testing.T) {
+func TestReadCSVKeepsFiveProblemsOfAColumnAndRuleAndCountsAll(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(header)
 	for range 30 {
@@ -226,14 +226,33 @@ func TestReadCSVKeepsTwentyProblemsAndCountsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []ProblemCount{{"age", RuleRange, 30}, {"sex", RuleLevel, 30}, {"", RuleFields, 1}}
-	if len(bad.Problems) != 20 || bad.Total != 61 || !slices.Equal(bad.Counts, want) {
+	if len(bad.Problems) != 11 || bad.Total != 61 || !slices.Equal(bad.Counts, want) {
 		t.Errorf("%d problems of %d, counts %v", len(bad.Problems), bad.Total, bad.Counts)
 	}
-	if !strings.Contains(err.Error(), "and 41 more; in all: 30 by rule range in \"age\", 30 by rule level in \"sex\", 1 by rule fields") {
-		t.Error(err)
+	for i, line := range []string{
+		`column "age", rule range, 30 values (lines 2, 3, 4, 5, 6, ...): outside [0, 120] years; correct it`,
+		`column "sex", rule level, 30 values (lines 2, 3, 4, 5, 6, ...): not a declared level`,
+		"line 32, rule fields: 3 fields, the header has 5"} {
+		if texts := report.Violations(); len(texts) != 3 || !strings.HasPrefix(texts[i], line) || !strings.Contains(err.Error(), "\n  "+line) {
+			t.Errorf("got %q and %v, want %s", texts, err, line)
+		}
 	}
 	if v := report.Variables[0]; v.N != 0 || v.Missing != 0 || report.Rows != 31 {
 		t.Errorf("report: %+v of %d rows", v, report.Rows)
+	}
+}
+
+func TestReadCSVSaysFromWhereOnAFileWasNotChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		"Age,dose\n": "reading stopped at line 1; later lines were not checked",
+		header + "67,0.1,male,1,I\n67,0.1,ma\"le,1,I\n":        "reading stopped at line 3; later lines were not checked",
+		header + "67,0.1,male,1,I\n67,0.1,m\xffle,1,I\n":       "reading stopped at line 3; later lines were not checked",
+		header + "67,0.1,male\n67,0.1,male\n67,0.1,male,1,I\n": "rule fields, 2 records (lines 2, 3): the first has 3 fields, the header has 5",
+	} {
+		_, report, err := read(t, text, Source{})
+		if texts := report.Violations(); !strings.HasPrefix(texts[len(texts)-1], want) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q and %v, want %s", texts, err, want)
+		}
 	}
 }
 

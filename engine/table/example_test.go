@@ -29,5 +29,6 @@ func ExampleReadCSV() {
 	fmt.Println(err)
 	// Output:
 	// 2 [67 NaN] [1 0]
-	// table: north.csv, line 2, column "age": outside [0, 120] years; correct it, or widen min and max, or write out_of_range: missing for the variable
+	// table: north.csv does not conform to the dictionary
+	//   line 2, column "age", rule range: outside [0, 120] years; correct it, or widen min and max, or write out_of_range: missing for the variable
 }

@@ -131,7 +131,7 @@ func (c *fieldReader) wanted(rule Rule) string {
 		if len(f.Levels) > 8 {
 			list += ", ..."
 		}
-		return fmt.Sprintf("not a declared level; want %s (upper and lower case differ); correct it, or add it to levels: or missing: of the variable", list)
+		return fmt.Sprintf("not a declared level; want %s (case matters); correct it, or add it to levels: or missing: of the variable", list)
 	}
 	return string(rule)
 }

@@ -44,65 +44,118 @@ type ProblemCount struct {
 	Count  int    `json:"count"`
 }
 
-// keptProblems is how many problems are described one by one; all are counted.
-const keptProblems = 20
+// keptLines is how many problems of one column and rule are described; all are counted.
+const keptLines = 5
 
 // Invalid is the error of a file that does not conform. Its text holds no
 // value of a record, but lines and columns: it stays at the site.
 type Invalid struct {
 	File     string
-	Problems []Problem      // the first 20
+	Problems []Problem      // the first 5 of each column and rule
 	Counts   []ProblemCount // all, most frequent first
 	Total    int
+	Stopped  int // the line at which the reading ended early; 0 when it did not
 }
 
-// Error describes up to 20 problems, one a line.
+// Error has a line for each column and rule.
 func (e *Invalid) Error() string {
 	var b strings.Builder
-	for i, p := range e.Problems {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString("table: " + e.File)
-		if p.Line > 0 {
-			fmt.Fprintf(&b, ", line %d", p.Line)
-		}
-		if p.Column != "" {
-			fmt.Fprintf(&b, ", column %q", p.Column)
-		}
-		b.WriteString(": " + p.Message)
+	fmt.Fprintf(&b, "table: %s does not conform to the dictionary", e.File)
+	for _, v := range Violations(e.Problems, e.Counts) {
+		b.WriteString("\n  " + v.String())
 	}
-	if more := e.Total - len(e.Problems); more > 0 {
-		fmt.Fprintf(&b, "\ntable: %s: and %d more; in all:", e.File, more)
-		for i, c := range e.Counts {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(&b, " %d by rule %s", c.Count, c.Rule)
-			if c.Column != "" {
-				fmt.Fprintf(&b, " in %q", c.Column)
-			}
-		}
+	if e.Stopped > 0 {
+		b.WriteString("\n  " + stopped(e.Stopped))
 	}
 	return b.String()
 }
 
+// Violation is everything that one column breaks by one rule.
+type Violation struct {
+	Problem       // the first
+	Count   int   // of problems
+	Lines   []int // of the first of them, at most 5
+}
+
+// Violations gathers problems by column and rule, in the order in which they were met.
+func Violations(described []Problem, counts []ProblemCount) []Violation {
+	var all []Violation
+	at := map[ProblemCount]int{} // keyed with Count 0
+	for _, p := range described {
+		key := ProblemCount{Column: p.Column, Rule: p.Rule}
+		i, seen := at[key]
+		if !seen {
+			i = len(all)
+			at[key] = i
+			all = append(all, Violation{Problem: p})
+		}
+		all[i].Lines = append(all[i].Lines, p.Line)
+	}
+	for _, c := range counts {
+		n := c.Count
+		c.Count = 0
+		if i, ok := at[c]; ok {
+			all[i].Count = n
+		}
+	}
+	return all
+}
+
+// String says where, which rule, and what to do:
+//
+//	column "race", rule level, 51 values (lines 2, 3, 4, 5, 6, ...): not a declared level; want ...
+func (v Violation) String() string {
+	var place []string
+	if v.Count == 1 && v.Line > 0 {
+		place = append(place, fmt.Sprintf("line %d", v.Line))
+	}
+	if v.Column != "" {
+		place = append(place, fmt.Sprintf("column %q", v.Column))
+	}
+	if place == nil && v.Count == 1 { // the file itself
+		return fmt.Sprintf("%s (rule %s)", v.Message, v.Rule)
+	}
+	place = append(place, "rule "+string(v.Rule))
+	if v.Count == 1 {
+		return strings.Join(place, ", ") + ": " + v.Message
+	}
+	var lines []string
+	for _, n := range v.Lines {
+		lines = append(lines, fmt.Sprint(n))
+	}
+	if v.Count > len(lines) {
+		lines = append(lines, "...")
+	}
+	what, message := "values", v.Message
+	if v.Column == "" { // the lines differ in what they break
+		what, message = "records", "the first has "+v.Message
+	}
+	return fmt.Sprintf("%s, %d %s (lines %s): %s", strings.Join(place, ", "), v.Count, what, strings.Join(lines, ", "), message)
+}
+
+// stopped says from where on a file was not checked.
+func stopped(line int) string {
+	return fmt.Sprintf("reading stopped at line %d; later lines were not checked", line)
+}
+
 // problems collects what a file breaks while it is read.
 type problems struct {
-	kept   []Problem
-	counts map[ProblemCount]int // keyed with Count 0
-	total  int
+	kept    []Problem
+	counts  map[ProblemCount]int // keyed with Count 0
+	total   int
+	stopped int // the line at which the reading ended early, or 0
 }
 
 // add counts a problem; describe is called only for those that are kept.
 func (p *problems) add(line int, column string, rule Rule, describe func() string) {
-	if len(p.kept) < keptProblems {
-		p.kept = append(p.kept, Problem{line, column, rule, describe()})
-	}
 	if p.counts == nil {
 		p.counts = map[ProblemCount]int{}
 	}
-	p.counts[ProblemCount{Column: column, Rule: rule}]++
+	key := ProblemCount{Column: column, Rule: rule}
+	if p.counts[key] < keptLines {
+		p.kept = append(p.kept, Problem{line, column, rule, describe()})
+	}
+	p.counts[key]++
 	p.total++
 }
 
@@ -124,5 +177,5 @@ func (p *problems) err(file string) error {
 	if p.total == 0 {
 		return nil
 	}
-	return &Invalid{File: file, Problems: p.kept, Counts: p.list(), Total: p.total}
+	return &Invalid{File: file, Problems: p.kept, Counts: p.list(), Total: p.total, Stopped: p.stopped}
 }
