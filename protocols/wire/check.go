@@ -26,7 +26,7 @@ func (e *Envelope) Check() error {
 	if e.Version != Version {
 		return fmt.Errorf("wire: a message has version %d, want %d", e.Version, Version)
 	}
-	if e.Attempt == 0 || e.Type == Type_NONE || e.Type > Type_STOP {
+	if e.Attempt == 0 || e.Type == Type_NONE || e.Type > lastType {
 		return fmt.Errorf("wire: a message has attempt %d and type %d", e.Attempt, e.Type)
 	}
 	if len(e.Sender) > 64 || len(e.Recipient) > 64 {
@@ -34,14 +34,19 @@ func (e *Envelope) Check() error {
 	}
 	want := 0
 	switch e.Type {
-	case Type_HELLO, Type_SEAL, Type_MASKED, Type_UNLOCK, Type_CLOSE:
+	case Type_HELLO, Type_SEAL, Type_MASKED, Type_UNLOCK, Type_CLOSE, Type_VOW, Type_SHARE:
 		want = SignatureSize
 	}
-	inSum := e.Type >= Type_MASKED && e.Type <= Type_COLLECTED
+	inSum := e.Type >= Type_MASKED && e.Type <= Type_COLLECTED || e.Type >= Type_VOW
 	if inSum != (e.Sequence > 0) {
 		return fmt.Errorf("wire: a message of type %v has sequence %d", e.Type, e.Sequence)
 	}
-	if e.Type != Type_SEAL && e.Type != Type_MASKED && e.Type != Type_UNLOCK && len(e.Bulk) > 0 {
+	switch e.Type {
+	case Type_SEAL, Type_MASKED, Type_UNLOCK, Type_VOW, Type_SHARE:
+	default:
+		if len(e.Bulk) == 0 {
+			break
+		}
 		return fmt.Errorf("wire: a message of type %v has bulk", e.Type)
 	}
 	return first(size("plan", e.Plan, DigestSize), size("signatures", e.Signatures, want))
@@ -117,8 +122,44 @@ func (m *Stop) Check(int) error {
 	return nil
 }
 
+func (m *Vow) Check(int) error {
+	if len(m.Claims) > MaxPrimes*ClaimSize || len(m.Shape) > MaxBlocks*BlockSize || len(m.Shape)%BlockSize != 0 {
+		return fmt.Errorf("wire: a vow has %d bytes of claims and %d of shape", len(m.Claims), len(m.Shape))
+	}
+	if (len(m.Share) == 0) != (len(m.Shape) == 0) {
+		return fmt.Errorf("wire: a vow has a commitment of %d bytes to a share of shape %x", len(m.Share), m.Shape)
+	}
+	if len(m.Share) > 0 {
+		if err := size("commitment", m.Share, DigestSize); err != nil {
+			return err
+		}
+	}
+	return first(size("transcript", m.Transcript, DigestSize), size("work", m.Work, DigestSize), size("before", m.Before, DigestSize))
+}
+
+func (m *Vows) Check(n int) error { return count("vows", len(m.Vows), n) }
+
+func (m *Share) Check(int) error {
+	return first(size("salt", m.Salt, DigestSize), size("hash", m.Hash, DigestSize))
+}
+
+func (m *Folded) Check(n int) error {
+	if len(m.Shares) == 0 {
+		return nil
+	}
+	if len(m.Sum) > 0 {
+		return fmt.Errorf("wire: a folded step has both shares and their sum")
+	}
+	for _, s := range m.Shares {
+		if err := size("salt", s.GetSalt(), DigestSize); err != nil {
+			return err
+		}
+	}
+	return count("shares", len(m.Shares), n)
+}
+
 // Known reports whether c is a code that may be sent.
-func (c Code) Known() bool { return c > Code_UNSTATED && c <= Code_INTERNAL }
+func (c Code) Known() bool { return c > Code_UNSTATED && c <= Code_RANGE }
 
 func count(what string, got, want int) error {
 	if got != want {

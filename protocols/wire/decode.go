@@ -54,7 +54,7 @@ func Peek(b []byte) (Type, error) {
 		last, b = num, b[n:]
 		if num == typeField {
 			v, n := protowire.ConsumeVarint(b)
-			if typ != protowire.VarintType || n < 0 || v > uint64(Type_STOP) {
+			if typ != protowire.VarintType || n < 0 || v > uint64(lastType) {
 				return Type_NONE, errCanonical
 			}
 			return Type(v), nil

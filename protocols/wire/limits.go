@@ -11,14 +11,22 @@ const (
 	VeiledSize    = 32 + 16
 	ForReaderSize = 1120 + 32 + 16
 	SignatureSize = 64 + 3309
+	ClaimSize     = 5 * 8 // five residues of one prime
+	BlockSize     = 4
 	MaxMembers    = 200 // the carry of a sum must fit a byte, the hub's memory a machine
 	MaxCells      = 1 << 22
+	MaxPrimes     = 32 // of an encrypted session's ring
+	MaxBlocks     = 64 // of one share
+
+	lastType = Type_FOLDED
 )
 
 // Limits bound a study, and with it every message of it.
 type Limits struct {
-	Members int // 1 to MaxMembers; the number of members of the roster
-	Cells   int // 1 to MaxCells; the most cells any one sum has
+	Members int  // 1 to MaxMembers; the number of members of the roster
+	Cells   int  // 1 to MaxCells; the most cells any one sum has
+	Share   int  // bytes of the largest share of an encrypted session; 0 where there is none
+	Full    bool // the shares of an encrypted session go to every member
 }
 
 const (
@@ -67,6 +75,34 @@ func (l Limits) Max(t Type) int {
 	case Type_STOP:
 		return around + 80
 	}
+	return l.encrypted(t)
+}
+
+// encrypted is Max for the messages of an encrypted session, which a study may
+// do without.
+func (l Limits) encrypted(t Type) int {
+	if l.Share <= 0 {
+		return 0
+	}
+	const (
+		digest = DigestSize + field
+		vow    = 4*digest + MaxPrimes*ClaimSize + field + MaxBlocks*BlockSize + field + 2
+	)
+	n := l.Members
+	each := DigestSize + 3*field // of the coin, which all members get in full
+	if l.Full {
+		each += l.Share
+	}
+	switch t {
+	case Type_VOW:
+		return signed + vow + n*TagSize
+	case Type_VOWS:
+		return around + n*(vow+TagSize+3*field)
+	case Type_SHARE:
+		return signed + 2*digest + l.Share
+	case Type_FOLDED:
+		return around + l.Share + field + n*(digest+each)
+	}
 	return 0
 }
 
@@ -74,7 +110,7 @@ func (l Limits) Max(t Type) int {
 // before it knows the type.
 func (l Limits) Largest() int {
 	most := 0
-	for t := Type_HELLO; t <= Type_STOP; t++ {
+	for t := Type_HELLO; t <= lastType; t++ {
 		most = max(most, l.Max(t))
 	}
 	return most

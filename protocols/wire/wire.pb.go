@@ -17,6 +17,11 @@
 //     | UNLOCK  claim, sealed own mask ---> |
 //     | <-- UNLOCKS all (or COLLECTED)      |
 //     |                                     |
+//     | VOW     work, claims, commitment -> |   once per step of an
+//     | <-- VOWS    all of them             |   encrypted session
+//     | SHARE   salt, share --------------> |
+//     | <-- FOLDED  their sum (or all)      |
+//     |                                     |
 //     | CLOSE   reason -------------------> |   at any time, ends the attempt
 //     | <-- CLOSED  all of them             |
 //     | <-- STOP    a code                  |   the hub gave up
@@ -64,6 +69,10 @@ const (
 	Type_CLOSE     Type = 10 // body: Close
 	Type_CLOSED    Type = 11 // body: Closed
 	Type_STOP      Type = 12 // body: Stop
+	Type_VOW       Type = 13 // body: Vow, bulk: N-1 tags
+	Type_VOWS      Type = 14 // body: Vows
+	Type_SHARE     Type = 15 // body: Share, bulk: the share, packed
+	Type_FOLDED    Type = 16 // body: Folded
 )
 
 // Enum value maps for Type.
@@ -82,6 +91,10 @@ var (
 		10: "CLOSE",
 		11: "CLOSED",
 		12: "STOP",
+		13: "VOW",
+		14: "VOWS",
+		15: "SHARE",
+		16: "FOLDED",
 	}
 	Type_value = map[string]int32{
 		"NONE":      0,
@@ -97,6 +110,10 @@ var (
 		"CLOSE":     10,
 		"CLOSED":    11,
 		"STOP":      12,
+		"VOW":       13,
+		"VOWS":      14,
+		"SHARE":     15,
+		"FOLDED":    16,
 	}
 )
 
@@ -157,6 +174,7 @@ const (
 	Code_MASKS      Code = 23 // the masks do not cancel
 	Code_PEER       Code = 24 // another party stopped
 	Code_INTERNAL   Code = 25 // this party's own failure: journal, randomness, a defect
+	Code_RANGE      Code = 26 // what an encryption holds is out of its range: a wrong share or an overflow
 )
 
 // Enum value maps for Code.
@@ -188,6 +206,7 @@ var (
 		23: "MASKS",
 		24: "PEER",
 		25: "INTERNAL",
+		26: "RANGE",
 	}
 	Code_value = map[string]int32{
 		"UNSTATED":   0,
@@ -216,6 +235,7 @@ var (
 		"MASKS":      23,
 		"PEER":       24,
 		"INTERNAL":   25,
+		"RANGE":      26,
 	}
 )
 
@@ -256,7 +276,7 @@ type Envelope struct {
 	Plan          []byte                 `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`        // 32 bytes
 	Attempt       uint32                 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"` // from 1
 	Type          Type                   `protobuf:"varint,4,opt,name=type,proto3,enum=consilium.wire.v1.Type" json:"type,omitempty"`
-	Sequence      uint64                 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"` // number of the sum, from 1; 0 outside sums
+	Sequence      uint64                 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"` // number of the sum, or of the encrypted session's step, from 1; 0 outside both
 	Sender        string                 `protobuf:"bytes,6,opt,name=sender,proto3" json:"sender,omitempty"`
 	Recipient     string                 `protobuf:"bytes,7,opt,name=recipient,proto3" json:"recipient,omitempty"`
 	Body          []byte                 `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
@@ -1424,6 +1444,304 @@ func (x *Package) GetCarry() []byte {
 	return nil
 }
 
+// Vow is what a member says before it hands out a share: what it understands
+// the step to be, that the step before came out right, and a commitment.
+type Vow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transcript    []byte                 `protobuf:"bytes,1,opt,name=transcript,proto3" json:"transcript,omitempty"` // 32: T
+	Work          []byte                 `protobuf:"bytes,2,opt,name=work,proto3" json:"work,omitempty"`             // 32: digest of what this step does, to which encryptions
+	Before        []byte                 `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"`         // 32: digest of the step before: its vows, its outcome
+	Claims        []byte                 `protobuf:"bytes,4,opt,name=claims,proto3" json:"claims,omitempty"`         // 40 for each prime: what the own share adds to the fold of the step before; empty if that had no sum
+	Share         []byte                 `protobuf:"bytes,5,opt,name=share,proto3" json:"share,omitempty"`           // 32: commitment to salt and share; empty if this step has none
+	Shape         []byte                 `protobuf:"bytes,6,opt,name=shape,proto3" json:"shape,omitempty"`           // 4 for each block of the share: polynomials (2, big end first), level, extended
+	Full          bool                   `protobuf:"varint,7,opt,name=full,proto3" json:"full,omitempty"`            // every share goes to every member
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vow) Reset() {
+	*x = Vow{}
+	mi := &file_wire_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vow) ProtoMessage() {}
+
+func (x *Vow) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vow.ProtoReflect.Descriptor instead.
+func (*Vow) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Vow) GetTranscript() []byte {
+	if x != nil {
+		return x.Transcript
+	}
+	return nil
+}
+
+func (x *Vow) GetWork() []byte {
+	if x != nil {
+		return x.Work
+	}
+	return nil
+}
+
+func (x *Vow) GetBefore() []byte {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Vow) GetClaims() []byte {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+func (x *Vow) GetShare() []byte {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
+func (x *Vow) GetShape() []byte {
+	if x != nil {
+		return x.Shape
+	}
+	return nil
+}
+
+func (x *Vow) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
+}
+
+// Vows hands them out.
+type Vows struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Vows          []*Tagged              `protobuf:"bytes,1,rep,name=vows,proto3" json:"vows,omitempty"` // N
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vows) Reset() {
+	*x = Vows{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vows) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vows) ProtoMessage() {}
+
+func (x *Vows) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vows.ProtoReflect.Descriptor instead.
+func (*Vows) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Vows) GetVows() []*Tagged {
+	if x != nil {
+		return x.Vows
+	}
+	return nil
+}
+
+// Share opens a vow.
+type Share struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Salt          []byte                 `protobuf:"bytes,1,opt,name=salt,proto3" json:"salt,omitempty"` // 32
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"` // 32: of the share in bulk
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Share) Reset() {
+	*x = Share{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Share) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Share) ProtoMessage() {}
+
+func (x *Share) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Share.ProtoReflect.Descriptor instead.
+func (*Share) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Share) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
+func (x *Share) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+// Revealed is one member's share as all members get it.
+type Revealed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Salt          []byte                 `protobuf:"bytes,1,opt,name=salt,proto3" json:"salt,omitempty"` // 32
+	Share         []byte                 `protobuf:"bytes,2,opt,name=share,proto3" json:"share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revealed) Reset() {
+	*x = Revealed{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revealed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revealed) ProtoMessage() {}
+
+func (x *Revealed) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revealed.ProtoReflect.Descriptor instead.
+func (*Revealed) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Revealed) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
+func (x *Revealed) GetShare() []byte {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
+// Folded is the hub's addition of the shares, or the shares themselves.
+type Folded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sum           []byte                 `protobuf:"bytes,1,opt,name=sum,proto3" json:"sum,omitempty"`
+	Shares        []*Revealed            `protobuf:"bytes,2,rep,name=shares,proto3" json:"shares,omitempty"` // N, or none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Folded) Reset() {
+	*x = Folded{}
+	mi := &file_wire_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Folded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Folded) ProtoMessage() {}
+
+func (x *Folded) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Folded.ProtoReflect.Descriptor instead.
+func (*Folded) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Folded) GetSum() []byte {
+	if x != nil {
+		return x.Sum
+	}
+	return nil
+}
+
+func (x *Folded) GetShares() []*Revealed {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -1521,7 +1839,28 @@ const file_wire_proto_rawDesc = "" +
 	"\aunlocks\x18\b \x03(\fR\aunlocks\x12\x16\n" +
 	"\x06vector\x18\t \x01(\fR\x06vector\x12\x14\n" +
 	"\x05carry\x18\n" +
-	" \x01(\fR\x05carry*\x9d\x01\n" +
+	" \x01(\fR\x05carry\"\xa9\x01\n" +
+	"\x03Vow\x12\x1e\n" +
+	"\n" +
+	"transcript\x18\x01 \x01(\fR\n" +
+	"transcript\x12\x12\n" +
+	"\x04work\x18\x02 \x01(\fR\x04work\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\fR\x06before\x12\x16\n" +
+	"\x06claims\x18\x04 \x01(\fR\x06claims\x12\x14\n" +
+	"\x05share\x18\x05 \x01(\fR\x05share\x12\x14\n" +
+	"\x05shape\x18\x06 \x01(\fR\x05shape\x12\x12\n" +
+	"\x04full\x18\a \x01(\bR\x04full\"5\n" +
+	"\x04Vows\x12-\n" +
+	"\x04vows\x18\x01 \x03(\v2\x19.consilium.wire.v1.TaggedR\x04vows\"/\n" +
+	"\x05Share\x12\x12\n" +
+	"\x04salt\x18\x01 \x01(\fR\x04salt\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"4\n" +
+	"\bRevealed\x12\x12\n" +
+	"\x04salt\x18\x01 \x01(\fR\x04salt\x12\x14\n" +
+	"\x05share\x18\x02 \x01(\fR\x05share\"O\n" +
+	"\x06Folded\x12\x10\n" +
+	"\x03sum\x18\x01 \x01(\fR\x03sum\x123\n" +
+	"\x06shares\x18\x02 \x03(\v2\x1b.consilium.wire.v1.RevealedR\x06shares*\xc7\x01\n" +
 	"\x04Type\x12\b\n" +
 	"\x04NONE\x10\x00\x12\t\n" +
 	"\x05HELLO\x10\x01\x12\n" +
@@ -1541,7 +1880,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x12\n" +
 	"\n" +
 	"\x06CLOSED\x10\v\x12\b\n" +
-	"\x04STOP\x10\f*\xc8\x02\n" +
+	"\x04STOP\x10\f\x12\a\n" +
+	"\x03VOW\x10\r\x12\b\n" +
+	"\x04VOWS\x10\x0e\x12\t\n" +
+	"\x05SHARE\x10\x0f\x12\n" +
+	"\n" +
+	"\x06FOLDED\x10\x10*\xd3\x02\n" +
 	"\x04Code\x12\f\n" +
 	"\bUNSTATED\x10\x00\x12\b\n" +
 	"\x04DONE\x10\x01\x12\v\n" +
@@ -1571,7 +1915,8 @@ const file_wire_proto_rawDesc = "" +
 	"\aOPENING\x10\x16\x12\t\n" +
 	"\x05MASKS\x10\x17\x12\b\n" +
 	"\x04PEER\x10\x18\x12\f\n" +
-	"\bINTERNAL\x10\x19B6Z4github.com/consilium-health/consilium/protocols/wireb\x06proto3"
+	"\bINTERNAL\x10\x19\x12\t\n" +
+	"\x05RANGE\x10\x1aB6Z4github.com/consilium-health/consilium/protocols/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -1586,7 +1931,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_wire_proto_goTypes = []any{
 	(Type)(0),         // 0: consilium.wire.v1.Type
 	(Code)(0),         // 1: consilium.wire.v1.Code
@@ -1607,6 +1952,11 @@ var file_wire_proto_goTypes = []any{
 	(*Closed)(nil),    // 16: consilium.wire.v1.Closed
 	(*Stop)(nil),      // 17: consilium.wire.v1.Stop
 	(*Package)(nil),   // 18: consilium.wire.v1.Package
+	(*Vow)(nil),       // 19: consilium.wire.v1.Vow
+	(*Vows)(nil),      // 20: consilium.wire.v1.Vows
+	(*Share)(nil),     // 21: consilium.wire.v1.Share
+	(*Revealed)(nil),  // 22: consilium.wire.v1.Revealed
+	(*Folded)(nil),    // 23: consilium.wire.v1.Folded
 }
 var file_wire_proto_depIdxs = []int32{
 	0,  // 0: consilium.wire.v1.Envelope.type:type_name -> consilium.wire.v1.Type
@@ -1615,11 +1965,13 @@ var file_wire_proto_depIdxs = []int32{
 	10, // 3: consilium.wire.v1.Unlocks.unlocks:type_name -> consilium.wire.v1.Tagged
 	1,  // 4: consilium.wire.v1.Close.code:type_name -> consilium.wire.v1.Code
 	1,  // 5: consilium.wire.v1.Stop.code:type_name -> consilium.wire.v1.Code
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 6: consilium.wire.v1.Vows.vows:type_name -> consilium.wire.v1.Tagged
+	22, // 7: consilium.wire.v1.Folded.shares:type_name -> consilium.wire.v1.Revealed
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1633,7 +1985,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

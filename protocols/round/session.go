@@ -1,0 +1,38 @@
+package round
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// Session is what a completed set-up hands to another protocol that runs
+// beside it, between the same members and under the same charter.
+type Session struct {
+	Plan     [32]byte
+	Attempt  uint32
+	Context  Context // with Session = T, the transcript of the set-up
+	Roster   party.Roster
+	ID       party.ID        // this member's
+	Identity *party.Identity // signs for it
+	TagsOut  [][32]byte      // by position in the roster: the key of tags from this member to that; used for nothing else
+	TagsIn   [][32]byte      // and from that to this
+	// Stop ends the attempt for this member, for ever, and returns what tells the others: a code.
+	Stop func(wire.Code) ([]Message, error)
+}
+
+// Check refuses a session that is not whole.
+func (s Session) Check() error {
+	n := s.Roster.Len()
+	switch {
+	case s.Identity == nil || s.Stop == nil:
+		return errors.New("round: session: identity and stop are needed")
+	case s.Roster.Index(s.ID) < 0:
+		return fmt.Errorf("round: session: %q is not in the roster", s.ID)
+	case len(s.TagsOut) != n || len(s.TagsIn) != n:
+		return fmt.Errorf("round: session: %d and %d tag keys, want %d", len(s.TagsOut), len(s.TagsIn), n)
+	}
+	return nil
+}

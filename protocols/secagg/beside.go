@@ -1,0 +1,25 @@
+package secagg
+
+import (
+	"github.com/consilium-health/consilium/protocols/round"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// Beside is this session for another protocol, called name, between the same
+// members. Its tag keys are derived for that name: nothing said in one protocol
+// can be replayed in the other. When it stops, the attempt is closed.
+func (s *Session) Beside(name string) round.Session {
+	out := round.Session{
+		Plan: s.cfg.Charter.Plan, Attempt: s.cfg.Charter.Attempt, Context: s.in(s.transcript[:]),
+		Roster: s.cfg.Roster, ID: s.cfg.ID, Identity: s.cfg.Identity,
+		TagsOut: make([][32]byte, s.n), TagsIn: make([][32]byte, s.n),
+		Stop: func(c wire.Code) ([]round.Message, error) { return s.close(c) },
+	}
+	me := []byte(s.cfg.ID)
+	for j := range s.n {
+		peer := []byte(s.id(j))
+		out.TagsOut[j] = derive(s.pairs[j][:], "mac "+name, me, peer)
+		out.TagsIn[j] = derive(s.pairs[j][:], "mac "+name, peer, me)
+	}
+	return out
+}
