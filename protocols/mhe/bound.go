@@ -1,0 +1,95 @@
+package mhe
+
+import "math"
+
+// Bound says what is known, without looking, of n encrypted numbers. Every
+// Ciphertext carries one; a plan computes the same ones beforehand, with a
+// Calculus and no keys. All are worst cases: nothing averages out.
+type Bound struct {
+	Max float64 // largest absolute value of a coefficient
+	Sum float64 // largest sum of absolute values of all coefficients
+	Err float64 // largest difference between a coefficient and what it should be
+}
+
+// Calculus propagates bounds for one set of parameters and number of members N.
+//
+// Symbols: n degree, S scale, B = 6 sigma + 1 the largest error of one draw. The
+// sum of N keys has coefficients up to N, and norm sum |s| at most n N.
+type Calculus struct {
+	p Params
+	n float64 // members
+}
+
+// NewCalculus returns the calculus of p for so many members.
+func NewCalculus(p Params, members int) Calculus { return Calculus{p, float64(members)} }
+
+func (s *Session) calculus() Calculus { return NewCalculus(s.params, s.n) }
+
+func (c Calculus) draw() float64   { return errorBound*c.p.lit.Sigma + 1 }
+func (c Calculus) degree() float64 { return float64(c.p.Degree()) }
+
+// unit is the value of one unit of the scale of inputs.
+func (c Calculus) unit() float64 { return math.Ldexp(1, -c.p.lit.LogScale) }
+
+// Input bounds a fresh encryption of values up to max in absolute value, sum in all:
+// N errors, and N roundings of the inputs.
+func (c Calculus) Input(max, sum float64) Bound {
+	return Bound{Max: max, Sum: sum, Err: c.n * (c.draw() + 0.5) * c.unit()}
+}
+
+// Add bounds a + b and a - b.
+func (c Calculus) Add(a, b Bound) Bound {
+	return Bound{Max: a.Max + b.Max, Sum: a.Sum + b.Sum, Err: a.Err + b.Err}
+}
+
+// Product bounds the sum of the ring products of pairs, relinearised and rescaled.
+//
+//	(x + d)(y + e) - x y = x e + d y + d e,  |x e| <= Sum(x) Err(y)
+func (c Calculus) Product(pairs ...[2]Bound) Bound {
+	var out Bound
+	for _, p := range pairs {
+		x, y := p[0], p[1]
+		out.Max += math.Min(x.Sum*y.Max, y.Sum*x.Max)
+		out.Sum += x.Sum * y.Sum
+		out.Err += x.Sum*y.Err + y.Sum*x.Err + c.degree()*x.Err*y.Err
+	}
+	out.Err += c.productNoise()
+	return out
+}
+
+// productNoise is what relinearising and rescaling add.
+//
+// The relinearisation key's errors, with s, u of norm n N at most and e up to N B:
+// s e0 + u e1 + s e1 + e2 + e3. The key is used with one digit up to q_i for each prime of Q,
+// and divided by P; that division and the two of rescaling round by half a
+// unit, in c0 and, times s, in c1.
+func (c Calculus) productNoise() float64 {
+	n, lit := c.degree(), c.p.lit
+	key := 3*n*c.n*c.n*c.draw() + 2*c.n*c.draw()
+	relin := 0.0
+	for _, q := range lit.Q {
+		relin += n * float64(q) * key
+	}
+	round := 0.5 * (1 + n*c.n)
+	tensor := math.Exp2(float64(2 * lit.LogScale)) // S^2
+	relin = (relin/float64(lit.P[0]) + round) / tensor
+	dropped := 1.0
+	for _, q := range lit.Q[c.p.low()+1:] {
+		dropped *= float64(q)
+	}
+	return relin + 1.01*round*dropped/tensor
+}
+
+// Refresh bounds one output of a refresh of b: copies coefficients, each times
+// so much. The errors of the decryption shares, the roundings of the maps, and the errors of the new encryption.
+func (c Calculus) Refresh(b Bound, copies int, times float64) Bound {
+	max := b.Max * times
+	return Bound{
+		Max: max, Sum: float64(copies) * max,
+		Err: times*(b.Err+c.Read()) + (c.n*c.draw()+0.5*(c.n+1))*c.unit(),
+	}
+}
+
+// Read is the error that N decryption shares add to a retained value. The scale after a product is
+// that of inputs within 1 percent.
+func (c Calculus) Read() float64 { return 1.01 * c.n * c.draw() * c.unit() }

@@ -1,0 +1,223 @@
+package mhe
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+
+	"github.com/tuneinsight/lattigo/v5/ring"
+	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
+
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// block is a run of polynomials of one shape. A share is a list of blocks. Its
+// shape follows from the step; on the wire it is repeated only to be compared.
+type block struct {
+	count    int  // polynomials; 0 for 32 bytes that are no polynomial (the coin)
+	level    int  // index of the last prime of Q
+	extended bool // with the primes of P behind them
+}
+
+type shape []block
+
+// encode spells a shape for a vow.
+func (s shape) encode() []byte {
+	var out []byte
+	for _, b := range s {
+		e := byte(0)
+		if b.extended {
+			e = 1
+		}
+		out = binary.BigEndian.AppendUint16(out, uint16(b.count))
+		out = append(out, byte(b.level), e)
+	}
+	return out
+}
+
+// parseShape reads what encode wrote, for parameters p. Only the hub needs it:
+// members know the shape of every step.
+func (p Params) parseShape(b []byte) (shape, error) {
+	var s shape
+	for ; len(b) >= wire.BlockSize; b = b[wire.BlockSize:] {
+		x := block{count: int(binary.BigEndian.Uint16(b)), level: int(b[2]), extended: b[3] == 1}
+		if x.level > p.top() || b[3] > 1 || x.count == 0 && (x.level != 0 || x.extended || len(s) > 0) {
+			return nil, fmt.Errorf("mhe: a share's shape %x is impossible", b[:wire.BlockSize])
+		}
+		s = append(s, x)
+	}
+	if len(b) > 0 || len(s) == 0 || s[0].count == 0 && len(s) > 1 {
+		return nil, fmt.Errorf("mhe: a share's shape has %d blocks and %d bytes over", len(s), len(b))
+	}
+	return s, nil
+}
+
+// share is residues: one row of n for each polynomial and prime, in the order of
+// the shape. The rows are those of the library's polynomials, not copies.
+type share [][]uint64
+
+// layout of a share: for each row, the index of its prime, Q's before P's.
+func (p Params) primes(s shape) []int {
+	var out []int
+	for _, b := range s {
+		for range b.count {
+			for i := range b.level + 1 {
+				out = append(out, i)
+			}
+			if b.extended {
+				for i := range p.lit.P {
+					out = append(out, len(p.lit.Q)+i)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (p Params) prime(i int) uint64 { return p.subring(i).Modulus }
+
+func (p Params) subring(i int) *ring.SubRing {
+	if i < len(p.lit.Q) {
+		return p.rlwe.RingQ().SubRings[i]
+	}
+	return p.rlwe.RingP().SubRings[i-len(p.lit.Q)]
+}
+
+// size is how many bytes a share of shape s has on the wire.
+func (p Params) size(s shape) int {
+	if s.raw() {
+		return rawSize
+	}
+	n := 0
+	for _, i := range p.primes(s) {
+		n += p.rowSize(i)
+	}
+	return n
+}
+
+// raw shares are no polynomials.
+func (s shape) raw() bool { return len(s) == 1 && s[0].count == 0 }
+
+const rawSize = 32
+
+// rowSize is a row's bytes: as many bits a residue as its prime has. The degree
+// is a multiple of 8.
+func (p Params) rowSize(prime int) int {
+	return p.Degree() / 8 * bits.Len64(p.prime(prime))
+}
+
+// alloc returns a share of zeros.
+func (p Params) alloc(s shape) share {
+	list := p.primes(s)
+	out, n := make(share, len(list)), p.Degree()
+	for i := range out {
+		out[i] = make([]uint64, n)
+	}
+	return out
+}
+
+// pack writes every residue in the bits of its prime, low bits first. It refuses
+// residues that are not below their prime: those would be a defect here, and tell more than they should.
+func (p Params) pack(s shape, sh share) ([]byte, error) {
+	list := p.primes(s)
+	if len(sh) != len(list) {
+		return nil, fmt.Errorf("mhe: a share has %d rows, want %d", len(sh), len(list))
+	}
+	out := make([]byte, 0, p.size(s))
+	for r, row := range sh {
+		q := p.prime(list[r])
+		width := bits.Len64(q)
+		if len(row) != p.Degree() {
+			return nil, fmt.Errorf("mhe: a row has %d residues, want %d", len(row), p.Degree())
+		}
+		var acc uint64
+		have := 0
+		for _, x := range row {
+			if x >= q {
+				return nil, fmt.Errorf("mhe: a residue is not below its prime")
+			}
+			acc |= x << have
+			if have+width < 64 {
+				have += width
+				continue
+			}
+			out = binary.LittleEndian.AppendUint64(out, acc)
+			used := 64 - have
+			acc, have = x>>used, width-used // a shift by 64 gives 0
+		}
+		for ; have > 0; have -= 8 {
+			out, acc = append(out, byte(acc)), acc>>8
+		}
+	}
+	return out, nil
+}
+
+// unpack is the inverse of pack, and the only place where another party's bytes
+// become residues: the length is the shape's, every residue is below its prime.
+func (p Params) unpack(s shape, b []byte) (share, error) {
+	if s.raw() {
+		return nil, fmt.Errorf("mhe: a share is no polynomial")
+	}
+	if want := p.size(s); len(b) != want {
+		return nil, fmt.Errorf("mhe: a share has %d bytes, want %d", len(b), want)
+	}
+	out := p.alloc(s)
+	for r, prime := range p.primes(s) {
+		size := p.rowSize(prime)
+		if err := unpackRow(out[r], b[:size], p.prime(prime)); err != nil {
+			return nil, err
+		}
+		b = b[size:]
+	}
+	return out, nil
+}
+
+func unpackRow(row []uint64, b []byte, q uint64) error {
+	width := bits.Len64(q)
+	mask := uint64(1)<<width - 1
+	var acc uint64
+	have := 0
+	for i := range row {
+		x := acc
+		if have < width {
+			var word uint64
+			got := 64
+			if len(b) >= 8 {
+				word, b = binary.LittleEndian.Uint64(b), b[8:]
+			} else {
+				got = 8 * len(b)
+				for k, c := range b {
+					word |= uint64(c) << (8 * k)
+				}
+				b = nil
+			}
+			x |= word << have
+			used := width - have
+			acc, have = word>>used, got-used
+		} else {
+			acc, have = acc>>width, have-width
+		}
+		x &= mask
+		if x >= q {
+			return fmt.Errorf("mhe: a residue is not below its prime")
+		}
+		row[i] = x
+	}
+	return nil
+}
+
+// addTo adds a share to acc, row by row, modulo the primes.
+func (p Params) addTo(s shape, acc, sh share) {
+	for r, prime := range p.primes(s) {
+		sub := p.subring(prime)
+		sub.Add(acc[r], sh[r], acc[r])
+	}
+}
+
+// rowsQ are the rows of a polynomial at a level.
+func rowsQ(x ring.Poly, level int) share { return share(x.Coeffs[:level+1]) }
+
+// rowsQP are the rows of a polynomial modulo QP.
+func rowsQP(x ringqp.Poly) share {
+	return append(append(share{}, x.Q.Coeffs...), x.P.Coeffs...)
+}

@@ -1,0 +1,252 @@
+package mhe
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+
+	"github.com/tuneinsight/lattigo/v5/ring"
+
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/round"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// Output is one encryption that a refresh makes: coefficients of the input,
+// copied to where the next product needs them, all times one public number.
+type Output struct {
+	Copies []Copy
+	Times  uint64 // in units of 2^-40; 0 means 1
+	Argued *Bound // what the circuit's own analysis says of it, where the calculus is too coarse; nil: the calculus
+}
+
+// Copy puts coefficient From of the input on coefficient To, each To at most once.
+type Copy struct{ From, To int }
+
+// timesUnit is log2 of the unit of Output.Times.
+const timesUnit = 40
+
+// Refreshed is what a refresh yields.
+type Refreshed struct {
+	Outputs []*Ciphertext // at the level and scale of inputs
+	Value   *Retained     // nil unless it was asked for
+}
+
+// Retained is this member's additive share of a value, for an opening.
+type Retained struct {
+	owner  *Session
+	share  []wide
+	scale  scale
+	bound  Bound
+	digest [32]byte
+	opened bool
+}
+
+// Refresh brings the result of a product to the level and scale of inputs and
+// arranges it anew. Member i draws M_i, uniform of LogMask bits for ALL n
+// coefficients, and shares
+//
+//	E_i = c1 s_i + e_i - M_i,  and for each output o: W_io = -a_o s_i + e_io + map_o(M_i)
+//
+// After the fold everybody has D = c0 + sum E_i = value - sum M_i, which is
+// uniform but for 2^-Hiding, and output o is (map_o(D) + sum W_io, a_o). Every coefficient
+// of D must lie within N 2^(LogMask-1) + 2^(LogScale+24): a wrong key, a wrong
+// share or an overflow fails that with certainty in practice. (After lattigo's
+// EncToShare and ShareToEnc, on coefficients and with masks of our own.)
+//
+// With retain, each member keeps M_i (the first one D + M_i): an additive share of the value.
+// No ciphertext is refreshed twice: two decryption shares of one would average their noise away.
+func (s *Session) Refresh(c *Ciphertext, retain bool, outputs ...Output) (round.Machine[Refreshed], error) {
+	if s.rlk == nil || s.burnt {
+		return nil, s.notReady()
+	}
+	if err := s.ours(c); err != nil {
+		return nil, err
+	}
+	if c.level != s.params.low() {
+		return nil, errors.New("mhe: refresh: not the result of a product")
+	}
+	if len(outputs) > MaxPolys || len(outputs) == 0 && !retain {
+		return nil, fmt.Errorf("mhe: refresh: %d outputs, want 1 to %d, or to retain the value", len(outputs), MaxPolys)
+	}
+	m := &refresh{Session: s, c: c, retain: retain, outputs: outputs, at: s.next, digest: c.digest()}
+	if s.refreshed[m.digest] {
+		return nil, errors.New("mhe: refresh: this ciphertext has been refreshed before, and never is again")
+	}
+	fields := [][]byte{uint64Bytes(s.next), m.digest[:], {boolByte(retain)}}
+	for o := range outputs {
+		b, err := m.prepare(o)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, b)
+	}
+	shape := shape{{1, s.params.low(), false}}
+	if len(outputs) > 0 {
+		shape = append(shape, block{len(outputs), s.params.top(), false})
+	}
+	return begin(s, task{
+		name: "refresh", work: party.Hash("work refresh", fields...), shape: shape, share: m.share, done: m.done,
+	}, func() Refreshed { return m.out })
+}
+
+func boolByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// refresh is one step's state.
+type refresh struct {
+	*Session
+	c       *Ciphertext
+	digest  [32]byte
+	retain  bool
+	outputs []Output
+	factors []factor
+	bounds  []Bound
+	at      uint64
+	masks   []wide
+	a       []ring.Poly
+	out     Refreshed
+}
+
+// prepare checks output o and returns what the vow binds of it. Its factor is
+// 2^LogScale / scale of c * times.
+func (m *refresh) prepare(o int) ([]byte, error) {
+	x, n := m.outputs[o], m.params.Degree()
+	taken := make([]bool, n)
+	var b []byte
+	for _, c := range x.Copies {
+		if c.From < 0 || c.From >= n || c.To < 0 || c.To >= n || taken[c.To] {
+			return nil, fmt.Errorf("mhe: refresh: output %d copies coefficient %d to %d, want each place once, below %d", o, c.From, c.To, n)
+		}
+		taken[c.To] = true
+		b = binary.BigEndian.AppendUint32(b, uint32(c.From))
+		b = binary.BigEndian.AppendUint32(b, uint32(c.To))
+	}
+	times := x.Times
+	if times == 0 {
+		times = 1 << timesUnit
+	}
+	shift := m.c.scale.exp + timesUnit - m.params.lit.LogScale
+	if shift < 0 {
+		return nil, errors.New("mhe: refresh: a scale below that of inputs")
+	}
+	f, err := newFactor(new(big.Int).Mul(m.c.scale.den, new(big.Int).SetUint64(times)), uint(shift))
+	if err != nil {
+		return nil, err
+	}
+	bound := m.calculus().Refresh(m.c.bound, len(x.Copies), math.Ldexp(float64(times), -timesUnit))
+	if x.Argued != nil {
+		bound = *x.Argued
+	}
+	if !(bound.Max <= 1<<LogLargest) || !(bound.Err >= 0) {
+		return nil, fmt.Errorf("mhe: refresh: output %d may reach %g, want at most 2^%d", o, bound.Max, LogLargest)
+	}
+	m.factors, m.bounds = append(m.factors, f), append(m.bounds, bound)
+	b = binary.BigEndian.AppendUint64(b, times)
+	for _, v := range []float64{bound.Max, bound.Sum, bound.Err} {
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	return b, nil
+}
+
+// share makes E_i and W_i, and counts the ciphertext as refreshed before it does.
+func (m *refresh) share() (share, []byte, error) {
+	m.refreshed[m.digest] = true
+	p, low, top := m.params, m.params.low(), m.params.top()
+	var err error
+	if m.masks, err = uniformMasks(m.cfg.Rand, p.Degree(), p.lit.LogMask); err != nil {
+		return nil, nil, err
+	}
+	m.Session.masks = append(m.Session.masks, m.masks) // zeroed with the key, whatever happens
+	r := m.tool.ring(low)
+	e := m.tool.noise(low)
+	r.MulCoeffsMontgomeryThenAdd(m.c.c1, m.secret.key.Value.Q, e)
+	r.Sub(e, m.tool.place(low, func(put func(int, *wide)) {
+		for k := range m.masks {
+			put(k, &m.masks[k])
+		}
+	}), e)
+	rows := append(share{}, rowsQ(e, low)...)
+	for o, w := range m.maps(m.masks) {
+		a := m.crs.poly(p, crp{"refresh", m.at, o, top})
+		m.tool.hide(w, a, m.secret, top)
+		m.a = append(m.a, a)
+		rows = append(rows, rowsQ(w, top)...)
+	}
+	if !m.retain {
+		clear(m.masks)
+		m.Session.masks = m.Session.masks[:len(m.Session.masks)-1]
+	}
+	return rows, nil, nil
+}
+
+// maps applies every output's map to x, whole integers: a coefficient that
+// several outputs copy under one factor is multiplied once.
+func (m *refresh) maps(x []wide) []ring.Poly {
+	scaled := map[factor]map[int]*wide{}
+	var out []ring.Poly
+	for o, f := range m.factors {
+		done := scaled[f]
+		if done == nil {
+			done = map[int]*wide{}
+			scaled[f] = done
+		}
+		out = append(out, m.tool.place(m.params.top(), func(put func(int, *wide)) {
+			for _, c := range m.outputs[o].Copies {
+				w := done[c.From]
+				if w == nil {
+					y := f.times(x[c.From])
+					w, done[c.From] = &y, &y
+				}
+				put(c.To, w)
+			}
+		}))
+	}
+	return out
+}
+
+// done rebuilds D, checks its range, and makes the outputs of it.
+func (m *refresh) done(sum share, _ [][]byte) error {
+	p, low, top := m.params, m.params.low(), m.params.top()
+	r := m.tool.ring(low)
+	d := r.NewPoly()
+	r.Add(m.c.c0, take(sum, 0, low), d)
+	r.INTT(d, d)
+	values, limit := make([]wide, p.Degree()), m.limit()
+	for k := range values {
+		v := m.tool.low.value(d.Coeffs, k)
+		if values[k] = v; limit.less(v.negate(v.sign())) {
+			return m.abort(wire.Code_RANGE, "step %d: a refreshed value is out of its range: a wrong key, a wrong share or an overflow", m.next)
+		}
+	}
+	for o, w := range m.maps(values) {
+		from := low + 1 + o*(top+1)
+		ring := m.tool.ring(top)
+		ring.Add(w, take(sum, from, top), w)
+		m.out.Outputs = append(m.out.Outputs, &Ciphertext{owner: m.Session, c0: w, c1: m.a[o], level: top, scale: p.scale(), bound: m.bounds[o]})
+	}
+	if m.retain {
+		bound := m.c.bound
+		bound.Err += m.calculus().Read()
+		if m.me == 0 {
+			for k := range m.masks {
+				m.masks[k] = m.masks[k].add(values[k])
+			}
+		}
+		m.out.Value = &Retained{owner: m.Session, share: m.masks, scale: m.c.scale, bound: bound, digest: m.digest}
+	}
+	return nil
+}
+
+// limit is N 2^(LogMask-1) + 2^(LogScale+24).
+func (m *refresh) limit() wide {
+	x := new(big.Int).Lsh(big.NewInt(int64(m.n)), uint(m.params.lit.LogMask-1))
+	w, _ := toWide(x.Add(x, new(big.Int).Lsh(one, uint(m.params.lit.LogScale+LogLargest))))
+	return w
+}

@@ -1,0 +1,9 @@
+//go:build long
+
+package mhe
+
+const (
+	birthdayDraws = 1 << 19
+	powerStep     = 1
+	powerDraws    = 10000 / 10
+)

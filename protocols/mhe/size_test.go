@@ -1,0 +1,10 @@
+//go:build !long
+
+package mhe
+
+// How much the slow tests do; -tags long has the full counts.
+const (
+	birthdayDraws = 1 << 14
+	powerStep     = 20
+	powerDraws    = 50
+)

@@ -1,0 +1,331 @@
+package mhe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/round"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
+
+// task is what one step does.
+type task struct {
+	name  string
+	work  [32]byte                            // digest of what it does, to what
+	shape shape                               // of a share; nil for a step that only confirms the one before
+	full  bool                                // shares go to all members whatever the study says
+	share func() (share, []byte, error)       // this member's; called once. Raw shares are the second result
+	done  func(sum share, raw [][]byte) error // after the fold; raw is set for raw shares, by member
+}
+
+// step is the member's machine for one task.
+type step[R any] struct {
+	*Session
+	task
+	result func() R
+	vow    []byte // own body
+	vowed  []byte // the message with it
+	packed []byte
+	salt   []byte
+	own    share
+	vows   []*wire.Vow
+	bodies [][]byte
+	shared []byte // the SHARE message
+	over   bool
+	dead   error
+}
+
+// begin returns the machine of the session's next step.
+func begin[R any](s *Session, t task, result func() R) (round.Machine[R], error) {
+	if s.burnt {
+		return nil, ErrBurnt
+	}
+	if s.busy {
+		return nil, errBusy
+	}
+	s.busy = true
+	t.full = t.full || s.cfg.Verify == VerifyFull && t.shape != nil
+	return &step[R]{Session: s, task: t, result: result}, nil
+}
+
+// Start makes the share and vows it, once. Called again it returns the same bytes.
+func (m *step[R]) Start() ([]round.Message, error) {
+	return m.safely(func() ([]round.Message, error) {
+		if m.over {
+			return nil, nil
+		}
+		if m.vowed == nil {
+			if err := m.prepare(); err != nil {
+				return nil, err
+			}
+		}
+		return m.toHub(m.vowed, m.shared), nil
+	})
+}
+
+// Expire gives up: without the hub's answer there is no going on, and a key that
+// waits is a key that can be stolen.
+func (m *step[R]) Expire() ([]round.Message, error) {
+	return m.safely(func() ([]round.Message, error) {
+		if m.over {
+			return nil, nil
+		}
+		return nil, &round.TooFew{Missing: []party.ID{party.Hub}}
+	})
+}
+
+// Result returns what the step yielded.
+func (m *step[R]) Result() (r R, ok bool) {
+	if !m.over {
+		return r, false
+	}
+	return m.result(), true
+}
+
+// Receive takes the vows, then the sum.
+func (m *step[R]) Receive(msg round.Message) ([]round.Message, error) {
+	return m.safely(func() ([]round.Message, error) {
+		if m.vowed == nil || m.over {
+			m.dropped++
+			return nil, nil
+		}
+		e, err := m.open(msg)
+		if err != nil || e == nil {
+			return nil, err
+		}
+		m.accept(e, msg)
+		if e.Type == wire.Type_VOWS {
+			return m.onVows(e)
+		}
+		return nil, m.onFolded(e)
+	})
+}
+
+// safely runs one call: an error or a panic burns the key before anything is said. What
+// panicked is named by its type only, since its text might quote a record.
+func (m *step[R]) safely(f func() ([]round.Message, error)) (out []round.Message, err error) {
+	if m.dead != nil {
+		return nil, m.dead
+	}
+	if m.burnt && !m.over {
+		return nil, ErrBurnt
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = nil, fmt.Errorf("mhe: internal fault (%T): the session is over", p)
+		}
+		if err != nil {
+			m.dead, m.own, m.packed = err, nil, nil
+			out, err = m.fail(err)
+		}
+	}()
+	return f()
+}
+
+// prepare makes the share, commits to it and claims what the last one adds to
+// its fold. The vow is journalled before it leaves, and the share exists in one copy only.
+func (m *step[R]) prepare() error {
+	vow := &wire.Vow{Transcript: m.transcript(), Work: m.work[:], Before: m.before[:], Full: m.full}
+	if m.prior != nil {
+		vow.Claims = m.params.encodeClaim(m.prior.own)
+	}
+	if m.shape != nil {
+		own, raw, err := m.task.share()
+		if err != nil {
+			return err
+		}
+		if !m.shape.raw() {
+			if raw, err = m.params.pack(m.shape, own); err != nil {
+				return err
+			}
+		}
+		m.own, m.packed, m.salt = own, raw, make([]byte, 32)
+		if _, err := (reader{m.cfg.Rand}).Read(m.salt); err != nil {
+			return fmt.Errorf("mhe: salt: randomness: %w", err)
+		}
+		hash := shareHash(m.packed)
+		c := commitment(m.transcript(), m.next, m.cfg.Session.ID, m.salt, hash[:])
+		vow.Share, vow.Shape = c[:], m.shape.encode()
+	}
+	plain, err := wire.Encode(vow)
+	if err != nil {
+		return err
+	}
+	out, body, err := m.envelope(wire.Type_VOW, vow, m.tags(plain))
+	if err != nil {
+		return err
+	}
+	sent := &wire.Sent{Plan: m.cfg.Session.Plan[:], Attempt: m.cfg.Session.Attempt, Sequence: m.next, Label: m.work[:], Message: out}
+	if err := m.record(KindVowed, sent); err != nil {
+		return err
+	}
+	m.vow, m.vowed = body, out
+	return nil
+}
+
+// onVows lets the share go if all members mean the same step and the step before
+// was what all of them signed.
+func (m *step[R]) onVows(e *wire.Envelope) ([]round.Message, error) {
+	list := new(wire.Vows)
+	if err := decodeBody(e.Body, list, m.n); err != nil {
+		return nil, m.hub(wire.Code_MALFORMED, err)
+	}
+	if err := m.peers(list.Vows, m.vow); err != nil {
+		return nil, err
+	}
+	for j, t := range list.Vows {
+		v := new(wire.Vow)
+		if err := decodeBody(t.Body, v, m.n); err != nil {
+			return nil, m.blame(j, wire.Code_MALFORMED, "vow of %s: %w", m.id(j), err)
+		}
+		if err := m.sameStep(j, v); err != nil {
+			return nil, err
+		}
+		m.vows, m.bodies = append(m.vows, v), append(m.bodies, t.Body)
+	}
+	if err := m.confirm(); err != nil {
+		return nil, err
+	}
+	if m.shape == nil {
+		return nil, m.finish(nil, nil, party.Hash("nothing folded"), nil)
+	}
+	hash := shareHash(m.packed)
+	out, _, err := m.envelope(wire.Type_SHARE, &wire.Share{Salt: m.salt, Hash: hash[:]}, m.packed)
+	if err != nil {
+		return nil, err
+	}
+	m.shared = out
+	return m.toHub(out), nil
+}
+
+// sameStep checks that peer j means the same step, after the same one.
+func (m *step[R]) sameStep(j int, v *wire.Vow) error {
+	var shape []byte
+	if m.shape != nil {
+		shape = m.shape.encode()
+	}
+	for _, f := range []struct {
+		what      string
+		got, want []byte
+		code      wire.Code
+	}{
+		{"transcript", v.Transcript, m.transcript(), wire.Code_TRANSCRIPT},
+		{"step before", v.Before, m.before[:], wire.Code_STATE},
+		{"work", v.Work, m.work[:], wire.Code_ASK},
+		{"shape of the share", v.Shape, shape, wire.Code_ASK},
+	} {
+		if !bytes.Equal(f.got, f.want) {
+			return m.abort(f.code, "step %d (%s): the %s of %s (%x) is not this member's (%x)", m.next, m.name, f.what, m.id(j), head(f.got), head(f.want))
+		}
+	}
+	if v.Full != m.full {
+		return m.abort(wire.Code_ASK, "step %d (%s): %s has another mind about who sees the shares", m.next, m.name, m.id(j))
+	}
+	return nil
+}
+
+func head(b []byte) []byte { return b[:min(len(b), 8)] }
+
+// confirm adds the claims about the step before.
+func (m *step[R]) confirm() error {
+	total := claim{}
+	for j, v := range m.vows {
+		if m.prior == nil {
+			if len(v.Claims) > 0 {
+				return m.blame(j, wire.Code_MALFORMED, "step %d (%s): %s claims where there is nothing to claim", m.next, m.name, m.id(j))
+			}
+			continue
+		}
+		c, err := m.params.parseClaim(m.prior.shape, v.Claims)
+		if err != nil {
+			return m.blame(j, wire.Code_MALFORMED, "vow of %s: %w", m.id(j), err)
+		}
+		m.params.addClaim(total, c)
+	}
+	if m.prior == nil {
+		return nil
+	}
+	for i, want := range m.prior.sum {
+		if total[i] != want {
+			return m.abort(wire.Code_FOLD, "step %d: the sum is not the sum of the shares that the members signed", m.next-1)
+		}
+	}
+	return nil
+}
+
+// onFolded takes the sum, or all shares, and ends the step.
+func (m *step[R]) onFolded(e *wire.Envelope) error {
+	f := new(wire.Folded)
+	if err := decodeBody(e.Body, f, m.n); err != nil {
+		return m.hub(wire.Code_MALFORMED, err)
+	}
+	if m.shared == nil || m.full != (len(f.Shares) > 0) {
+		return m.hub(wire.Code_MALFORMED, fmt.Errorf("mhe: step %d (%s): a sum out of turn, or shares instead of one", m.next, m.name))
+	}
+	if m.full {
+		return m.onShares(f)
+	}
+	sum, err := m.params.unpack(m.shape, f.Sum)
+	if err != nil {
+		return m.hub(wire.Code_MALFORMED, err)
+	}
+	return m.finish(sum, nil, party.Hash("sum", f.Sum), func(o [32]byte) *folded {
+		at := m.params.challenge(m.shape, o)
+		return &folded{shape: m.shape, own: m.params.fold(m.shape, m.own, at), sum: m.params.fold(m.shape, sum, at)}
+	})
+}
+
+// onShares checks every share against its vow and adds them here: nothing is
+// left to claim.
+func (m *step[R]) onShares(f *wire.Folded) error {
+	var sum share
+	var raw, hashes [][]byte
+	for j, r := range f.Shares {
+		hash := shareHash(r.Share)
+		c := commitment(m.transcript(), m.next, m.id(j), r.Salt, hash[:])
+		if !bytes.Equal(c[:], m.vows[j].Share) {
+			return m.blame(j, wire.Code_OPENING, "step %d (%s): the share of %s is not the one it vowed, or the hub changed it", m.next, m.name, m.id(j))
+		}
+		hashes = append(hashes, hash[:])
+		if m.shape.raw() {
+			if len(r.Share) != rawSize {
+				return m.blame(j, wire.Code_MALFORMED, "step %d (%s): %s shares %d bytes, want %d", m.next, m.name, m.id(j), len(r.Share), rawSize)
+			}
+			raw = append(raw, r.Share)
+			continue
+		}
+		sh, err := m.params.unpack(m.shape, r.Share)
+		if err != nil {
+			return m.blame(j, wire.Code_MALFORMED, "share of %s: %w", m.id(j), err)
+		}
+		if sum == nil {
+			sum = sh
+		} else {
+			m.params.addTo(m.shape, sum, sh)
+		}
+	}
+	return m.finish(sum, raw, party.Hash("shares", hashes...), nil)
+}
+
+// finish hands the sum to the task, and makes this step the one before.
+func (m *step[R]) finish(sum share, raw [][]byte, result [32]byte, claims func([32]byte) *folded) error {
+	before, prior := outcome(m.next, m.bodies, result), (*folded)(nil)
+	if claims != nil {
+		prior = claims(before) // before the task makes of the sum what it likes
+	}
+	if err := m.task.done(sum, raw); err != nil {
+		var blame *round.Blame
+		var abort *round.Abort
+		if !errors.As(err, &blame) && !errors.As(err, &abort) {
+			err = m.abort(wire.Code_INTERNAL, "step %d (%s): %w", m.next, m.name, err)
+		}
+		return err
+	}
+	m.before, m.prior = before, prior
+	m.vows, m.bodies, m.own, m.packed = nil, nil, nil, nil
+	m.over, m.busy = true, false
+	m.next++
+	return nil
+}

@@ -1,0 +1,266 @@
+package mhe
+
+import (
+	"fmt"
+	"io"
+	"math/big"
+	"math/bits"
+
+	"github.com/tuneinsight/lattigo/v5/ring"
+)
+
+// limbs is the length of every long integer here: 320 bits hold a masked value
+// (256) times a refresh factor (2^24).
+const limbs = 5
+
+// wide is a signed integer in two's complement, low limb first. Masks are
+// handled in wides and never in big.Int, whose time depends on the value.
+type wide [limbs]uint64
+
+// uniformMasks draws n integers, uniform in [-2^(bits-1), 2^(bits-1)).
+func uniformMasks(r io.Reader, n, bits int) ([]wide, error) {
+	size := (bits + 7) / 8
+	buf := make([]byte, n*size)
+	defer clear(buf)
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return nil, fmt.Errorf("mhe: masks: randomness: %w", err)
+	}
+	out := make([]wide, n)
+	for i := range out {
+		w := &out[i]
+		for k, b := range buf[i*size : (i+1)*size] {
+			w[k/8] |= uint64(b) << (k % 8 * 8)
+		}
+		w.extend(bits)
+	}
+	return out, nil
+}
+
+// extend reads the lowest bits of w as a number in two's complement.
+func (w *wide) extend(bits int) {
+	top, rest := (bits-1)/64, uint((bits-1)%64+1)
+	w[top] = uint64(int64(w[top]<<(64-rest)) >> (64 - rest))
+	for k := top + 1; k < limbs; k++ {
+		w[k] = w.signOf(top)
+	}
+}
+
+func (w *wide) signOf(limb int) uint64 { return uint64(int64(w[limb]) >> 63) }
+
+// sign is all ones for negative numbers, else 0.
+func (w *wide) sign() uint64 { return w.signOf(limbs - 1) }
+
+func (w wide) add(v wide) wide {
+	var c uint64
+	for k := range w {
+		w[k], c = bits.Add64(w[k], v[k], c)
+	}
+	return w
+}
+
+// negate returns -w where flag is all ones, w where it is 0.
+func (w wide) negate(flag uint64) wide {
+	c := flag & 1
+	for k := range w {
+		w[k], c = bits.Add64(w[k]^flag, 0, c)
+	}
+	return w
+}
+
+func (w wide) less(v wide) bool { // signed
+	var b uint64
+	for k := range w {
+		_, b = bits.Sub64(w[k], v[k], b)
+	}
+	ws, vs := w.sign(), v.sign()
+	if ws != vs {
+		return ws != 0
+	}
+	return b == 1
+}
+
+// big is for public values only.
+func (w wide) big() *big.Int {
+	abs := w.negate(w.sign())
+	out := new(big.Int)
+	for k := limbs - 1; k >= 0; k-- {
+		out.Lsh(out, 64).Or(out, new(big.Int).SetUint64(abs[k]))
+	}
+	if w.sign() != 0 {
+		out.Neg(out)
+	}
+	return out
+}
+
+// toWide reports whether x fits.
+func toWide(x *big.Int) (w wide, ok bool) {
+	if x.BitLen() >= 64*limbs {
+		return w, false
+	}
+	var b [8 * limbs]byte
+	x.FillBytes(b[:])
+	for k := range w {
+		for i := range 8 {
+			w[k] |= uint64(b[len(b)-1-8*k-i]) << (8 * i)
+		}
+	}
+	if x.Sign() < 0 {
+		w = w.negate(^uint64(0))
+	}
+	return w, true
+}
+
+// powerOfTwo is 2^k.
+func powerOfTwo(k int) (w wide) {
+	w[k/64] = 1 << (k % 64)
+	return w
+}
+
+// factor is the rational number num / 2^shift by which a refresh multiplies.
+type factor struct {
+	num   [3]uint64
+	shift uint
+}
+
+// newFactor takes a positive number of at most 2^24.
+func newFactor(num *big.Int, shift uint) (factor, error) {
+	f := factor{shift: shift}
+	if num.Sign() <= 0 || num.BitLen() > 192 || shift >= 512 || num.BitLen() > int(shift)+LogLargest {
+		return f, fmt.Errorf("mhe: refresh: a factor of %d bits over 2^%d, want a positive one of at most 2^%d", num.BitLen(), shift, LogLargest)
+	}
+	w, _ := toWide(num)
+	copy(f.num[:], w[:3])
+	return f, nil
+}
+
+// times returns w num / 2^shift, rounded to nearest, ties away from zero. |w| is
+// below 2^(64*limbs-LogLargest-1). Its time does not depend on w.
+func (f factor) times(w wide) wide {
+	s := w.sign()
+	a := w.negate(s)
+	var p [limbs + 3 + 1]uint64
+	for i, x := range a {
+		var carry uint64
+		for j, y := range f.num {
+			hi, lo := bits.Mul64(x, y)
+			var c uint64
+			lo, c = bits.Add64(lo, carry, 0)
+			hi += c
+			p[i+j], c = bits.Add64(p[i+j], lo, 0)
+			carry = hi + c
+		}
+		p[i+3] += carry
+	}
+	if f.shift > 0 {
+		half := f.shift - 1
+		var c uint64
+		p[half/64], c = bits.Add64(p[half/64], 1<<(half%64), 0)
+		for k := half/64 + 1; k < uint(len(p)); k++ {
+			p[k], c = bits.Add64(p[k], 0, c)
+		}
+	}
+	var out wide
+	from, by := int(f.shift/64), f.shift%64
+	for k := range out {
+		var lo, hi uint64
+		if k+from < len(p) {
+			lo = p[k+from]
+		}
+		if k+from+1 < len(p) {
+			hi = p[k+from+1]
+		}
+		out[k] = lo>>by | hi<<(64-by)&-nonzero(by)
+	}
+	return out.negate(s)
+}
+
+func nonzero(x uint) uint64 {
+	if x == 0 {
+		return 0
+	}
+	return 1
+}
+
+// reducer takes wides modulo one prime.
+type reducer struct {
+	q, qInv uint64
+	pow     [limbs + 1]uint64 // 2^(64k) in Montgomery form; the last is what the sign stands for
+}
+
+func newReducer(s *ring.SubRing) reducer {
+	r := reducer{q: s.Modulus, qInv: s.MRedConstant}
+	base := new(big.Int).Lsh(big.NewInt(1), 64)
+	x, q := big.NewInt(1), new(big.Int).SetUint64(s.Modulus)
+	for k := range r.pow {
+		r.pow[k] = ring.MForm(x.Uint64(), s.Modulus, s.BRedConstant)
+		x.Mod(x.Mul(x, base), q)
+	}
+	return r
+}
+
+// mod returns w mod q in [0, q), in constant time.
+func (r *reducer) mod(w *wide) uint64 {
+	var acc uint64
+	for k, x := range w {
+		acc = ring.CRed(acc+ring.MRed(x, r.pow[k], r.q, r.qInv), r.q)
+	}
+	minus := ring.MRed(w.sign()&1, r.pow[limbs], r.q, r.qInv)
+	return ring.CRed(acc+r.q-minus, r.q)
+}
+
+// garner rebuilds integers from their residues modulo q_0 .. q_l, centred: in (-Q/2, Q/2).
+type garner struct {
+	q    []*ring.SubRing
+	inv  [][]uint64 // inv[i][j]: 1/q_j mod q_i, Montgomery form
+	prod []wide     // q_0 .. q_{i-1}
+	half wide
+	full wide
+}
+
+func newGarner(subrings []*ring.SubRing) *garner {
+	g := &garner{q: subrings}
+	p := big.NewInt(1)
+	for i, s := range subrings {
+		w, _ := toWide(p)
+		g.prod = append(g.prod, w)
+		qi := new(big.Int).SetUint64(s.Modulus)
+		row := make([]uint64, i)
+		for j := range row {
+			x := new(big.Int).ModInverse(new(big.Int).SetUint64(subrings[j].Modulus), qi)
+			row[j] = ring.MForm(x.Uint64(), s.Modulus, s.BRedConstant)
+		}
+		g.inv = append(g.inv, row)
+		p.Mul(p, qi)
+	}
+	g.full, _ = toWide(p)
+	g.half, _ = toWide(p.Rsh(p, 1))
+	return g
+}
+
+// value of coefficient k of rows, which hold one residue row per prime.
+func (g *garner) value(rows [][]uint64, k int) wide {
+	var digit [8]uint64 // mixed radix: x = d_0 + d_1 q_0 + d_2 q_0 q_1 + ...
+	var out wide
+	for i, s := range g.q {
+		d := rows[i][k]
+		for j := range i {
+			// q_j may exceed q_i, so the digit is brought below q_i first.
+			dj := ring.BRedAdd(digit[j], s.Modulus, s.BRedConstant)
+			d = ring.MRed(ring.CRed(d+s.Modulus-dj, s.Modulus), g.inv[i][j], s.Modulus, s.MRedConstant)
+		}
+		digit[i] = d
+		var carry uint64
+		var c uint64
+		for l := range out {
+			hi, lo := bits.Mul64(g.prod[i][l], d)
+			lo, c = bits.Add64(lo, carry, 0)
+			hi += c
+			out[l], c = bits.Add64(out[l], lo, 0)
+			carry = hi + c
+		}
+	}
+	if g.half.less(out) {
+		out = out.add(g.full.negate(^uint64(0)))
+	}
+	return out
+}
