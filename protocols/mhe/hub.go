@@ -34,6 +34,7 @@ type Hub struct {
 	bodies  [][]byte
 	shape   shape
 	claims  []claim // what each member must say of the step before
+	before  [32]byte
 	trans   [32]byte
 	summary Summary
 	over    bool
@@ -181,7 +182,9 @@ func (h *Hub) checkVow(i int, in *inbound) error {
 	if len(in.env.Bulk) != (h.n-1)*wire.TagSize {
 		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a vow with %d bytes of tags", len(in.env.Bulk)))
 	}
-	if h.claims != nil && !bytes.Equal(v.Claims, h.cfg.Params.encodeClaim(h.claims[i])) {
+	// Who has seen another outcome than the hub's claims something else, and cannot be
+	// blamed for it: the members will see that they differ.
+	if h.claims != nil && bytes.Equal(v.Before, h.before[:]) && !bytes.Equal(v.Claims, h.cfg.Params.encodeClaim(h.claims[i])) {
 		return h.blame(i, wire.Code_FOLD, errors.New("mhe: a claim that does not belong to the member's share"))
 	}
 	if len(v.Shape) > 0 {
@@ -319,6 +322,7 @@ func (h *Hub) handSum() ([]round.Message, error) {
 		}
 		// What each member will have to claim is known now: a false claim can be named.
 		o := outcome(h.stage.sequence, h.bodies, party.Hash("sum", m.Sum))
+		h.before = o
 		at := p.challenge(h.shape, o)
 		for _, in := range h.inbox {
 			sh, err := p.unpack(h.shape, in.env.Bulk)

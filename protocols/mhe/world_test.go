@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
@@ -15,7 +16,7 @@ import (
 
 // world is members and a hub with a network that a test can tamper with.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	params   Params
 	roster   party.Roster
 	sessions []*Session
@@ -26,11 +27,15 @@ type world struct {
 	closed   []wire.Code                         // what each member told the others when it stopped
 	bytes    [2]int                              // up, down, of member 0
 	err      []error
+	timing   *timing // of member 0
+	products map[*Session]*Ciphertext
 }
+
+type timing struct{ start, vows, folded time.Duration }
 
 type worldOption func(*Config)
 
-func newWorld(t *testing.T, p Params, n int, options ...worldOption) *world {
+func newWorld(t testing.TB, p Params, n int, options ...worldOption) *world {
 	t.Helper()
 	w := &world{t: t, params: p, closed: make([]wire.Code, n), err: make([]error, n)}
 	ids := make([]*party.Identity, n)
@@ -98,9 +103,13 @@ func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 			continue
 		}
 		machines[s.cfg.Session.ID] = m
+		began := time.Now()
 		out, err := m.Start()
 		if err != nil {
 			w.err[i] = err
+		}
+		if i == 0 && w.timing != nil {
+			w.timing.start += time.Since(began)
 		}
 		post(out)
 	}
@@ -126,7 +135,15 @@ func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 		if machine == nil {
 			continue
 		}
+		began := time.Now()
 		out, err := machine.Receive(m)
+		if i == 0 && w.timing != nil {
+			if len(out) > 0 {
+				w.timing.vows += time.Since(began)
+			} else {
+				w.timing.folded += time.Since(began)
+			}
+		}
 		if err != nil && w.err[i] == nil {
 			w.err[i] = err
 		}
@@ -203,3 +220,42 @@ func (p Params) plain(name string, largest, sum float64, x ...float64) Plain {
 }
 
 func keys(s *Session) (round.Machine[struct{}], error) { return s.Keys() }
+
+func (w *world) index(s *Session) int { return w.roster.Index(s.cfg.Session.ID) }
+
+// withRegistry registers the square of an input up to 8, opened twice.
+func withRegistry(t testing.TB, p Params, n int) worldOption {
+	r, err := NewRegistry(p, n, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Add("square", 1, 2, func(c Calculus) (Bound, error) {
+		x := c.Input(8, 8)
+		return c.Product([2]Bound{x, x}), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return func(c *Config) { c.Registry = r }
+}
+
+// squared makes keys, encrypts x from every member, and squares the sum; with
+// refresh it also retains the square.
+func (w *world) squared(x float64, refresh func(*Session, *Ciphertext) (round.Machine[Refreshed], error)) []Refreshed {
+	w.t.Helper()
+	must(w, keys)
+	in := must(w, func(s *Session) (round.Machine[[]*Ciphertext], error) {
+		return s.Input([]Plain{w.params.plain("x", 8, 8, x/float64(len(w.sessions)))})
+	})
+	w.products = map[*Session]*Ciphertext{}
+	for i, s := range w.sessions {
+		c, err := s.Product([2]*Ciphertext{in[i][0], in[i][0]})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.products[s] = c
+	}
+	if refresh == nil {
+		return make([]Refreshed, len(w.sessions))
+	}
+	return must(w, func(s *Session) (round.Machine[Refreshed], error) { return refresh(s, w.products[s]) })
+}
