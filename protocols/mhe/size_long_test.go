@@ -5,5 +5,6 @@ package mhe
 const (
 	birthdayDraws = 1 << 19
 	powerStep     = 1
-	powerDraws    = 10000 / 10
+	powerDraws    = 1000
+	coinSessions  = 10000
 )

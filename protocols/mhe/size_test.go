@@ -7,4 +7,5 @@ const (
 	birthdayDraws = 1 << 14
 	powerStep     = 20
 	powerDraws    = 50
+	coinSessions  = 1000
 )
