@@ -7,4 +7,6 @@ const (
 	powerStep     = 1
 	powerDraws    = 1000
 	coinSessions  = 10000
+	circuits      = 200
+	twoWorldDraws = 1000000
 )

@@ -8,4 +8,6 @@ const (
 	powerStep     = 20
 	powerDraws    = 50
 	coinSessions  = 1000
+	circuits      = 6
+	twoWorldDraws = 20000
 )
