@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/tuneinsight/lattigo/v5/core/rlwe"
 	"github.com/tuneinsight/lattigo/v5/ring"
@@ -193,11 +192,6 @@ func (k secretKey) wipe() {
 		}
 	}
 }
-
-// A secret key prints as nothing.
-func (secretKey) String() string       { return "mhe.secretKey(…)" }
-func (secretKey) GoString() string     { return "mhe.secretKey(…)" }
-func (secretKey) LogValue() slog.Value { return slog.StringValue("mhe.secretKey(…)") }
 
 // reader makes short reads impossible: the library does not look at n.
 type reader struct{ io.Reader }

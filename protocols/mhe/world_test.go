@@ -103,13 +103,13 @@ func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 			continue
 		}
 		machines[s.cfg.Session.ID] = m
-		began := time.Now()
+		began := cpuTime()
 		out, err := m.Start()
 		if err != nil {
 			w.err[i] = err
 		}
 		if i == 0 && w.timing != nil {
-			w.timing.start += time.Since(began)
+			w.timing.start += cpuTime() - began
 		}
 		post(out)
 	}
@@ -135,13 +135,13 @@ func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 		if machine == nil {
 			continue
 		}
-		began := time.Now()
+		began := cpuTime()
 		out, err := machine.Receive(m)
 		if i == 0 && w.timing != nil {
 			if len(out) > 0 {
-				w.timing.vows += time.Since(began)
+				w.timing.vows += cpuTime() - began
 			} else {
-				w.timing.folded += time.Since(began)
+				w.timing.folded += cpuTime() - began
 			}
 		}
 		if err != nil && w.err[i] == nil {

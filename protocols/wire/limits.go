@@ -88,10 +88,9 @@ func (l Limits) encrypted(t Type) int {
 		digest = DigestSize + field
 		vow    = 4*digest + MaxPrimes*ClaimSize + field + MaxBlocks*BlockSize + field + 2
 	)
-	n := l.Members
-	each := DigestSize + 3*field // of the coin, which all members get in full
+	n, each := l.Members, DigestSize // of the coin, which all members get in full
 	if l.Full {
-		each += l.Share
+		each = max(l.Share, each)
 	}
 	switch t {
 	case Type_VOW:
@@ -101,7 +100,7 @@ func (l Limits) encrypted(t Type) int {
 	case Type_SHARE:
 		return signed + 2*digest + l.Share
 	case Type_FOLDED:
-		return around + l.Share + field + n*(digest+each)
+		return around + field + max(l.Share, n*(digest+each+2*field))
 	}
 	return 0
 }

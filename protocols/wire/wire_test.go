@@ -137,7 +137,7 @@ func full(t testing.TB, l Limits) map[Type]*Envelope {
 }
 
 func TestLimitsFitTheLargestMessageOfEveryType(t *testing.T) {
-	for _, l := range []Limits{{2, 1}, {3, 64}, {100, 10000}, {200, 20000}} {
+	for _, l := range []Limits{{Members: 2, Cells: 1}, {Members: 3, Cells: 64}, {Members: 100, Cells: 10000}, {Members: 200, Cells: 20000}} {
 		all := full(t, l)
 		for ty := Type_HELLO; ty <= Type_STOP; ty++ {
 			got := len(encode(t, all[ty]))
@@ -149,7 +149,7 @@ func TestLimitsFitTheLargestMessageOfEveryType(t *testing.T) {
 			}
 		}
 	}
-	if (Limits{3, 3}).Max(Type_NONE) != 0 || (Limits{3, 3}).Max(99) != 0 {
+	if (Limits{Members: 3, Cells: 3}).Max(Type_NONE) != 0 || (Limits{Members: 3, Cells: 3}).Max(99) != 0 {
 		t.Error("a type there is not has a size")
 	}
 }
@@ -216,7 +216,7 @@ func TestShapesComeFromTheRoster(t *testing.T) {
 	if (&Closed{Closes: make([][]byte, 4)}).Check(3) == nil || (&Head{Cells: 0}).Check(3) == nil || (&Head{Cells: MaxCells + 1}).Check(3) == nil {
 		t.Error("too many closings, no cells or too many accepted")
 	}
-	for _, c := range []Code{Code_UNSTATED, Code_INTERNAL + 1, -1} {
+	for _, c := range []Code{Code_UNSTATED, Code_RANGE + 1, -1} {
 		if (&Stop{Code: c}).Check(3) == nil {
 			t.Errorf("code %d accepted", c)
 		}
