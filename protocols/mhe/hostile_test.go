@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -385,4 +386,63 @@ func TestAPanicEndsTheSession(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	w.mustBeBurnt(0)
+}
+
+// Two messages that a member signed for one place are kept, and prove it.
+func TestSecondMessageIsEvidence(t *testing.T) {
+	w := newWorld(t, InsecureTest(4), 3)
+	s := w.sessions[1]
+	w.network = func(m round.Message) []round.Message {
+		if m.From != s.cfg.Session.ID || m.To != party.Hub || len(w.hub.summary.Evidence) > 0 {
+			return []round.Message{m}
+		}
+		other := alter(m, func(e *wire.Envelope) {
+			inBody(&wire.Vow{}, func(v *wire.Vow) { v.Share = make([]byte, 32) })(e)
+			if err := round.Sign(s.cfg.Session.Identity, s.cfg.Session.Context, e); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return []round.Message{m, other}
+	}
+	run(w, keys)
+	w.mustBeOver("m01", wire.Code_DUPLICATE, "")
+	list := w.hub.summary.Evidence
+	if len(list) != 1 || list[0].Member != "m01" {
+		t.Fatalf("evidence: %v", list)
+	}
+	var bodies [2][]byte
+	for i, b := range [][]byte{list[0].First, list[0].Second} {
+		e := new(wire.Envelope)
+		if err := wire.Decode(b, e); err != nil {
+			t.Fatal(err)
+		}
+		if err := round.Verify(w.roster.At(1).Key, s.cfg.Session.Context, e); err != nil {
+			t.Errorf("evidence does not verify: %v", err)
+		}
+		bodies[i] = e.Body
+	}
+	if bytes.Equal(bodies[0], bodies[1]) {
+		t.Error("the evidence is twice the same")
+	}
+}
+
+// Sessions of one process do not disturb each other: none shares anything of the
+// library that holds scratch space. Run it under -race.
+func TestSessionsRunSideBySide(t *testing.T) {
+	p := InsecureTest(5)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 3 {
+				w := newWorld(t, p, 2)
+				out := w.squared(2, func(s *Session, c *Ciphertext) (round.Machine[Refreshed], error) {
+					return s.Refresh(c, false, Output{Copies: []Copy{{0, 0}}})
+				})
+				if d := off(w.decrypt(out[0].Outputs[0]), []float64{4}); d > out[0].Outputs[0].bound.Err {
+					t.Errorf("off by %g", d)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -28,7 +28,7 @@ type Hub struct {
 	n       int
 	limits  wire.Limits
 	stage   place
-	inbox   []*inbound // of this stage, by member
+	inbox   []*wire.Envelope // of this stage, by member
 	past    map[place]*stage
 	vows    []*wire.Vow
 	bodies  [][]byte
@@ -48,20 +48,23 @@ type Summary struct {
 	Dropped  int        // messages that were repeated, or not for this session
 }
 
-// Evidence is two messages that a member signed for one place.
+// Evidence is two messages that a member signed for one place, without their bulk.
 type Evidence struct {
 	Member        party.ID
 	First, Second []byte
 }
 
-type inbound struct {
-	env *wire.Envelope
-	raw []byte
+// original is a signed message without its bulk, which the body binds by hashes.
+func original(e *wire.Envelope) ([]byte, error) {
+	return wire.Encode(&wire.Envelope{
+		Version: e.Version, Plan: e.Plan, Attempt: e.Attempt, Type: e.Type, Sequence: e.Sequence,
+		Sender: e.Sender, Recipient: e.Recipient, Body: e.Body, Signatures: e.Signatures,
+	})
 }
 
-// stage is a completed collection: hashes of what came, and the answers.
+// stage is a completed collection: what came, without the shares, and the answers.
 type stage struct {
-	inbox []*inbound
+	inbox []*wire.Envelope
 	down  []round.Message
 }
 
@@ -93,7 +96,7 @@ func (h *Hub) Result() (Summary, bool) { return h.summary, h.over }
 // Summary returns what has come of the session so far.
 func (h *Hub) Summary() Summary { return h.summary }
 
-func (h *Hub) collect(at place) { h.stage, h.inbox = at, make([]*inbound, h.n) }
+func (h *Hub) collect(at place) { h.stage, h.inbox = at, make([]*wire.Envelope, h.n) }
 
 // Receive takes one member's message. It does not fail because of a member: it
 // stops the session and tells everyone by a code.
@@ -114,15 +117,15 @@ func (h *Hub) Receive(m round.Message) ([]round.Message, error) {
 	if e.Sender != string(m.From) || e.Recipient != string(party.Hub) {
 		return h.stop(h.blame(i, wire.Code_MALFORMED, errors.New("mhe: sender or recipient is not who sent it to whom")))
 	}
-	in, at := &inbound{e, m.Body}, place{e.Type, e.Sequence}
+	at := place{e.Type, e.Sequence}
 	switch {
 	case at == h.stage && h.inbox[i] != nil:
-		return h.repeated(i, h.inbox[i], in, nil)
+		return h.repeated(i, h.inbox[i], e, nil)
 	case at == h.stage:
-		return h.accept(i, in)
+		return h.accept(i, e)
 	case h.past[at] != nil:
 		s := h.past[at]
-		return h.repeated(i, s.inbox[i], in, s.down[i:i+1])
+		return h.repeated(i, s.inbox[i], e, s.down[i:i+1])
 	}
 	h.summary.Dropped++ // of the past or of the future
 	return nil, nil
@@ -136,20 +139,25 @@ func (h *Hub) context() round.Context {
 
 // repeated answers a repetition with the same answer, if it was given already,
 // and keeps two different signed messages as evidence.
-func (h *Hub) repeated(i int, before, now *inbound, answer []round.Message) ([]round.Message, error) {
-	if bytes.Equal(before.env.Body, now.env.Body) {
+func (h *Hub) repeated(i int, before, now *wire.Envelope, answer []round.Message) ([]round.Message, error) {
+	if bytes.Equal(before.Body, now.Body) {
 		h.summary.Dropped++
 		return answer, nil
 	}
-	if err := round.Verify(h.cfg.Roster.At(i).Key, h.context(), now.env); err != nil {
+	if err := round.Verify(h.cfg.Roster.At(i).Key, h.context(), now); err != nil {
 		return h.stop(h.blame(i, wire.Code_SIGNATURE, err))
 	}
-	h.summary.Evidence = append(h.summary.Evidence, Evidence{h.cfg.Roster.At(i).ID, before.raw, now.raw})
-	return h.stop(h.blame(i, wire.Code_DUPLICATE, fmt.Errorf("mhe: two different messages of type %v for step %d", now.env.Type, now.env.Sequence)))
+	first, err1 := original(before)
+	second, err2 := original(now)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	h.summary.Evidence = append(h.summary.Evidence, Evidence{h.cfg.Roster.At(i).ID, first, second})
+	return h.stop(h.blame(i, wire.Code_DUPLICATE, fmt.Errorf("mhe: two different messages of type %v for step %d", now.Type, now.Sequence)))
 }
 
 // accept checks a message that is due, and answers all when it was the last.
-func (h *Hub) accept(i int, in *inbound) ([]round.Message, error) {
+func (h *Hub) accept(i int, in *wire.Envelope) ([]round.Message, error) {
 	check := h.checkVow
 	if h.stage.kind == wire.Type_SHARE {
 		check = h.checkShare
@@ -166,9 +174,9 @@ func (h *Hub) accept(i int, in *inbound) ([]round.Message, error) {
 	return h.complete()
 }
 
-func (h *Hub) checkVow(i int, in *inbound) error {
+func (h *Hub) checkVow(i int, in *wire.Envelope) error {
 	v := new(wire.Vow)
-	if err := decodeBody(in.env.Body, v, h.n); err != nil {
+	if err := decodeBody(in.Body, v, h.n); err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
 	}
 	if h.trans == ([32]byte{}) {
@@ -176,11 +184,11 @@ func (h *Hub) checkVow(i int, in *inbound) error {
 	}
 	ctx := h.context()
 	ctx.Session = [32]byte(v.Transcript)
-	if err := round.Verify(h.cfg.Roster.At(i).Key, ctx, in.env); err != nil {
+	if err := round.Verify(h.cfg.Roster.At(i).Key, ctx, in); err != nil {
 		return h.blame(i, wire.Code_SIGNATURE, err)
 	}
-	if len(in.env.Bulk) != (h.n-1)*wire.TagSize {
-		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a vow with %d bytes of tags", len(in.env.Bulk)))
+	if len(in.Bulk) != (h.n-1)*wire.TagSize {
+		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a vow with %d bytes of tags", len(in.Bulk)))
 	}
 	// Who has seen another outcome than the hub's claims something else, and cannot be
 	// blamed for it: the members will see that they differ.
@@ -199,31 +207,31 @@ func (h *Hub) checkVow(i int, in *inbound) error {
 	if h.vows == nil {
 		h.vows, h.bodies = make([]*wire.Vow, h.n), make([][]byte, h.n)
 	}
-	h.vows[i], h.bodies[i] = v, in.env.Body
+	h.vows[i], h.bodies[i] = v, in.Body
 	return nil
 }
 
 // checkShare holds a share against its vow. Only what a member vowed is added.
-func (h *Hub) checkShare(i int, in *inbound) error {
+func (h *Hub) checkShare(i int, in *wire.Envelope) error {
 	m := new(wire.Share)
-	if err := decodeBody(in.env.Body, m, h.n); err != nil {
+	if err := decodeBody(in.Body, m, h.n); err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
 	}
-	if err := round.Verify(h.cfg.Roster.At(i).Key, h.context(), in.env); err != nil {
+	if err := round.Verify(h.cfg.Roster.At(i).Key, h.context(), in); err != nil {
 		return h.blame(i, wire.Code_SIGNATURE, err)
 	}
-	hash := shareHash(in.env.Bulk)
-	c := commitment(h.trans[:], in.env.Sequence, h.cfg.Roster.At(i).ID, m.Salt, hash[:])
+	hash := shareHash(in.Bulk)
+	c := commitment(h.trans[:], in.Sequence, h.cfg.Roster.At(i).ID, m.Salt, hash[:])
 	switch {
 	case !bytes.Equal(hash[:], m.Hash):
 		return h.blame(i, wire.Code_MALFORMED, errors.New("mhe: the share is not the one signed"))
 	case !bytes.Equal(c[:], h.vows[i].Share):
 		return h.blame(i, wire.Code_OPENING, errors.New("mhe: the share is not the one vowed"))
-	case len(in.env.Bulk) != h.cfg.Params.size(h.shape):
-		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a share of %d bytes, want %d", len(in.env.Bulk), h.cfg.Params.size(h.shape)))
+	case len(in.Bulk) != h.cfg.Params.size(h.shape):
+		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a share of %d bytes, want %d", len(in.Bulk), h.cfg.Params.size(h.shape)))
 	}
 	if !h.shape.raw() {
-		if _, err := h.cfg.Params.unpack(h.shape, in.env.Bulk); err != nil {
+		if _, err := h.cfg.Params.unpack(h.shape, in.Bulk); err != nil {
 			return h.blame(i, wire.Code_MALFORMED, err)
 		}
 	}
@@ -280,10 +288,10 @@ func (h *Hub) handVows() ([]round.Message, error) {
 	for j := range h.n {
 		m := new(wire.Vows)
 		for i, in := range h.inbox {
-			t := &wire.Tagged{Body: in.env.Body}
+			t := &wire.Tagged{Body: in.Body}
 			if i != j {
 				at := slot(i, j) * wire.TagSize
-				t.Tag = in.env.Bulk[at : at+wire.TagSize]
+				t.Tag = in.Bulk[at : at+wire.TagSize]
 			}
 			m.Vows = append(m.Vows, t)
 		}
@@ -311,10 +319,11 @@ func (h *Hub) handSum() ([]round.Message, error) {
 	if h.vows[0].Full {
 		for _, in := range h.inbox {
 			s := new(wire.Share)
-			if err := wire.Decode(in.env.Body, s); err != nil {
+			if err := wire.Decode(in.Body, s); err != nil {
 				return nil, err
 			}
-			m.Shares = append(m.Shares, &wire.Revealed{Salt: s.Salt, Share: in.env.Bulk})
+			m.Shares = append(m.Shares, &wire.Revealed{Salt: s.Salt, Share: in.Bulk})
+			in.Bulk = nil
 		}
 	} else {
 		if err := h.add(m); err != nil {
@@ -325,12 +334,12 @@ func (h *Hub) handSum() ([]round.Message, error) {
 		h.before = o
 		at := p.challenge(h.shape, o)
 		for _, in := range h.inbox {
-			sh, err := p.unpack(h.shape, in.env.Bulk)
+			sh, err := p.unpack(h.shape, in.Bulk)
 			if err != nil {
 				return nil, err
 			}
 			h.claims = append(h.claims, p.fold(h.shape, sh, at))
-			in.env.Bulk = nil // the largest thing the hub holds
+			in.Bulk = nil // the largest thing the hub holds
 		}
 	}
 	b, err := h.envelope(wire.Type_FOLDED, h.stage.sequence, "", m)
@@ -340,7 +349,6 @@ func (h *Hub) handSum() ([]round.Message, error) {
 	out := make([]round.Message, h.n)
 	for i := range out {
 		out[i] = h.to(i, b)
-		h.inbox[i].raw = h.inbox[i].raw[:0:0]
 	}
 	return out, nil
 }
@@ -349,7 +357,7 @@ func (h *Hub) add(m *wire.Folded) error {
 	p := h.cfg.Params
 	var acc share
 	for _, in := range h.inbox {
-		sh, err := p.unpack(h.shape, in.env.Bulk)
+		sh, err := p.unpack(h.shape, in.Bulk)
 		if err != nil {
 			return err
 		}

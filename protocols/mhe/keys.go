@@ -54,22 +54,22 @@ func (p Params) digits() int { return len(p.lit.Q) }
 //
 //	h_i = (-u_i a + s_i w + e_0, s_i a + e_1)
 func (s *Session) relinOne() (round.Machine[struct{}], error) {
-	proto := lattigo.NewRelinearizationKeyGenProtocol(s.params.rlwe)
-	eph, mine, _ := proto.AllocateShare()
-	crp := lattigo.RelinearizationKeyGenCRP{}
-	for _, a := range s.crs.polysQP(s.params, crp1, s.params.digits()) {
-		crp.Value = append(crp.Value, []ringqp.Poly{a})
-	}
-	s.rkg = &relinGen{proto: proto, eph: secretKey{eph}}
+	g := new(relinGen)
 	return begin(s, task{
 		name: "relinearisation key, round 1", work: party.Hash("work relin 1"), shape: shape{{2 * s.params.digits(), s.params.top(), true}},
 		share: func() (share, []byte, error) {
-			proto.GenShareRoundOne(s.secret.key, crp, eph, &mine)
-			return gadgetRows(mine.Value, 0, 1), nil, nil
+			g.proto = lattigo.NewRelinearizationKeyGenProtocol(s.params.rlwe)
+			g.eph.key, g.first, _ = g.proto.AllocateShare()
+			s.rkg = g
+			crp := lattigo.RelinearizationKeyGenCRP{}
+			for _, a := range s.crs.polysQP(s.params, crp1, s.params.digits()) {
+				crp.Value = append(crp.Value, []ringqp.Poly{a})
+			}
+			g.proto.GenShareRoundOne(s.secret.key, crp, g.eph.key, &g.first)
+			return gadgetRows(g.first.Value, 0, 1), nil, nil
 		},
 		done: func(sum share, _ [][]byte) error {
-			s.rkg.first = mine // the shape is right; its rows are replaced
-			s.params.setGadget(s.rkg.first.Value, sum, 0, 1)
+			s.params.setGadget(g.first.Value, sum, 0, 1) // its own rows are replaced
 			return nil
 		},
 	}, nothing)

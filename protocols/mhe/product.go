@@ -27,10 +27,18 @@ func (s *Session) Product(pairs ...[2]*Ciphertext) (*Ciphertext, error) {
 		}
 		bounds = append(bounds, [2]Bound{p[0].bound, p[1].bound})
 	}
-	top := s.params.top()
-	if first[0].level != top {
+	if first[0].level != s.params.top() {
 		return nil, errors.New("mhe: product: a factor was not refreshed since the last product")
 	}
+	out := &Ciphertext{owner: s, level: s.params.low(), bound: s.calculus().Product(bounds...)}
+	out.scale = first[0].scale.times(first[1].scale).over(product(s.params.lit.Q[s.params.low()+1:]))
+	err := s.guard(func() { out.c0, out.c1 = s.multiply(pairs) })
+	return out, err
+}
+
+// multiply is the tensor, the relinearisation and the rescaling.
+func (s *Session) multiply(pairs [][2]*Ciphertext) (c0, c1 ring.Poly) {
+	top := s.params.top()
 	r := s.tool.ring(top)
 	t := [3]ring.Poly{r.NewPoly(), r.NewPoly(), r.NewPoly()}
 	x, y := r.NewPoly(), r.NewPoly()
@@ -46,10 +54,7 @@ func (s *Session) Product(pairs ...[2]*Ciphertext) (*Ciphertext, error) {
 	g := rlwe.NewCiphertext(s.params.rlwe, 1, top)
 	g.IsNTT = true
 	s.tool.eval.GadgetProduct(top, t[2], &s.rlk.GadgetCiphertext, g)
-	out := &Ciphertext{owner: s, level: s.params.low(), bound: s.calculus().Product(bounds...)}
-	out.scale = first[0].scale.times(first[1].scale).over(product(s.params.lit.Q[s.params.low()+1:]))
-	out.c0, out.c1 = s.rescale(t[0], g.Value[0]), s.rescale(t[1], g.Value[1])
-	return out, nil
+	return s.rescale(t[0], g.Value[0]), s.rescale(t[1], g.Value[1])
 }
 
 // rescale returns (a + b) divided by the last two primes, rounded.

@@ -170,6 +170,18 @@ func (s *Session) Burn() error {
 	return s.record(KindEnded, &wire.Ended{Plan: s.cfg.Session.Plan[:], Attempt: s.cfg.Session.Attempt})
 }
 
+// guard runs the library's arithmetic: a panic in it ends the session. What
+// panicked is named by its type only, since its text might quote a record.
+func (s *Session) guard(f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.Join(fmt.Errorf("mhe: internal fault (%T): the session is over", p), s.Burn())
+		}
+	}()
+	f()
+	return nil
+}
+
 // fail burns first and tells afterwards.
 func (s *Session) fail(err error) ([]round.Message, error) {
 	if e := s.Burn(); e != nil {
