@@ -446,3 +446,27 @@ func TestSessionsRunSideBySide(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A member that shares something else than it vowed, properly signed, is named:
+// whoever could change its share after seeing others' could choose the sum.
+func TestShareOtherThanVowedIsNamed(t *testing.T) {
+	for _, step := range []uint64{1, 2} {
+		w := newWorld(t, InsecureTest(4), 3)
+		s := w.sessions[2]
+		w.network = func(m round.Message) []round.Message {
+			if m.From != s.cfg.Session.ID {
+				return []round.Message{m}
+			}
+			return at(wire.Type_SHARE, step, "", func(e *wire.Envelope) {
+				e.Bulk[0] ^= 1
+				hash := shareHash(e.Bulk)
+				inBody(&wire.Share{}, func(v *wire.Share) { v.Hash = hash[:] })(e)
+				if err := round.Sign(s.cfg.Session.Identity, s.cfg.Session.Context, e); err != nil {
+					t.Fatal(err)
+				}
+			})(m)
+		}
+		run(w, keys)
+		w.mustBeOver("m02", wire.Code_OPENING, "")
+	}
+}

@@ -1,6 +1,7 @@
 package mhe
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"strings"
@@ -281,5 +282,22 @@ func TestAnotherRegistryIsNoticedAtOnce(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "work of") {
 			t.Errorf("member %d: %v", i, err)
 		}
+	}
+}
+
+// Each circuit has its own number of openings: what one leaves over is not another's.
+func TestOpeningsAreCountedByCircuit(t *testing.T) {
+	p := InsecureTest(4)
+	w := newWorld(t, p, 2, withRegistry(t, p, 2), func(c *Config) {
+		if err := c.Registry.Add(fmt.Sprintf("other %s", c.Session.ID), 1, 5, func(Calculus) (Bound, error) { return Bound{Max: 1, Err: 1e-20}, nil }); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s := w.sessions[0]
+	s.openings = map[string]int{"square": 2}
+	s.opened = 2
+	v := &Retained{owner: s, share: make([]wide, 16), scale: p.scale(), bound: Bound{Max: 1, Err: 1e-30}}
+	if _, err := s.Open("square", v, []int{0}); err == nil || !strings.Contains(err.Error(), "was opened 2 times") {
+		t.Errorf("got %v", err)
 	}
 }
