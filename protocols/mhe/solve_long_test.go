@@ -3,7 +3,6 @@
 package mhe
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 	"testing"
@@ -12,9 +11,9 @@ import (
 )
 
 // How much of the encryption's error the inverse of a matrix ends up with: the
-// coupled, scaled Newton-Schulz iteration of fourteen steps, P <- s P (2I - P),
+// coupled, scaled Newton-Schulz iteration of fifteen steps, P <- s P (2I - P),
 // X <- s X (2I - P), on A with spectrum in [1/rho, 1]. The exact result is A's inverse;
-// what the iteration itself leaves is 2^-128 (2^-31 after twelve steps), so the rest is error.
+// what the iteration itself leaves is below 2^-80 by then, so the rest is error.
 func TestErrorOfTheEncryptedInverse(t *testing.T) {
 	const d, n = 6, 3
 	p := InsecureTest(10)
@@ -52,10 +51,10 @@ func TestErrorOfTheEncryptedInverse(t *testing.T) {
 			}
 		}
 		inv := inverse(a)
-		rho := 1 << 17
-		g := 2 / (1 + float64(rho)) // l in the text
-		s0 := 2 / (1 + 1/float64(rho))
-		unit := func(x float64) uint64 { return uint64(math.Round(math.Ldexp(x, timesUnit))) }
+		plan, err := NewInverse(d, 15, 1<<17)
+		if err != nil {
+			t.Fatal(err)
+		}
 		// P0 = s0 A, X0 = s0 I: both as sums of three terms, at the scale of inputs.
 		scaleBy := func(x *big.Int, times uint64, parts int64) *big.Int {
 			y := new(big.Int).Mul(x, new(big.Int).SetUint64(times))
@@ -64,12 +63,12 @@ func TestErrorOfTheEncryptedInverse(t *testing.T) {
 		p0, x0 := make(Matrix, d), make(Matrix, d)
 		for i := range d {
 			for j := range d {
-				p0[i] = append(p0[i], scaleBy(p.Fixed(a[i][j]), unit(s0), n))
+				p0[i] = append(p0[i], scaleBy(p.Fixed(a[i][j]), plan.Start, n))
 				e := 0.0
 				if i == j {
 					e = 1
 				}
-				x0[i] = append(x0[i], scaleBy(p.Fixed(e), unit(s0), n))
+				x0[i] = append(x0[i], scaleBy(p.Fixed(e), plan.Start, n))
 			}
 		}
 		lim := func(max float64) *Bound { return &Bound{Max: max, Sum: max * d * d, Err: 0x1p-40} }
@@ -86,13 +85,7 @@ func TestErrorOfTheEncryptedInverse(t *testing.T) {
 		for i, s := range w.sessions {
 			state[s] = [3]*Ciphertext{in[i][0], in[i][1], in[i][2]}
 		}
-		for k := range 14 {
-			g = g * (2 - g)
-			times := 2 / (1 + g)
-			if k == 13 {
-				times = 1
-			}
-			g *= times
+		for k := range plan.Times {
 			prodP, prodX := map[*Session]*Ciphertext{}, map[*Session]*Ciphertext{}
 			for _, s := range w.sessions {
 				tt, err := s.FromConst(list, state[s][1])
@@ -107,7 +100,7 @@ func TestErrorOfTheEncryptedInverse(t *testing.T) {
 				}
 			}
 			out := func(max float64, at func(i, k int) int) Output {
-				o := Output{Times: unit(times), Argued: lim(max)}
+				o := Output{Times: plan.Times[k], Argued: lim(max)}
 				for i := range d {
 					for j := range d {
 						o.Copies = append(o.Copies, Copy{l.At(i, j), at(i, j)})
@@ -134,10 +127,10 @@ func TestErrorOfTheEncryptedInverse(t *testing.T) {
 				worst, largest = max(worst, math.Abs(e)), max(largest, math.Abs(want))
 			}
 		}
-		fmt.Printf("condition 2^%-4.1f largest entry 2^%.1f error 2^%.1f\n", logRho, math.Log2(largest), math.Log2(worst))
-		// A product's error, 2^-78 here at worst, times the amplification of the solve, rho * condition.
-		if limit := math.Exp2(-78 + 17 + logRho); worst > limit {
-			t.Errorf("condition 2^%.0f: error 2^%.1f, want at most 2^%.1f", logRho, math.Log2(worst), math.Log2(limit))
+		bound := plan.Error(NewCalculus(p, n))
+		t.Logf("condition 2^%-4.1f largest entry 2^%.1f error 2^%.1f, bound 2^%.1f", logRho, math.Log2(largest), math.Log2(worst), math.Log2(bound.Err))
+		if worst > bound.Err || largest > bound.Max {
+			t.Errorf("condition 2^%.0f: error 2^%.1f, want at most 2^%.1f; entries up to %g, want at most %g", logRho, math.Log2(worst), math.Log2(bound.Err), largest, bound.Max)
 		}
 	}
 }
