@@ -20,5 +20,6 @@
 //
 // To read: party (who), wire/wire.proto (every message), round (machines,
 // signing), secagg/doc.go, then secagg's keys.go, setup.go, sum.go, opening.go, hub.go;
+// mhe/doc.go, then mhe's step.go, refresh.go, opening.go, registry.go;
 // prototest and secagg/testdata to see it fail as it should.
 package protocols

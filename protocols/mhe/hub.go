@@ -242,7 +242,7 @@ func (h *Hub) checkShare(i int, in *wire.Envelope) error {
 func (h *Hub) complete() ([]round.Message, error) {
 	var down []round.Message
 	var err error
-	was, next := h.stage, h.stage
+	was, next := h.stage, place{wire.Type_VOW, h.stage.sequence + 1}
 	if h.stage.kind == wire.Type_VOW {
 		for at := range h.past { // all members have spoken after it: nobody asks again
 			if at.sequence < h.stage.sequence {
@@ -250,16 +250,15 @@ func (h *Hub) complete() ([]round.Message, error) {
 			}
 		}
 		down, err = h.handVows()
-		next = place{wire.Type_SHARE, h.stage.sequence}
-		if h.shape == nil {
+		if h.shape != nil {
+			next = place{wire.Type_SHARE, h.stage.sequence}
+		} else { // nothing but vows in this step
 			h.claims, h.vows = nil, nil
-			next = place{wire.Type_VOW, h.stage.sequence + 1}
 			h.summary.Steps++
 		}
 	} else {
 		down, err = h.handSum()
 		h.vows = nil
-		next = place{wire.Type_VOW, h.stage.sequence + 1}
 		h.summary.Steps++
 	}
 	if err != nil {

@@ -110,12 +110,6 @@ func toWide(x *big.Int) (w wide, ok bool) {
 	return w, true
 }
 
-// powerOfTwo is 2^k.
-func powerOfTwo(k int) (w wide) {
-	w[k/64] = 1 << (k % 64)
-	return w
-}
-
 // factor is the rational number num / 2^shift by which a refresh multiplies.
 type factor struct {
 	num   [3]uint64
