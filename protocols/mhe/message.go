@@ -8,15 +8,13 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
 // envelope signs a message to the hub. It is made once.
-func (s *Session) envelope(t wire.Type, body proto.Message, bulk []byte) (signed, raw []byte, err error) {
+func (s *Session) envelope(t wire.Type, body wire.Message, bulk []byte) (signed, raw []byte, err error) {
 	b, err := wire.Encode(body)
 	if err != nil {
 		return nil, nil, err
@@ -103,7 +101,7 @@ func (s *Session) stopped(e *wire.Envelope) error {
 	return s.abort(wire.Code_PEER, "the hub ended the attempt with code %v (%s)", m.Code, who)
 }
 
-func (s *Session) record(kind string, m proto.Message) error {
+func (s *Session) record(kind string, m wire.Message) error {
 	b, err := wire.Encode(m)
 	if err != nil {
 		return err
@@ -150,7 +148,7 @@ func (s *Session) peers(list []*wire.Tagged, own []byte) error {
 
 // body is the content of an envelope, whose lengths the number of members dictates.
 type body interface {
-	proto.Message
+	wire.Message
 	Check(members int) error
 }
 
