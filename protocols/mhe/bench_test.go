@@ -13,6 +13,15 @@ import (
 // with the standard parameters: protocols.md's table, one row per size.
 //
 //	go test -run xxx -bench Step -benchtime 3x ./protocols/mhe
+//
+// On a shared two-core amd64 machine (milliseconds; bytes with vows):
+//
+//	size  blocks outputs  evaluate  share  check  finish  MB up
+//	  11       1       2        30     22      2      21    2.0
+//	  33       3       6        34     57      4      40    4.9
+//	  65      22      44        61    370     28     290   32.4
+//
+// Keys: 0.3 to 0.4 s a member and 17.7 MB up.
 func BenchmarkStep(b *testing.B) {
 	p, err := NewParams(Standard())
 	if err != nil {

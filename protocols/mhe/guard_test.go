@@ -341,3 +341,52 @@ func TestFullVerificationYieldsTheSame(t *testing.T) {
 	run(w, func(s *Session) (round.Machine[[]*Ciphertext], error) { return s.Input([]Plain{p.plain("x", 1, 1, 0)}) })
 	w.mustBeOver("", wire.Code_OPENING, "share of m01")
 }
+
+// Several refreshes in one step yield what they yield one by one, and none twice.
+func TestRefreshesTogetherAreThoseOneByOne(t *testing.T) {
+	p := InsecureTest(5)
+	w := newWorld(t, p, 3)
+	must(w, keys)
+	in := must(w, func(s *Session) (round.Machine[[]*Ciphertext], error) {
+		return s.Input([]Plain{p.plain("x", 8, 16, 1, 2), p.plain("y", 8, 16, 0.5)})
+	})
+	var prods [3][2]*Ciphertext
+	for i, s := range w.sessions {
+		for k := range 2 {
+			var err error
+			if prods[i][k], err = s.Product([2]*Ciphertext{in[i][0], in[i][k]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s := w.sessions[0]
+	one := Output{Copies: []Copy{{0, 0}, {1, 1}}}
+	if _, err := s.RefreshAll(Part{C: prods[0][0], Retain: true}, Part{C: prods[0][0], Retain: true}); err == nil {
+		t.Error("one ciphertext twice in a step")
+	}
+	if _, err := s.RefreshAll(make([]Part, MaxParts+1)...); err == nil {
+		t.Error("more parts than a step has")
+	}
+	many := make([]Output, MaxPolys)
+	if _, err := s.RefreshAll(Part{C: prods[0][0], Outputs: many}, Part{C: prods[0][1], Outputs: many}); err == nil {
+		t.Error("more outputs than a step has")
+	}
+	out := must(w, func(s *Session) (round.Machine[[]Refreshed], error) {
+		i := w.index(s)
+		return s.RefreshAll(Part{prods[i][0], false, []Output{one, {Copies: []Copy{{2, 7}}}}}, Part{prods[i][1], true, []Output{one}})
+	})
+	// x = 3 + 6 X, y = 1.5
+	for name, tc := range map[string]struct {
+		c    *Ciphertext
+		want []float64
+	}{
+		"x^2": {out[0][0].Outputs[0], []float64{9, 36, 0}}, "its last": {out[1][0].Outputs[1], []float64{0, 0, 0, 0, 0, 0, 0, 36, 0}}, "x y": {out[2][1].Outputs[0], []float64{4.5, 9, 0}},
+	} {
+		if d := off(w.decrypt(tc.c), tc.want); d > tc.c.bound.Err {
+			t.Errorf("%s is off by %g, bound %g", name, d, tc.c.bound.Err)
+		}
+	}
+	if out[0][0].Value != nil || out[0][1].Value == nil {
+		t.Error("the wrong value was retained")
+	}
+}

@@ -59,37 +59,113 @@ type Retained struct {
 // With retain, each member keeps M_i (the first one D + M_i): an additive share of the value.
 // No ciphertext is refreshed twice: two decryption shares of one would average their noise away.
 func (s *Session) Refresh(c *Ciphertext, retain bool, outputs ...Output) (round.Machine[Refreshed], error) {
-	if s.rlk == nil || s.burnt {
-		return nil, s.notReady()
-	}
-	if err := s.ours(c); err != nil {
+	t, parts, err := s.refreshing([]Part{{c, retain, outputs}})
+	if err != nil {
 		return nil, err
 	}
-	if c.level != s.params.low() {
-		return nil, errors.New("mhe: refresh: not the result of a product")
+	return begin(s, t, func() Refreshed { return parts[0].out })
+}
+
+// Part is one of several refreshes that are one step.
+type Part struct {
+	C       *Ciphertext
+	Retain  bool
+	Outputs []Output
+}
+
+// MaxParts is how many refreshes one step can make, of MaxPolys outputs in all.
+const MaxParts = 8
+
+// RefreshAll makes several refreshes in one step: the same messages, fewer of them.
+func (s *Session) RefreshAll(list ...Part) (round.Machine[[]Refreshed], error) {
+	t, parts, err := s.refreshing(list)
+	if err != nil {
+		return nil, err
 	}
-	if len(outputs) > MaxPolys || len(outputs) == 0 && !retain {
-		return nil, fmt.Errorf("mhe: refresh: %d outputs, want 1 to %d, or to retain the value", len(outputs), MaxPolys)
+	return begin(s, t, func() (out []Refreshed) {
+		for _, m := range parts {
+			out = append(out, m.out)
+		}
+		return out
+	})
+}
+
+// refreshing checks all parts and makes one task of them. Its share is every
+// part's E, then every part's W.
+func (s *Session) refreshing(list []Part) (t task, parts []*refresh, err error) {
+	if len(list) < 1 || len(list) > MaxParts {
+		return t, nil, fmt.Errorf("mhe: refresh: %d at once, want 1 to %d", len(list), MaxParts)
 	}
-	m := &refresh{Session: s, c: c, retain: retain, outputs: outputs, at: s.next, digest: c.digest()}
+	fields, outputs := [][]byte{uint64Bytes(s.next)}, 0
+	seen := map[[32]byte]bool{}
+	for _, x := range list {
+		m, b, err := s.part(x, outputs)
+		if err != nil {
+			return t, nil, err
+		}
+		if seen[m.digest] {
+			return t, nil, errors.New("mhe: refresh: one ciphertext twice in a step")
+		}
+		seen[m.digest] = true
+		parts, fields, outputs = append(parts, m), append(fields, b...), outputs+len(x.Outputs)
+	}
+	if outputs > MaxPolys {
+		return t, nil, fmt.Errorf("mhe: refresh: %d outputs, want 1 to %d", outputs, MaxPolys)
+	}
+	t = task{name: "refresh", work: party.Hash("work refresh", fields...), shape: shape{{len(list), s.params.low(), false}}}
+	if outputs > 0 {
+		t.shape = append(t.shape, block{outputs, s.params.top(), false})
+	}
+	t.share = func() (share, []byte, error) {
+		var es, ws share
+		for _, m := range parts {
+			e, w, err := m.share()
+			if err != nil {
+				return nil, nil, err
+			}
+			es, ws = append(es, e...), append(ws, w...)
+		}
+		return append(es, ws...), nil, nil
+	}
+	t.done = func(sum share, _ [][]byte) error {
+		low, top := s.params.low()+1, s.params.top()+1
+		for i, m := range parts {
+			if err := m.done(sum[i*low:(i+1)*low], sum[len(parts)*low+m.offset*top:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return t, parts, nil
+}
+
+// part checks one refresh and returns what the vow binds of it.
+func (s *Session) part(x Part, offset int) (*refresh, [][]byte, error) {
+	if s.rlk == nil || s.burnt {
+		return nil, nil, s.notReady()
+	}
+	if err := s.ours(x.C); err != nil {
+		return nil, nil, err
+	}
+	if x.C.level != s.params.low() {
+		return nil, nil, errors.New("mhe: refresh: not the result of a product")
+	}
+	if len(x.Outputs) > MaxPolys || len(x.Outputs) == 0 && !x.Retain {
+		return nil, nil, fmt.Errorf("mhe: refresh: %d outputs, want 1 to %d, or to retain the value", len(x.Outputs), MaxPolys)
+	}
+	m := &refresh{Session: s, c: x.C, retain: x.Retain, outputs: x.Outputs, offset: offset, at: s.next, digest: x.C.digest()}
 	if s.refreshed[m.digest] {
-		return nil, errors.New("mhe: refresh: this ciphertext has been refreshed before, and never is again")
+		return nil, nil, errors.New("mhe: refresh: this ciphertext has been refreshed before, and never is again")
 	}
-	fields := [][]byte{uint64Bytes(s.next), m.digest[:], {boolByte(retain)}}
-	for o := range outputs {
+	fields := [][]byte{m.digest[:], {boolByte(x.Retain)}, uint64Bytes(uint64(len(x.Outputs)))}
+	for o := range x.Outputs {
 		b, err := m.prepare(o)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		fields = append(fields, b)
 	}
-	shape := shape{{1, s.params.low(), false}}
-	if len(outputs) > 0 {
-		shape = append(shape, block{len(outputs), s.params.top(), false})
-	}
-	return begin(s, task{
-		name: "refresh", work: party.Hash("work refresh", fields...), shape: shape, share: m.share, done: m.done,
-	}, func() Refreshed { return m.out })
+	return m, fields, nil
 }
 
 func boolByte(b bool) byte {
@@ -99,13 +175,14 @@ func boolByte(b bool) byte {
 	return 0
 }
 
-// refresh is one step's state.
+// refresh is one part's state.
 type refresh struct {
 	*Session
 	c       *Ciphertext
 	digest  [32]byte
 	retain  bool
 	outputs []Output
+	offset  int // outputs of the parts before it
 	factors []factor
 	bounds  []Bound
 	at      uint64
@@ -156,10 +233,9 @@ func (m *refresh) prepare(o int) ([]byte, error) {
 }
 
 // share makes E_i and W_i, and counts the ciphertext as refreshed before it does.
-func (m *refresh) share() (share, []byte, error) {
+func (m *refresh) share() (es, ws share, err error) {
 	m.refreshed[m.digest] = true
 	p, low, top := m.params, m.params.low(), m.params.top()
-	var err error
 	if m.masks, err = uniformMasks(m.cfg.Rand, p.Degree(), p.lit.LogMask); err != nil {
 		return nil, nil, err
 	}
@@ -172,18 +248,17 @@ func (m *refresh) share() (share, []byte, error) {
 			put(k, &m.masks[k])
 		}
 	}), e)
-	rows := append(share{}, rowsQ(e, low)...)
 	for o, w := range m.maps(m.masks) {
-		a := m.crs.poly(p, crp{"refresh", m.at, o, top})
+		a := m.crs.poly(p, crp{"refresh", m.at, m.offset + o, top})
 		m.tool.hide(w, a, m.secret, top)
 		m.a = append(m.a, a)
-		rows = append(rows, rowsQ(w, top)...)
+		ws = append(ws, rowsQ(w, top)...)
 	}
 	if !m.retain {
 		clear(m.masks)
 		m.Session.masks = m.Session.masks[:len(m.Session.masks)-1]
 	}
-	return rows, nil, nil
+	return rowsQ(e, low), ws, nil
 }
 
 // maps applies every output's map to x, whole integers: a coefficient that
@@ -212,11 +287,11 @@ func (m *refresh) maps(x []wide) []ring.Poly {
 }
 
 // done rebuilds D, checks its range, and makes the outputs of it.
-func (m *refresh) done(sum share, _ [][]byte) error {
+func (m *refresh) done(es, ws share) error {
 	p, low, top := m.params, m.params.low(), m.params.top()
 	r := m.tool.ring(low)
 	d := r.NewPoly()
-	r.Add(m.c.c0, take(sum, 0, low), d)
+	r.Add(m.c.c0, take(es, 0, low), d)
 	r.INTT(d, d)
 	values, limit := make([]wide, p.Degree()), m.limit()
 	for k := range values {
@@ -226,9 +301,8 @@ func (m *refresh) done(sum share, _ [][]byte) error {
 		}
 	}
 	for o, w := range m.maps(values) {
-		from := low + 1 + o*(top+1)
 		ring := m.tool.ring(top)
-		ring.Add(w, take(sum, from, top), w)
+		ring.Add(w, take(ws, o*(top+1), top), w)
 		m.out.Outputs = append(m.out.Outputs, &Ciphertext{owner: m.Session, c0: w, c1: m.a[o], level: top, scale: p.scale(), bound: m.bounds[o]})
 	}
 	if m.retain {
