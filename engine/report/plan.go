@@ -58,13 +58,14 @@ func (p *Plan) WriteText(w io.Writer) error {
 	}
 	wrap(&b, "", 0, title)
 	if p.Digest != "" {
-		b.WriteString(p.Digest + "\n")
+		b.WriteString("plan digest " + p.Digest + "\n")
 	}
 	for _, a := range []struct{ what, text string }{{"Ethics: ", s.Approval.Ethics}, {"Contact: ", s.Approval.Contact}} {
 		if a.text != "" {
 			wrap(&b, a.what, 2, a.text)
 		}
 	}
+	p.summary(&b)
 	p.parties(&b)
 	p.wouldOpen(&b)
 	supplies(&b, s)
@@ -105,6 +106,7 @@ func verb(n int, one, many string) string {
 func (p *Plan) wouldOpen(b *strings.Builder) {
 	section(b, "What would be opened, to "+To(p.Spec.Privacy))
 	wrap(b, "", 0, whoLearns(p.Spec))
+	wrap(b, "", 0, `"Result": written to the result, after the disclosure rules. "On the way": used to compute it, never written. Numbers and times are the most that there can be.`)
 	if len(p.Openings) > 0 {
 		p.openings(b, "the study as a whole", p.Openings)
 	}
@@ -125,9 +127,24 @@ func (p *Plan) openings(b *strings.Builder, title string, openings []stat.Openin
 	b.WriteByte('\n')
 	wrap(b, "  ", 4, title)
 	for _, o := range openings {
-		wrap(b, "    - ", 6, fmt.Sprintf("%s: at most %s, at most %s; %s", what(o.What, To(p.Spec.Privacy)), plural(int64(o.Cells), "number"), times(o.MaxTimes),
-			fate(o.Released, o.CountsPeople, o.PerHospital, p.Spec.Privacy.MinCell)))
+		text, fate := what(o.What, To(p.Spec.Privacy)), "    - Result: "
+		if !o.Released {
+			text, fate = strings.TrimSuffix(strings.TrimPrefix(text, "on the way "), "; used on the way, never written"), "    - On the way: "
+		}
+		wrap(b, fate, 6, fmt.Sprintf("%s (%s, %s%s)", text, plural(int64(o.Cells), "number"), times(o.MaxTimes), p.shows(o)))
 	}
+}
+
+// shows says what an opened total may give away.
+func (p *Plan) shows(o stat.Opening) string {
+	s := ""
+	if minCell := p.Spec.Privacy.MinCell; o.CountsPeople && !o.Released && minCell > 1 {
+		s = fmt.Sprintf("; counts people, may be fewer than %d", minCell)
+	}
+	if o.PerHospital {
+		s += "; SHOWS FIGURES OF SINGLE HOSPITALS"
+	}
+	return s
 }
 
 func (p *Plan) args(id string) stat.Args {
@@ -142,7 +159,7 @@ func (p *Plan) args(id string) stat.Args {
 // costs estimates rounds and traffic, and warns.
 func (p *Plan) costs(b *strings.Builder) {
 	section(b, "What it takes")
-	fmt.Fprintf(b, "%d to %s; a hospital sends at most %s and receives at most %s.\n", p.Rounds.Min, plural(int64(p.Rounds.Max), "masked sum"), bytes(p.BytesUp), bytes(p.BytesDown))
+	fmt.Fprintf(b, "%d to %s; a hospital sends at most %s and receives %s.\n", p.Rounds.Min, plural(int64(p.Rounds.Max), "masked sum"), bytes(p.BytesUp), bytes(p.BytesDown))
 	for _, warning := range p.Warnings {
 		wrap(b, "Warning: ", 2, warning)
 	}

@@ -171,3 +171,25 @@ func TestWhatAnAnalysisLacksLeavesNoEmptyColumnNorLine(t *testing.T) {
 		}
 	}
 }
+
+func TestPlanSummaryIsShortAndNamesWhoSeesCounts(t *testing.T) {
+	s := trial()
+	s.Privacy.Release = "analyst"
+	people := []stat.Opening{{What: "cells that are seen by the hospitals' processes", Cells: 2, MaxTimes: 1, CountsPeople: true}}
+	p := &Plan{Spec: s, Digest: "sha256:00ff", Analyses: []PlannedAnalysis{{ID: "effect", Kind: "crosstab", Openings: people}, {ID: "t", Kind: "ttest"}}}
+	var b strings.Builder
+	if err := p.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(b.String(), "In short\n--------\n")
+	summary, _, _ := strings.Cut(rest, "\n\n")
+	if n := strings.Count(summary, "\n") + 1; n > 12 {
+		t.Errorf("a summary of %d lines", n)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(summary), " "), "opened to the analyst on the way and never written: effect.") {
+		t.Errorf("the summary does not say who sees counts:\n%s", summary)
+	}
+	if strings.Contains(b.String(), "hospitals' processes") || !strings.Contains(b.String(), "seen by the analyst") {
+		t.Error("the plan says that hospitals' processes see cells that the analyst alone sees")
+	}
+}

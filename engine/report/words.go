@@ -175,21 +175,6 @@ func (p *printer) gather(all []openedLine, id string, d Disclosed) []openedLine 
 	return append(all, openedLine{what: what, released: d.Released, by: []string{by}})
 }
 
-// fate says whether an opened total is written to the result, and what it may show.
-func fate(released, countsPeople, perHospital bool, minCell int) string {
-	s := "used on the way, never written"
-	if released {
-		s = "in the result, after the disclosure rules"
-	}
-	if countsPeople && !released && minCell > 1 {
-		s += fmt.Sprintf("; counts people, may be fewer than %d", minCell)
-	}
-	if perHospital {
-		s += "; SHOWS FIGURES OF SINGLE HOSPITALS"
-	}
-	return s
-}
-
 func times(n int) string {
 	switch n {
 	case 1:
