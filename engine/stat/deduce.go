@@ -135,7 +135,7 @@ func (f flow) moves(i, j int) bool {
 func (f flow) path(i, j int, up bool) bool {
 	rows, cols := make([]bool, len(f.t)), make([]bool, len(f.t[0]))
 	// reach visits column b: true when its row i entry closes the circle of an up.
-	var todo []int // rows to go on from
+	var queue []int // rows to go on from
 	reach := func(b int) bool {
 		cols[b] = true
 		if up && b != j && f.down(i, b) {
@@ -144,7 +144,7 @@ func (f flow) path(i, j int, up bool) bool {
 		for a := range rows {
 			if !rows[a] && f.down(a, b) && (a != i || b != j) {
 				rows[a] = true
-				todo = append(todo, a)
+				queue = append(queue, a)
 			}
 		}
 		return false
@@ -153,11 +153,11 @@ func (f flow) path(i, j int, up bool) bool {
 		reach(j)
 	} else {
 		rows[i] = true
-		todo = append(todo, i)
+		queue = append(queue, i)
 	}
-	for len(todo) > 0 {
-		a := todo[0]
-		todo = todo[1:]
+	for len(queue) > 0 {
+		a := queue[0]
+		queue = queue[1:]
 		if !up && a != i && f.up(a, j) {
 			return true
 		}
