@@ -108,7 +108,7 @@ func chosenSites(s *study.Spec, name string) ([]study.Site, error) {
 			return []study.Site{site}, nil
 		}
 	}
-	return nil, fmt.Errorf("study %s has no site %q; the nearest is %q", s.Name, name, table.Nearest(name, siteNames(s)))
+	return nil, fmt.Errorf("study %s has no site %q; %s", s.Name, name, table.Hint(name, siteNames(s)))
 }
 
 func siteNames(s *study.Spec) []string {

@@ -67,7 +67,11 @@ conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupte
 		Example:       "  consilium plan testdata/cgd/study.yaml\n  consilium run testdata/cgd/study.yaml",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q; %s", args[0], table.Hint(args[0], commandNames(c)))
+			}
 			return errors.New("no command; want one of " + strings.Join(commandNames(c), ", "))
 		},
 	}

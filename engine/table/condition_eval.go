@@ -185,7 +185,7 @@ func (p *conditionParser) value(f *Field, e expr) (float64, error) {
 		if l := slices.Index(f.Levels, e.text); l >= 0 {
 			return float64(l), nil
 		}
-		return 0, &ConditionError{e.pos, fmt.Sprintf("%q is not a level of %q; nearest is %q", e.text, f.Name, Nearest(e.text, f.Levels))}
+		return 0, &ConditionError{e.pos, fmt.Sprintf("%q is not a level of %q; %s", e.text, f.Name, Hint(e.text, f.Levels))}
 	case Binary:
 		if e.kind == textOperand || e.number != 0 && e.number != 1 {
 			return 0, &ConditionError{e.pos, fmt.Sprintf("%q is binary; compare it with 0 or 1%s", f.Name, f.codesHint())}

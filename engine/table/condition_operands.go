@@ -102,7 +102,7 @@ func (p *conditionParser) variable(t token) (*Field, error) {
 		case "f", "false":
 			msg += "; write FALSE"
 		default:
-			msg += fmt.Sprintf("; nearest is %q", Nearest(t.text, p.schema.Names()))
+			msg += "; " + Hint(t.text, p.schema.Names())
 		}
 		return nil, &ConditionError{t.pos, msg}
 	}

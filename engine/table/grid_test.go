@@ -133,3 +133,21 @@ func TestNearestForgivesSlips(t *testing.T) {
 		}
 	}
 }
+
+func TestAFarNameIsNotSuggested(t *testing.T) {
+	names := []string{"age", "sex", "disease", "site"}
+	for name, want := range map[string]string{
+		"Age":       `nearest is "age"`,
+		"diseas":    `nearest is "disease"`,
+		"weight":    "want one of age, sex, disease, site",
+		"xx":        "want one of age, sex, disease, site",
+		"cigarette": "want one of age, sex, disease, site",
+	} {
+		if got := Hint(name, names); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if got, want := Hint("q", strings.Split("aa bb cc dd ee ff gg hh ii", " ")), "want one of aa, bb, cc, dd, ee, ff, gg, hh, ..."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

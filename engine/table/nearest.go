@@ -1,6 +1,9 @@
 package table
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Nearest returns the name in from that is the fewest edits away from name,
 // the first on a tie; "" when from is empty. A difference in case counts half.
@@ -20,6 +23,25 @@ func Near(name string, from []string) (string, bool) {
 	best := Nearest(name, from)
 	close := strings.EqualFold(name, best) || edits(name, best) <= min(4, len([]rune(name))*2/3)
 	return best, best != "" && close
+}
+
+// Hint ends an error about an unknown name: the nearest name when it is near,
+// else the first of the names there are, neither being a record's value.
+func Hint(name string, from []string) string {
+	if near, ok := Near(name, from); ok {
+		return fmt.Sprintf("nearest is %q", near)
+	}
+	const most = 8
+	list := strings.Join(from[:min(len(from), most)], ", ")
+	switch {
+	case len(from) == 0:
+		return "there is none"
+	case len(from) == 1:
+		return "the only one is " + list
+	case len(from) > most:
+		list += ", ..."
+	}
+	return "want one of " + list
 }
 
 // edits is twice the Levenshtein distance with swaps of neighbours, where a change of case costs 1.

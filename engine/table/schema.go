@@ -121,7 +121,7 @@ func (s *Schema) Field(name string) (*Field, error) {
 	if name == Site {
 		return &Field{Name: Site, Kind: Category, Levels: s.Sites}, nil
 	}
-	return nil, fmt.Errorf("table: no variable %q in the dictionary; nearest is %q", name, Nearest(name, s.Names()))
+	return nil, fmt.Errorf("table: no variable %q in the dictionary; %s", name, Hint(name, s.Names()))
 }
 
 // Names returns the names of all variables, site last.
