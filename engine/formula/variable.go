@@ -53,7 +53,7 @@ func newVariable(n *node, s *table.Schema) (*variable, error) {
 
 // unknown is the error of a name that the dictionary does not have.
 func unknown(n *node, s *table.Schema) error {
-	return complain(n.col, "no variable %q in the dictionary; nearest is %q", n.name, table.Nearest(n.name, s.Names()))
+	return complain(n.col, "no variable %q in the dictionary; %s", n.name, table.Hint(n.name, s.Names()))
 }
 
 func (v *variable) bindFactor(n *node, s *table.Schema) error {

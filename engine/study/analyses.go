@@ -120,7 +120,7 @@ func (p *parser) kind(n *yaml.Node, what string) (stat.Kind, bool) {
 	if slices.Contains(later[:], s) {
 		p.fail(k, "%s: this version does not support kind %s yet; it has %s", what, s, strings.Join(names, ", "))
 	} else {
-		p.fail(k, "%s: unknown kind %q; nearest is %q", what, s, table.Nearest(s, slices.Concat(names, later[:])))
+		p.fail(k, "%s: unknown kind %q; %s", what, s, table.Hint(s, slices.Concat(names, later[:])))
 	}
 	return stat.Kind{}, false
 }
@@ -198,7 +198,7 @@ func (p *parser) namesVariables(v reflect.Value, n *yaml.Node, what string) {
 	known := p.spec.Schema.Names()
 	for i, s := range names {
 		if s != "" && !slices.Contains(known, s) {
-			p.fail(nodes[min(i, len(nodes)-1)], "%s: no variable %q in the dictionary; nearest is %q", what, s, table.Nearest(s, known))
+			p.fail(nodes[min(i, len(nodes)-1)], "%s: no variable %q in the dictionary; %s", what, s, table.Hint(s, known))
 		}
 	}
 }

@@ -30,5 +30,5 @@ analyses:
 	// study: study.yaml, line 1: the study file has no key "sites"
 	// study: study.yaml, line 1: the study file has no key "variables"
 	// study: study.yaml, line 1: the study file has no key "analyses"
-	// study: study.yaml, line 2: study file: unknown key "site"; nearest allowed key is "sites"
+	// study: study.yaml, line 2: study file: unknown key "site"; nearest is "sites"
 }

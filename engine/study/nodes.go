@@ -87,7 +87,7 @@ func (r *reader) keys(n *yaml.Node, what string, allowed ...string) map[string]*
 }
 
 func (r *reader) unknown(e entry, what string, allowed []string) {
-	r.fail(e.at, "%s: unknown key %q; nearest allowed key is %q", what, e.key, table.Nearest(e.key, allowed))
+	r.fail(e.at, "%s: unknown key %q; %s", what, e.key, table.Hint(e.key, allowed))
 }
 
 func kindOf(n *yaml.Node) string {

@@ -148,7 +148,7 @@ func (p *parser) quirks(n *yaml.Node) {
 		what := fmt.Sprintf("site %s: columns", site.ID)
 		for _, e := range p.entries(columns, what) {
 			if !slices.Contains(names[:len(names)-1], e.key) {
-				p.fail(e.at, "%s: no variable %q in the dictionary; nearest is %q", what, e.key, table.Nearest(e.key, names[:len(names)-1]))
+				p.fail(e.at, "%s: no variable %q in the dictionary; %s", what, e.key, table.Hint(e.key, names[:len(names)-1]))
 				continue
 			}
 			site.Source.Columns[e.key] = p.text(e.value, what+": "+e.key)
