@@ -130,7 +130,7 @@ func refusal(r *stat.Refusal) object {
 func disclosures(all []Disclosed) list {
 	rows := list{}
 	for _, d := range all {
-		rows = append(rows, row{{"what", what(d.What, d.To)}, {"cells", d.Cells}, {"times", d.Times}, {"max_times", d.MaxTimes},
+		rows = append(rows, row{{"what", d.What}, {"cells", d.Cells}, {"times", d.Times}, {"max_times", d.MaxTimes},
 			{"counts_people", d.CountsPeople}, {"per_hospital", d.PerHospital}, {"released", d.Released}, {"to", d.To}})
 	}
 	return rows

@@ -65,7 +65,7 @@ func (p *printer) drop1(rows []stat.Record) {
 	}
 	g.write(&p.Builder, "")
 	if linear {
-		p.line("(AIC as R's drop1 and extractAIC count it: n log(RSS/n) + 2 parameters, without the constant of AIC above)")
+		p.line("(AIC is R's extractAIC, as drop1 prints it: it differs from the AIC above by a constant)")
 	}
 }
 
@@ -169,7 +169,11 @@ func (p *printer) linearFit(g stat.Record) {
 		p.line("Residual standard error: %s%s", alone(sigma, 4), onDegrees(g, "df_residual"))
 	}
 	if r2 := number(g, "r_squared"); !math.IsNaN(r2) {
-		p.line("Multiple R-squared: %s, Adjusted R-squared: %s", alone(r2, 4), show(g, "adj_r_squared"))
+		adjusted := ""
+		if g.Get("adj_r_squared") != nil { // a ridge fit has none
+			adjusted = ", Adjusted R-squared: " + show(g, "adj_r_squared")
+		}
+		p.line("Multiple R-squared: %s%s", alone(r2, 4), adjusted)
 	}
 	if f := number(g, "statistic"); !math.IsNaN(f) {
 		p.line("F-statistic: %s on %s and %s DF, %s", alone(f, 4), show(g, "df"), show(g, "df_residual"), pEquals(number(g, "p_value")))

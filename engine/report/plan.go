@@ -127,7 +127,7 @@ func (p *Plan) openings(b *strings.Builder, title string, openings []stat.Openin
 	b.WriteByte('\n')
 	wrap(b, "  ", 4, title)
 	for _, o := range openings {
-		text, fate := what(o.What, To(p.Spec.Privacy)), "    - Result: "
+		text, fate := o.What, "    - Result: "
 		if !o.Released {
 			text, fate = strings.TrimSuffix(strings.TrimPrefix(text, "on the way "), "; used on the way, never written"), "    - On the way: "
 		}
@@ -208,7 +208,7 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 func openingObjects(openings []stat.Opening, privacy study.Privacy) list {
 	rows := list{}
 	for _, o := range openings {
-		rows = append(rows, row{{"what", what(o.What, To(privacy))}, {"cells", o.Cells}, {"max_times", o.MaxTimes}, {"counts_people", o.CountsPeople},
+		rows = append(rows, row{{"what", o.What}, {"cells", o.Cells}, {"max_times", o.MaxTimes}, {"counts_people", o.CountsPeople},
 			{"per_hospital", o.PerHospital}, {"released", o.Released}, {"to", To(privacy)}})
 	}
 	return rows

@@ -43,7 +43,7 @@ func (p *printer) heading() {
 	p.line("%s", strings.Repeat("=", min(wide(title), 100)))
 	p.line("study %s, computed by consilium %s", s.Name, p.Consilium)
 	if p.PlanDigest != "" {
-		p.line("plan  %s", p.PlanDigest)
+		p.line("plan digest %s", p.PlanDigest)
 	}
 	wrap(&p.Builder, fmt.Sprintf("%s: ", plural(int64(len(s.Sites)), "hospital")), 2, strings.Join(sites(s), ", "))
 	if p.sealed() {

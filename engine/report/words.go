@@ -100,14 +100,6 @@ func whoLearns(s *study.Spec) string {
 	return text + ", nor does a hospital's own sum."
 }
 
-// what describes an opening to those who learn it: sealed to the analyst, the hospitals' processes see no total.
-func what(text, to string) string {
-	if to == analyst {
-		return strings.ReplaceAll(text, "the hospitals' processes", analyst)
-	}
-	return text
-}
-
 // opened lists what was opened, in a steward's words: first what the result
 // shows, then what was used on the way. What several analyses open alike is one line.
 func (p *printer) opened() {
@@ -155,7 +147,7 @@ func (p *printer) gather(all []openedLine, id string, d Disclosed) []openedLine 
 	if d.Times == 0 {
 		return all
 	}
-	what := what(d.What, To(p.Spec.Privacy))
+	what := d.What
 	if d.PerHospital {
 		what += " (SHOWS FIGURES OF SINGLE HOSPITALS)"
 	}
