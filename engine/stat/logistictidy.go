@@ -32,6 +32,11 @@ func (l *logisticPart) finish(f Frame) Frame {
 			e = math.NaN()
 		case cov != nil:
 			se = math.Sqrt(rounded(cov.at(at, at)))
+			if m.separated && se*l.scale[j] > undetermined {
+				e, se = math.NaN(), math.NaN()
+				f.Warnings = append(f.Warnings, c.Name+" has no estimate: it is a difference of infinite ones")
+				break
+			}
 			finite = append(finite, at)
 		}
 		f.Tidy = append(f.Tidy, l.coefficient(c.Name, e, se, false, sign, l.standardized(at)))
@@ -58,6 +63,11 @@ func (l *logisticPart) finish(f Frame) Frame {
 	}
 	return f
 }
+
+// undetermined is the standard error of a standardised coefficient of a
+// separated fit above which it has no limit: infinite ones cancel in its
+// direction, and what Newton shows is where it stopped.
+const undetermined = 1e3
 
 // coefficient is a row of tidy; NaN becomes null.
 func (l *logisticPart) coefficient(name string, e, se float64, aliased bool, infinite string, standardized float64) Record {

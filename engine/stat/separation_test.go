@@ -107,3 +107,32 @@ func TestNearlyCollinearColumnsAreNotSeparated(t *testing.T) {
 		}
 	}
 }
+
+// An interaction between infinite terms that cancel is neither finite nor infinite: it does not exist.
+func TestACoefficientAmongInfiniteOnesMayNotExist(t *testing.T) {
+	s := &table.Schema{Sites: []string{"a"}, Fields: []table.Field{
+		{Name: "y", Kind: table.Binary},
+		{Name: "g", Kind: table.Category, Levels: []string{"a", "b"}}, {Name: "s", Kind: table.Category, Levels: []string{"m", "f"}}}}
+	cols := make([][]float64, 3)
+	for _, c := range []struct{ g, s, y, n float64 }{{0, 0, 1, 10}, {0, 1, 1, 6}, {0, 1, 0, 5}, {1, 0, 1, 5}, {1, 0, 0, 7}, {1, 1, 0, 8}} {
+		for range int(3 * c.n) {
+			cols[0], cols[1], cols[2] = append(cols[0], c.y), append(cols[1], c.g), append(cols[2], c.s)
+		}
+	}
+	tab, err := table.New(s, "a", cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := run(t, func() Program {
+		p, err := Logistic{}.Begin(Args{Kind: "logistic", Formula: "y ~ g * s", Rules: Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 1, MaxRows: testRows}}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}, tab)
+	for _, row := range f.Tidy {
+		if row.Get("estimate") != nil {
+			t.Errorf("%v has estimate %v (se %v)", row.Get("term"), row.Get("estimate"), row.Get("std_error"))
+		}
+	}
+}
