@@ -22,6 +22,7 @@ import (
 type puzzle struct {
 	variables []string
 	analysis  string
+	also      []string // further analyses of the same study
 	byNumbers bool
 	people    [][]float64 // the kinds of person: a value of each variable
 	n         int
@@ -32,19 +33,37 @@ type puzzle struct {
 // world is one way that it could have been.
 type world struct {
 	counts, secrets []int64
-	shown           stat.Frame // under the rules
-	refused         *stat.Refusal
+	shown           []stat.Frame // under the rules, per analysis
+	refused         []*stat.Refusal
+}
+
+// text is all that is released.
+func (w world) text() string {
+	var b strings.Builder
+	for i, f := range w.shown {
+		if w.refused[i] != nil {
+			b.WriteString(w.refused[i].Error())
+		} else {
+			b.WriteString(frameText(f))
+		}
+	}
+	return b.String()
 }
 
 // worlds visits all of them.
 func (p puzzle) worlds(t testing.TB, privacy string) (all []world) {
 	t.Helper()
 	m := &madeUp{variables: p.variables, rows: make([][]string, 1)}
-	s := m.spec(t, privacy+", min_sites: 1", []string{p.analysis})
+	var studies []*study.Spec
+	for _, a := range append([]string{p.analysis}, p.also...) {
+		studies = append(studies, m.spec(t, privacy+", min_sites: 1", []string{a}))
+	}
 	compositions(p.n, len(p.people), func(counts []int64) {
-		c := slices.Clone(counts)
-		w := world{counts: c, secrets: p.secret(c)}
-		w.shown, w.refused = outcome(t, s, p.people, c)
+		w := world{counts: slices.Clone(counts), secrets: p.secret(slices.Clone(counts))}
+		for _, s := range studies {
+			f, refused := outcome(t, s, p.people, counts)
+			w.shown, w.refused = append(w.shown, f), append(w.refused, refused)
+		}
 		all = append(all, w)
 	})
 	return all
@@ -55,12 +74,8 @@ func (p puzzle) worlds(t testing.TB, privacy string) (all []world) {
 func (p puzzle) solve(t testing.TB, minCell int64) (known, results int, example string) {
 	t.Helper()
 	sorted := map[string][]world{}
-	all := p.worlds(t, fmt.Sprintf("min_cell: %d", minCell))
-	for _, w := range all {
-		text := frameText(w.shown)
-		if w.refused != nil {
-			text = w.refused.Error()
-		}
+	for _, w := range p.worlds(t, fmt.Sprintf("min_cell: %d", minCell)) {
+		text := w.text()
 		sorted[text] = append(sorted[text], w)
 	}
 	var full []world
@@ -69,16 +84,7 @@ func (p puzzle) solve(t testing.TB, minCell int64) (known, results int, example 
 	}
 	for text, same := range sorted {
 		if p.byNumbers {
-			if same[0].refused != nil {
-				continue
-			}
-			var fit []world
-			for _, w := range full {
-				if w.refused == nil && agreesWith(same[0].shown, w.shown) {
-					fit = append(fit, w)
-				}
-			}
-			same = append(same[:1:1], fit...)
+			same = append(same[:1:1], fitting(same[0], full)...)
 		}
 		for k := range same[0].secrets {
 			values := map[int64]bool{}
@@ -95,6 +101,20 @@ func (p puzzle) solve(t testing.TB, minCell int64) (known, results int, example 
 	return known, len(sorted), example
 }
 
+// fitting returns the worlds that have all numbers that are shown.
+func fitting(shown world, full []world) (fit []world) {
+	for _, w := range full {
+		fits := true
+		for i, f := range shown.shown {
+			fits = fits && (shown.refused[i] != nil || w.refused[i] == nil && agreesWith(f, w.shown[i]))
+		}
+		if fits {
+			fit = append(fit, w)
+		}
+	}
+	return fit
+}
+
 // agreesWith reports whether a table could be the one of which the shown
 // figures were released: every number shown is its own, to the digits given, and a count that is not shown is not 0.
 func agreesWith(shown, full stat.Frame) bool {
@@ -102,17 +122,33 @@ func agreesWith(shown, full stat.Frame) bool {
 		return false
 	}
 	if len(shown.Tidy) == 4 && shown.Suppressed { // zeros of a 2x2 table are not shown
-		return recordAgrees(shown.Glance, full.Glance)
+		return recordAgrees(shown.Glance, full.Glance, true)
+	}
+	hidden := 0 // inner cells
+	for _, r := range shown.Tidy {
+		if _, margin := lookupRecord(r, "group"); r.Get("n") == nil && !margin {
+			hidden++
+		}
 	}
 	for i, r := range shown.Tidy {
-		if !recordAgrees(r, full.Tidy[i]) {
+		if !recordAgrees(r, full.Tidy[i], hidden != 4) {
 			return false
 		}
 	}
-	return recordAgrees(shown.Glance, full.Glance)
+	return recordAgrees(shown.Glance, full.Glance, true)
 }
 
-func recordAgrees(shown, full stat.Record) bool {
+// lookupRecord reports whether a record has a key that is null.
+func lookupRecord(r stat.Record, key string) (has, null bool) {
+	for _, e := range r {
+		if e.Key == key {
+			return true, e.Value == nil
+		}
+	}
+	return false, false
+}
+
+func recordAgrees(shown, full stat.Record, zeros bool) bool {
 	for i, e := range shown {
 		if i >= len(full) || full[i].Key != e.Key {
 			return e.Key == "suppressed" // the last one
@@ -120,9 +156,9 @@ func recordAgrees(shown, full stat.Record) bool {
 		v := full[i].Value
 		switch x := e.Value.(type) {
 		case nil:
-			// Zeros are shown, but in groups of which nothing is.
+			// Zeros are shown, but in a table of four cells and in groups of which nothing is.
 			n, count := v.(int64)
-			if m := shown.Get("missing"); count && e.Key == "n" && n == 0 && (m != nil || shown[0].Key == "row") {
+			if m := shown.Get("missing"); zeros && count && e.Key == "n" && n == 0 && (m != nil || shown[0].Key == "row") {
 				return false
 			}
 		case float64:
@@ -246,6 +282,10 @@ func TestNoSmallCellFollowsFromAnAnalysis(t *testing.T) {
 		{"describe of a number of two values by two", puzzle{variables: []string{two, score(2)}, analysis: "kind: describe, variables: [x], by: a, quantiles: [0.25, 0.5, 0.75]", people: grid(2, 2, 1), n: 16, secret: cellsAndMargins(2, 2)}, 4},
 		{"describe of a number of two values", puzzle{variables: []string{score(2)}, analysis: "kind: describe, variables: [x]", people: [][]float64{{1}, {2}}, n: 30, secret: cellsAndMargins(1, 2)}, 5},
 		{"table1 of a number of two values by two", puzzle{variables: []string{two, score(2)}, analysis: "kind: table1, variables: [x], by: a, medians: [x]", people: grid(2, 2, 1), n: 14, secret: cellsAndMargins(2, 2)}, 4},
+		{"a table and the same turned over", puzzle{variables: []string{two, three}, analysis: "kind: crosstab, rows: a, columns: b", also: []string{"kind: crosstab, rows: b, columns: a"}, people: grid(2, 3), n: 8, byNumbers: true, secret: cellsAndMargins(2, 3)}, 3},
+		{"crosstab and table1 of the same table", puzzle{variables: []string{two, three}, analysis: "kind: crosstab, rows: a, columns: b", also: []string{"kind: table1, variables: [b], by: a"}, people: grid(2, 3), n: 8, byNumbers: true, secret: cellsAndMargins(2, 3)}, 3},
+		{"describe by each of two", puzzle{variables: []string{two, three}, analysis: "kind: describe, variables: [b], by: a", also: []string{"kind: describe, variables: [a], by: b"}, people: grid(2, 3), n: 9, byNumbers: true, secret: cellsAndMargins(2, 3)}, 4},
+		{"crosstab and its margins", puzzle{variables: []string{two, pair}, analysis: "kind: crosstab, rows: a, columns: b", also: []string{"kind: describe, variables: [a, b]"}, people: grid(2, 2), n: 14, byNumbers: true, secret: cellsAndMargins(2, 2)}, 4},
 		{"ttest of a yes/no variable", puzzle{variables: []string{two, event}, analysis: "kind: ttest, variable: e, by: a", people: grid(2, 2), n: 20, secret: cellsAndMargins(2, 2)}, 5},
 		{"ttest of a number of two values", puzzle{variables: []string{two, score(2)}, analysis: "kind: ttest, variable: x, by: a", people: grid(2, 2, 1), n: 20, secret: cellsAndMargins(2, 2)}, 5},
 		{"anova of a yes/no variable", puzzle{variables: []string{two, event}, analysis: "kind: anova, variable: e, by: a", people: grid(2, 2), n: 20, secret: cellsAndMargins(2, 2)}, 5},

@@ -103,6 +103,12 @@ func (c cross) shows(f Frame, k []int64) bool {
 			group[g] += counts[l][g]
 		}
 	}
+	hiddenCells := 0
+	for _, r := range f.Tidy {
+		if r.Get("n") == nil && (c.groups == 1 || r.Get("group") != nil) {
+			hiddenCells++
+		}
+	}
 	for _, r := range f.Tidy {
 		l, g := slices.Index(abc, r.Get("level").(string)), -1
 		if name, ok := r.Get("group").(string); ok {
@@ -115,8 +121,8 @@ func (c cross) shows(f Frame, k []int64) bool {
 		if shown := r.Get("n"); shown != nil && shown != n {
 			return false
 		}
-		// Zeros are shown, but in a 2x2 table and in a group that is not shown at all.
-		if r.Get("n") == nil && n == 0 && (g < 0 || c.levels*c.groups != 4 && r.Get("missing") != nil) {
+		// Zeros are shown, but in a table that is 2x2 apart from empty lines, which loses all four cells, and in a group that is not shown at all.
+		if r.Get("n") == nil && n == 0 && (g < 0 || hiddenCells != 4 && r.Get("missing") != nil) {
 			return false
 		}
 		if shown, ok := r.Get("pct").(float64); ok && shown != ratio(100*float64(n), float64(of)) {

@@ -18,15 +18,16 @@ const (
 	unknown                   // too many tables to try them all
 )
 
-// reveals reports whether the statistics of a table give a suppressed cell
-// away. A small cell must be able to be several numbers even to someone who
+// reveals reports whether the statistics of a table give a suppressed cell or
+// small margin away. A small cell must be able to be several numbers even to someone who
 // knows all that is shown, the rules and min_cell; a cell suppressed beside it,
 // to someone who only knows what is shown. Someone who knows from elsewhere
 // which cells are small, or a margin that is not shown here, may learn more: the rule of two digits does not protect against that. The columns in
 // gone are not shown at all; fits reports whether a table has the statistics that would be written.
 func reveals(counts [][]int64, h hidden, gone []bool, minCell int, fits func([][]int64) bool) revelation {
 	c := &completions{h: h, t: newCounts(len(counts), len(counts[0])), shown: extend(counts)}
-	var small []bool // of the free cells
+	var sought [][2]int // what a reader is after: cells, then small margins that are hidden
+	var small []bool
 	for i, line := range counts {
 		for j, n := range line {
 			if !h.cells[i][j] {
@@ -36,7 +37,20 @@ func reveals(counts [][]int64, h hidden, gone []bool, minCell int, fits func([][
 			c.free, small = append(c.free, [2]int{i, j}), append(small, n > 0 && n < int64(minCell))
 		}
 	}
-	seen := make([]map[int64]bool, len(c.free))
+	sought = slices.Clone(c.free)
+	r, n := len(counts), len(counts[0])
+	margin := func(i, j int, hidden bool) {
+		if hidden && c.shown[i][j] < int64(minCell) {
+			sought, small = append(sought, [2]int{i, j}), append(small, true)
+		}
+	}
+	for i, hidden := range h.rows {
+		margin(i, n, hidden)
+	}
+	for j, hidden := range h.cols {
+		margin(r, j, hidden)
+	}
+	seen := make([]map[int64]bool, len(sought))
 	for k := range seen {
 		seen[k] = make(map[int64]bool)
 	}
@@ -46,10 +60,11 @@ func reveals(counts [][]int64, h hidden, gone []bool, minCell int, fits func([][
 			return
 		}
 		knowing := sameHidden(h, hideBeside(c.t, gone, minCell))
+		full := extend(c.t)
 		several = true
-		for k, at := range c.free {
+		for k, at := range sought {
 			if knowing || !small[k] {
-				seen[k][c.t[at[0]][at[1]]] = true
+				seen[k][full[at[0]][at[1]]] = true
 			}
 			several = several && len(seen[k]) > 1
 		}

@@ -26,43 +26,108 @@ func (h hidden) any() bool {
 // hide suppresses cells and margins: small ones first; then, in every line
 // with exactly one hidden cell, the smallest other non-zero one (the first in
 // order on a tie; the margin last), until none is left; then more where a
-// hidden small cell could still only be one number. A 2x2 table loses all four cells.
+// hidden small cell could still only be one number. A 2x2 table, empty rows and
+// columns apart, loses all four cells. A table turned over has the same cells hidden: what is hidden is what
+// this hides in either.
 func hide(counts [][]int64, minCell int) hidden { return hideBeside(counts, nil, minCell) }
 
-// hideBeside is hide for a table of which the columns in gone are not to be shown anyway.
+// hideBeside is hide for a table of which the columns in gone are not to be
+// shown anyway. It hides all that hide does, so that the same table shown without them gives nothing away.
 func hideBeside(counts [][]int64, gone []bool, minCell int) hidden {
 	h := newHidden(counts)
 	if minCell <= 1 || len(counts) == 0 {
 		return h
 	}
 	t := extend(counts)
-	small := func(n int64) bool { return n > 0 && n < int64(minCell) }
 	r, c := len(counts), len(counts[0])
-	e := newMask(r+1, c+1)
-	found := false
+	e, over := hideLines(t, minCell), hideLines(turned(t), minCell)
+	any := false
 	for i := range t {
 		for j := range t[i] {
-			if i < r || j < c { // the total stays
-				e[i][j] = small(t[i][j]) || gone != nil && j < c && gone[j]
-				found = found || e[i][j]
-			}
+			e[i][j] = e[i][j] || over[j][i] || j < c && j < len(gone) && gone[j]
+			any = any || j < len(gone) && gone[j]
 		}
 	}
-	if found && r == 2 && c == 2 {
-		for i := range 2 {
-			e[i][0], e[i][1] = true, true
-		}
+	if any {
+		four := square(t)
+		four(func(i, j int) { e[i][j] = true })
+		complete(t, e)
+		deepen(t, e, minCell, func(i, j int) bool {
+			zero := j < len(gone) && gone[j]
+			four(func(a, b int) { zero = zero || a == i && b == j })
+			return zero
+		})
 	}
-	complete(t, e)
-	deepen(t, e, minCell, func(i, j int) bool {
-		return r == 2 && c == 2 && i < r && j < c || gone != nil && j < c && gone[j]
-	})
 	for i := range r {
 		copy(h.cells[i], e[i][:c])
 		h.rows[i] = e[i][c]
 	}
 	copy(h.cols, e[r][:c])
 	return h
+}
+
+// hideLines hides cells of a table with its margins, going through its rows before its columns.
+func hideLines(t [][]int64, minCell int) [][]bool {
+	r, c := len(t)-1, len(t[0])-1
+	e := newMask(r+1, c+1)
+	found := false
+	for i := range t {
+		for j, n := range t[i] {
+			if i < r || j < c { // the total stays
+				e[i][j] = n > 0 && n < int64(minCell)
+				found = found || e[i][j]
+			}
+		}
+	}
+	if !found {
+		return e
+	}
+	four := square(t)
+	four(func(i, j int) { e[i][j] = true })
+	complete(t, e)
+	deepen(t, e, minCell, func(i, j int) (zero bool) {
+		four(func(a, b int) { zero = zero || a == i && b == j })
+		return zero
+	})
+	return e
+}
+
+// square returns what visits the four cells of a table with its margins that
+// is 2x2 but for empty rows and columns, and no cell of another.
+func square(t [][]int64) func(visit func(i, j int)) {
+	var rows, cols []int
+	last := len(t[0]) - 1
+	for i := range len(t) - 1 {
+		if t[i][last] > 0 {
+			rows = append(rows, i)
+		}
+	}
+	for j := range last {
+		if t[len(t)-1][j] > 0 {
+			cols = append(cols, j)
+		}
+	}
+	if len(rows) != 2 || len(cols) != 2 {
+		rows = nil
+	}
+	return func(visit func(i, j int)) {
+		for _, i := range rows {
+			for _, j := range cols {
+				visit(i, j)
+			}
+		}
+	}
+}
+
+// turned returns a table with rows and columns changed over.
+func turned(t [][]int64) [][]int64 {
+	over := newCounts(len(t[0]), len(t))
+	for i, line := range t {
+		for j, n := range line {
+			over[j][i] = n
+		}
+	}
+	return over
 }
 
 // complete hides complementary cells of a table with its margins until no line has exactly one hidden cell.
