@@ -23,9 +23,11 @@ type wire struct {
 	deadline time.Duration // of a round; 0 waits for ever
 }
 
-// drive runs a machine to its result.
+// drive runs a machine to its result, behind a guard: one bad message may burn
+// a session, never the process.
 func drive[R any](ctx context.Context, w wire, m round.Machine[R]) (R, error) {
 	var none R
+	m = round.Guard(m)
 	out, err := m.Start()
 	for {
 		if sendErr := w.send(ctx, out); sendErr != nil {
@@ -44,22 +46,9 @@ func drive[R any](ctx context.Context, w wire, m round.Machine[R]) (R, error) {
 		case late:
 			out, err = m.Expire()
 		default:
-			out, err = guard(func() ([]round.Message, error) {
-				return m.Receive(round.Message{From: from, To: w.self, Body: body})
-			})
+			out, err = m.Receive(round.Message{From: from, To: w.self, Body: body})
 		}
 	}
-}
-
-// guard turns a panic of a handler into an error of its session: one bad
-// message may burn a session, never the process.
-func guard(f func() ([]round.Message, error)) (out []round.Message, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			out, err = nil, fmt.Errorf("runner: a message handler failed (%T)", p)
-		}
-	}()
-	return f()
 }
 
 func (w wire) send(ctx context.Context, out []round.Message) error {

@@ -9,6 +9,8 @@ import (
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/engine/table"
+	"github.com/consilium-health/consilium/engine/transport"
+	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
 )
 
@@ -109,8 +111,17 @@ func TestAProgramThatAsksForMoreThanItPlansReadsNoRow(t *testing.T) {
 
 // TestAHandlerThatPanicsBurnsItsSessionOnly turns a panic into an error without its text, which may hold a value.
 func TestAHandlerThatPanicsBurnsItsSessionOnly(t *testing.T) {
-	_, err := guard(func() (out []round.Message, err error) { panic("patient 67") })
+	w := wire{self: "north", link: transport.NewMemory([]party.ID{"north", party.Hub}, nil).Link("north")}
+	_, err := drive[int](t.Context(), w, panicking{})
 	if err == nil || strings.Contains(err.Error(), "67") {
 		t.Errorf("got %v, want an error without the value", err)
 	}
 }
+
+// panicking is a machine with a defect.
+type panicking struct{}
+
+func (panicking) Start() ([]round.Message, error)                { panic("patient 67") }
+func (panicking) Receive(round.Message) ([]round.Message, error) { panic("patient 67") }
+func (panicking) Expire() ([]round.Message, error)               { panic("patient 67") }
+func (panicking) Result() (int, bool)                            { return 0, false }
