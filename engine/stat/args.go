@@ -31,11 +31,15 @@ type Args struct {
 	Ridge        *float64  `yaml:"ridge"`
 	Drop1        bool      `yaml:"drop1"`
 	Evaluate     *Evaluate `yaml:"evaluate"`
-	FinalSteps   *int      `yaml:"final_steps"` // reveal: model only
+	FinalSteps   *int      `yaml:"final_steps"` // logistic, reveal: model: exact Newton steps at the opened model, 0 to 2; nil means 1
+	Degree       int       `yaml:"degree"`      // logistic, reveal: model: of the hospitals' score polynomials, 2 or 3; 0 means 3 up to 34 columns, else 2
+	Condition    float64   `yaml:"condition"`   // reveal: model: how nearly collinear columns may be; 0 means the default
+	Withhold     []string  `yaml:"withhold"`    // linear, reveal: model: vcov and std_error are not computed, so that the products of columns stay encrypted
 
 	Where        *table.Condition `yaml:"-"` // of this analysis, after the cohort's
 	NewtonRounds int              `yaml:"-"` // logistic: exactly so many Newton rounds, for benchmarks; 0: until convergence
 
+	Veil        bool  `yaml:"-"` // reveal: model: the path to the result stays encrypted
 	PerHospital bool  `yaml:"-"` // the analysis or a condition names site: it shows figures of single hospitals
 	Rules       Rules `yaml:"-"`
 }

@@ -54,6 +54,7 @@ type Opening struct {
 	CountsPeople bool   // cells are numbers of people and may be below min_cell
 	PerHospital  bool   // figures of single hospitals
 	Released     bool   // written to the result (after the disclosure rules), not only used on the way
+	Shown        bool   // with release: analyst, hospitals see it as well, since what they do next depends on it
 }
 
 // Meaning tells the disclosure gate which cells it has rules for.
@@ -83,6 +84,7 @@ type Ask struct {
 	Opening int       // index into Plan
 	Cells   []Cell    // at most Plan()[Opening].Cells
 	State   []float64 // numbers handed to Map, rounded by Round40, for instance the coefficients a score is taken at
+	From    *From     // opened from under encryption; nil: sums of what Map writes
 }
 
 // Rules are the disclosure rules of a study that depend on what numbers mean.
