@@ -33,7 +33,7 @@ var floors = map[string][]string{
 	"engine/transport":      {"protocols/party"},
 	"engine/formula":        {"engine/table", "protocols/party"},
 	"engine/stat":           {"engine/formula", "engine/table", "engine/internal/fixed", "protocols/party"},
-	"engine/blind":          {"engine/formula", "engine/table", "engine/internal/fixed", "protocols/party", "protocols/mhe", "protocols/round", "protocols/wire", "protocols/secagg"},
+	"engine/blind":          {"engine/stat", "engine/formula", "engine/table", "engine/internal/fixed", "protocols/party", "protocols/mhe", "protocols/round", "protocols/wire", "protocols/secagg"},
 	"engine/study":          {"engine/stat", "engine/blind", "engine/formula", "engine/table", "protocols/party"},
 	"engine/policy":         {"engine/study", "engine/stat", "engine/table", "engine/internal/fixed", "protocols/party"},
 	"engine/report":         {"engine/study", "engine/stat", "engine/table", "protocols/party"},

@@ -1,6 +1,9 @@
 package mhe
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Bound says what is known, without looking, of n encrypted numbers. Every
 // Ciphertext carries one; a plan computes the same ones beforehand, with a
@@ -88,6 +91,50 @@ func (c Calculus) Refresh(b Bound, copies int, times float64) Bound {
 		Max: max, Sum: float64(copies) * max,
 		Err: times*(b.Err+c.Read()) + (c.n*c.draw()+0.5*(c.n+1))*c.unit(),
 	}
+}
+
+// Argue returns c with what a circuit's own analysis says of it, where the calculus is
+// too coarse. Bounds are part of what members vow: who argues otherwise is noticed.
+func (s *Session) Argue(c *Ciphertext, b Bound) (*Ciphertext, error) {
+	if err := s.ours(c); err != nil {
+		return nil, err
+	}
+	if !(b.Max >= 0) || !(b.Sum >= 0) || !(b.Err >= 0) || math.IsInf(b.Max+b.Sum+b.Err, 0) {
+		return nil, fmt.Errorf("mhe: argue: bounds %g, %g and %g", b.Max, b.Sum, b.Err)
+	}
+	out := *c
+	out.bound = b
+	return &out, nil
+}
+
+// Output bounds output o of a refresh of b, as a session's refresh does.
+func (c Calculus) Output(b Bound, o Output) (Bound, error) {
+	out := c.Refresh(b, len(o.Copies), factorOf(o.Times))
+	if o.Argued != nil {
+		out = *o.Argued
+	}
+	if !(out.Max <= 1<<LogLargest) || !(out.Err >= 0) {
+		return out, fmt.Errorf("mhe: refresh: values of up to %g, want at most 2^%d", out.Max, LogLargest)
+	}
+	return out, nil
+}
+
+// factorOf is what Output.Times means.
+func factorOf(times uint64) float64 {
+	if times == 0 {
+		return 1
+	}
+	return math.Ldexp(float64(times), -timesUnit)
+}
+
+// FromConst bounds consts - b, as a session's FromConst does.
+func (c Calculus) FromConst(consts []Const, b Bound) Bound {
+	var k Bound
+	for _, x := range consts {
+		v := math.Abs(c.p.Float(x.X))
+		k.Max, k.Sum = math.Max(k.Max, v), k.Sum+v
+	}
+	return c.Add(k, b)
 }
 
 // Read is the error that N decryption shares add to a retained value. The scale after a product is

@@ -24,17 +24,21 @@ type Opening struct {
 }
 
 // Open confirms the last step's sum with all members and yields this member's
-// terms for cells of v, under the noise registered for circuit. It is refused
+// terms for cells of v, under the noise registered for circuit. A cell is the sum of the
+// coefficients it lists: nothing but their sum is opened. It is refused
 // for circuits that are not in the registry, for values with a larger error than
 // the circuit's, for a value that was opened before, and once the registry's openings are used up.
-func (s *Session) Open(circuit string, v *Retained, cells []int) (round.Machine[*Opening], error) {
+func (s *Session) Open(circuit string, v *Retained, cells ...[]int) (round.Machine[*Opening], error) {
 	c, err := s.mayOpen(circuit, v, cells)
 	if err != nil {
 		return nil, err
 	}
 	var at []byte
-	for _, k := range cells {
-		at = binary.BigEndian.AppendUint32(at, uint32(k))
+	for _, cell := range cells {
+		at = binary.BigEndian.AppendUint32(at, uint32(len(cell)))
+		for _, k := range cell {
+			at = binary.BigEndian.AppendUint32(at, uint32(k))
+		}
 	}
 	registry := s.cfg.Registry.Digest()
 	work := party.Hash("work open", uint64Bytes(s.next), []byte(circuit), registry[:], v.digest[:], at)
@@ -57,7 +61,7 @@ func (s *Session) Open(circuit string, v *Retained, cells []int) (round.Machine[
 }
 
 // mayOpen is the guard and the ledger of openings.
-func (s *Session) mayOpen(circuit string, v *Retained, cells []int) (Circuit, error) {
+func (s *Session) mayOpen(circuit string, v *Retained, cells [][]int) (Circuit, error) {
 	if s.burnt {
 		return Circuit{}, ErrBurnt
 	}
@@ -74,10 +78,10 @@ func (s *Session) mayOpen(circuit string, v *Retained, cells []int) (Circuit, er
 		return Circuit{}, fmt.Errorf("mhe: open: %d openings under this key, and the registry has no more", s.opened)
 	case len(cells) != c.Cells:
 		return Circuit{}, fmt.Errorf("mhe: open: %d cells, circuit %q has %d", len(cells), circuit, c.Cells)
-	case !(v.bound.Err <= c.Eps):
-		return Circuit{}, fmt.Errorf("mhe: open: an error of up to %g, circuit %q is registered with %g: the noise would not cover it", v.bound.Err, circuit, c.Eps)
-	case !(v.bound.Max <= c.Max):
-		return Circuit{}, fmt.Errorf("mhe: open: values of up to %g, circuit %q is registered with %g", v.bound.Max, circuit, c.Max)
+	case !(float64(c.Width)*v.bound.Err <= c.Eps):
+		return Circuit{}, fmt.Errorf("mhe: open: an error of up to %g, circuit %q is registered with %g: the noise would not cover it", float64(c.Width)*v.bound.Err, circuit, c.Eps)
+	case !(float64(c.Width)*v.bound.Max <= c.Max):
+		return Circuit{}, fmt.Errorf("mhe: open: values of up to %g, circuit %q is registered with %g", float64(c.Width)*v.bound.Max, circuit, c.Max)
 	}
 	if s.openings == nil {
 		s.openings = map[string]int{}
@@ -86,27 +90,36 @@ func (s *Session) mayOpen(circuit string, v *Retained, cells []int) (Circuit, er
 		return Circuit{}, fmt.Errorf("mhe: open: circuit %q was opened %d times, and the registry has no more", circuit, c.Times)
 	}
 	seen := map[int]bool{}
-	for _, k := range cells {
-		if k < 0 || k >= s.params.Degree() || seen[k] {
-			return Circuit{}, fmt.Errorf("mhe: open: coefficient %d, want each below %d once", k, s.params.Degree())
+	for _, cell := range cells {
+		if len(cell) < 1 || len(cell) > c.Width {
+			return Circuit{}, fmt.Errorf("mhe: open: a cell of %d coefficients, circuit %q has 1 to %d", len(cell), circuit, c.Width)
 		}
-		seen[k] = true
+		for _, k := range cell {
+			if k < 0 || k >= s.params.Degree() || seen[k] {
+				return Circuit{}, fmt.Errorf("mhe: open: coefficient %d, want each below %d once", k, s.params.Degree())
+			}
+			seen[k] = true
+		}
 	}
 	return c, nil
 }
 
 // terms is y_k = round(2^Grid share_k / scale) + g_k mod 2^128, g_k an exact
-// discrete Gaussian of the circuit's sigma. The share is not looked at again.
-func (s *Session) terms(c Circuit, v *Retained, cells []int) ([][2]uint64, error) {
+// discrete Gaussian of the circuit's sigma; share_k is the sum of the cell's. They are not looked at again.
+func (s *Session) terms(c Circuit, v *Retained, cells [][]int) ([][2]uint64, error) {
 	s.openings[c.Name]++
 	g, err := NewGaussian(s.cfg.Rand, c.Sigma)
 	if err != nil {
 		return nil, err
 	}
 	out := make([][2]uint64, len(cells))
-	for i, k := range cells {
+	for i, cell := range cells {
+		var share wide
+		for _, k := range cell {
+			share = share.add(v.share[k])
+		}
 		// share * den * 2^Grid / 2^exp
-		y := new(big.Int).Mul(v.share[k].big(), v.scale.den)
+		y := new(big.Int).Mul(share.big(), v.scale.den)
 		if up := c.Grid - v.scale.exp; up >= 0 {
 			y.Lsh(y, uint(up))
 		} else {

@@ -110,21 +110,23 @@ func TestOpeningsAreCounted(t *testing.T) {
 		b := NewCalculus(p, 2).Product([2]Bound{{Max: 1, Sum: 1}, {Max: 1, Sum: 1}})
 		return &Retained{owner: s, share: make([]wide, 16), scale: p.scale(), bound: b}
 	}
-	refused := func(name string, v *Retained, cells []int, want string) {
+	refused := func(name string, v *Retained, cells [][]int, want string) {
 		t.Helper()
-		if _, err := s.Open(name, v, cells); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := s.Open(name, v, cells...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
 	coarse, large, other := value(), value(), value()
 	coarse.bound.Err, large.bound.Max, other.owner = 1e-12, 1e5, w.sessions[1]
-	refused("cube", value(), []int{0}, "not in the registry")
-	refused("square", value(), []int{0, 1}, "has 1")
-	refused("square", value(), []int{16}, "each below 16 once")
-	refused("square", coarse, []int{0}, "would not cover it")
-	refused("square", large, []int{0}, "values of up to")
-	refused("square", other, []int{0}, "another session")
-	refused("square", nil, []int{0}, "another session")
+	refused("cube", value(), [][]int{{0}}, "not in the registry")
+	refused("square", value(), [][]int{{0}, {1}}, "has 1")
+	refused("square", value(), [][]int{{16}}, "each below 16 once")
+	refused("square", value(), [][]int{{0, 1}}, "a cell of 2 coefficients")
+	refused("square", value(), [][]int{{}}, "a cell of 0 coefficients")
+	refused("square", coarse, [][]int{{0}}, "would not cover it")
+	refused("square", large, [][]int{{0}}, "values of up to")
+	refused("square", other, [][]int{{0}}, "another session")
+	refused("square", nil, [][]int{{0}}, "another session")
 
 	first := value()
 	for i := range 2 {
@@ -135,13 +137,13 @@ func TestOpeningsAreCounted(t *testing.T) {
 		vs := map[*Session]*Retained{s: v, w.sessions[1]: value()}
 		vs[w.sessions[1]].owner = w.sessions[1]
 		must(w, func(s *Session) (round.Machine[*Opening], error) { return s.Open("square", vs[s], []int{3}) })
-		refused("square", v, []int{3}, "never is again")
+		refused("square", v, [][]int{{3}}, "never is again")
 	}
-	refused("square", value(), []int{0}, "the registry has no more")
+	refused("square", value(), [][]int{{0}}, "the registry has no more")
 	if err := s.Burn(); err != nil {
 		t.Fatal(err)
 	}
-	refused("square", value(), []int{0}, "key is gone")
+	refused("square", value(), [][]int{{0}}, "key is gone")
 	// After a restart there is no session to open anything with.
 	if _, err := New(w.configs[0]); err == nil {
 		t.Error("a second session for one attempt")
@@ -175,7 +177,7 @@ func TestOpeningNoiseHidesTheError(t *testing.T) {
 		share, _ := toWide(new(big.Int).Add(known, e))
 		for range n {
 			v := &Retained{owner: s, share: []wide{share}, scale: p.scale()}
-			terms, err := s.terms(c, v, []int{0})
+			terms, err := s.terms(c, v, [][]int{{0}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 type Circuit struct {
 	Name  string
 	Cells int      // numbers opened at once
+	Width int      // coefficients that one of them is at most the sum of
 	Times int      // openings of it in a session
 	Eps   float64  // worst-case error of each, computed by Add; not chosen
 	Max   float64  // largest absolute value of each
@@ -47,7 +48,12 @@ func NewRegistry(p Params, members, security int) (*Registry, error) {
 // it on the calculus: no keys, no data. What it returns is the bound of the refresh's input
 // that is retained, and decides the noise.
 func (r *Registry) Add(name string, cells, times int, bound func(Calculus) (Bound, error)) error {
-	if name == "" || len(name) > 64 || cells < 1 || cells > r.params.Degree() || times < 1 || times > 64 {
+	return r.AddSums(name, cells, 1, times, bound)
+}
+
+// AddSums is Add for cells each of which is the sum of up to width coefficients.
+func (r *Registry) AddSums(name string, cells, width, times int, bound func(Calculus) (Bound, error)) error {
+	if name == "" || len(name) > 64 || cells < 1 || width < 1 || cells > r.params.Degree()/width || times < 1 || times > 64 {
 		return fmt.Errorf("mhe: registry: circuit %q with %d cells opened %d times", name, cells, times)
 	}
 	for _, c := range r.circuits {
@@ -60,11 +66,11 @@ func (r *Registry) Add(name string, cells, times int, bound func(Calculus) (Boun
 	if err != nil {
 		return err
 	}
-	eps := b.Err + calc.Read()
-	if !(b.Max > 0) || b.Max > 1<<LogLargest || !(eps > 0) || eps > 0x1p-16 {
-		return fmt.Errorf("mhe: registry: circuit %q yields up to %g with an error of %g: too coarse to be opened", name, b.Max, eps)
+	eps, most := float64(width)*(b.Err+calc.Read()), float64(width)*b.Max
+	if !(b.Max > 0) || most > 1<<LogLargest || !(eps > 0) || eps > 0x1p-16 {
+		return fmt.Errorf("mhe: registry: circuit %q yields up to %g with an error of %g: too coarse to be opened", name, most, eps)
 	}
-	r.circuits = append(r.circuits, Circuit{Name: name, Cells: cells, Times: times, Eps: eps, Max: b.Max})
+	r.circuits = append(r.circuits, Circuit{Name: name, Cells: cells, Width: width, Times: times, Eps: eps, Max: most})
 	return nil
 }
 
@@ -127,6 +133,17 @@ func (c Circuit) Spread(members int) float64 {
 	return math.Ldexp(f*math.Sqrt(float64(members)), -c.Grid)
 }
 
+// KeyBytes is what a member shares to make the keys, three steps.
+func (p Params) KeyBytes() int {
+	return rawSize + p.size(shape{{2 * p.digits(), p.top(), true}}) + p.size(shape{{p.digits(), p.top(), true}})
+}
+
+// StepBytes is the share of one step that makes so many refreshes with so many
+// outputs together; an input is a step with no refresh.
+func (p Params) StepBytes(refreshes, outputs int) int {
+	return refreshes*p.size(shape{{1, p.low(), false}}) + outputs*p.size(shape{{1, p.top(), false}})
+}
+
 // Digest binds parameters, members, security and every circuit with its error.
 func (r *Registry) Digest() [32]byte {
 	if r == nil {
@@ -136,6 +153,7 @@ func (r *Registry) Digest() [32]byte {
 	fields := [][]byte{d[:], uint64Bytes(uint64(r.members)), uint64Bytes(uint64(r.security))}
 	for _, c := range r.circuits {
 		b := binary.BigEndian.AppendUint64(nil, uint64(c.Cells))
+		b = binary.BigEndian.AppendUint64(b, uint64(c.Width))
 		b = binary.BigEndian.AppendUint64(b, uint64(c.Times))
 		b = binary.BigEndian.AppendUint64(b, math.Float64bits(c.Eps))
 		b = binary.BigEndian.AppendUint64(b, math.Float64bits(c.Max))

@@ -71,7 +71,7 @@ func TestStandardParametersWork(t *testing.T) {
 		t.Errorf("refreshed: error %g, bound %g", e, c.bound.Err)
 	}
 	open := must(w, func(s *Session) (round.Machine[*Opening], error) {
-		return s.Open("product", out[w.index(s)].Value, []int{l.At(0, 0), l.At(1, 2), l.At(d-1, d-1)})
+		return s.Open("product", out[w.index(s)].Value, []int{l.At(0, 0)}, []int{l.At(1, 2)}, []int{l.At(d-1, d-1)})
 	})
 	got, err := open[0].Read(total(open[0].Terms, open[1].Terms))
 	if err != nil {
