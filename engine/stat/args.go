@@ -40,6 +40,7 @@ type Args struct {
 	NewtonRounds int              `yaml:"-"` // logistic: exactly so many Newton rounds, for benchmarks; 0: until convergence
 
 	Veil        bool  `yaml:"-"` // reveal: model: the path to the result stays encrypted
+	Sealed      bool  `yaml:"-"` // release: analyst: hospitals see no total but those that are Shown
 	PerHospital bool  `yaml:"-"` // the analysis or a condition names site: it shows figures of single hospitals
 	Rules       Rules `yaml:"-"`
 }

@@ -19,6 +19,9 @@ var later = [...]string{"calibration", "km", "logrank", "cox"}
 // variableKeys are the keys of analyses whose values are names of variables.
 var variableKeys = [...]string{"variables", "by", "variable", "rows", "columns", "paired", "outcome", "score", "medians", "time", "event", "strata"}
 
+// veiledKeys are the keys of analyses that only mean something with privacy.reveal: model.
+var veiledKeys = [...]string{"final_steps", "degree", "condition", "withhold"}
+
 // analyses reads the list of analyses and lets every statistic check its own.
 func (p *parser) analyses(n *yaml.Node) {
 	if p.many(n, "analyses", maxAnalyses) {
@@ -77,6 +80,12 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 			p.argument(&args, e, what)
 		}
 	}
+	veiled := p.spec.Privacy.Reveal == "model"
+	for _, key := range veiledKeys {
+		if at := child(n, key); at != nil && !veiled && slices.Contains(allowed, key) {
+			p.fail(at, "%s: %s is about encrypted models; leave it out, or use privacy.reveal: model", what, key)
+		}
+	}
 	for _, key := range kind.Required {
 		if child(n, key) == nil {
 			p.fail(n, "%s: kind %s needs the key %q", what, kind.Name, key)
@@ -87,6 +96,7 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 	}
 	v := p.spec.Privacy
 	args.Rules = stat.Rules{MinCell: v.MinCell, MinSites: v.MinSites, MaxParametersPerRow: v.MaxParametersPerRow, MaxRows: v.MaxRows}
+	args.Veil, args.Sealed = veiled, v.Release == "analyst"
 	args.PerHospital = p.cohortSites || p.spec.namesSite(args)
 	// A rule that can already tell refuses the analysis when the study runs; the others still do.
 	if _, err := kind.Statistic.Begin(args, p.spec.Schema); err != nil && !errors.As(err, new(*stat.Refusal)) {

@@ -189,8 +189,10 @@ func TestMistakesAreToldWithLineAndRemedy(t *testing.T) {
 		{"more sites wanted than there are", "min_sites: 3", "min_sites: 4", 27, "3 hospitals, privacy.min_sites is 4"},
 		{"max_rows", "300000", "4294967297", 28, "from 1 to 4294967296"},
 		{"max_rows below sites", "300000", "2", 26 + 1, "less than one record"},
-		{"reveal model", "  min_sites: 3", "  reveal: model", 27, "does not support reveal: model yet"},
-		{"verify full", "  min_sites: 3", "  verify: full", 27, "does not support verify: full yet"},
+		{"reveal", "  min_sites: 3", "  reveal: models", 27, "want sums or model"},
+		{"verify full without encryption", "  min_sites: 3", "  verify: full", 27, "privacy.verify: full is about encrypted sessions"},
+		{"final_steps without encryption", "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2", "kind: logistic, formula: disease ~ age, final_steps: 0", 19, "analysis all: final_steps is about encrypted models"},
+		{"withhold without encryption", "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2", "kind: linear, formula: age ~ oldpeak, withhold: [vcov, std_error]", 19, "analysis all: withhold is about encrypted models"},
 		{"digits", "  min_sites: 3", "  digits: 3", 27, "want full or 4"},
 		{"ratio", "  min_sites: 3", "  max_parameters_per_row: 1.5", 27, "at most 1"},
 		{"min_cell", "  min_sites: 3", "  min_cell: 0", 27, "min_cell is not a whole number"},
@@ -341,5 +343,22 @@ func TestAnEmptyKindOrIdIsNoKindAndNoId(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", old, err, want)
 		}
+	}
+}
+
+func TestParseReadsTheKeysOfEncryptedModels(t *testing.T) {
+	src := strings.Replace(example, "min_sites: 3", "min_sites: 3\n  reveal: model\n  verify: full\n  release: analyst", 1)
+	old := "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2"
+	s := parse(t, strings.Replace(src, old, "kind: logistic, formula: disease ~ age, final_steps: 0, degree: 2, condition: 1e4", 1))
+	a := s.Analyses[0]
+	if s.Privacy.Reveal != "model" || s.Privacy.Verify != "full" || !a.Veil || !a.Sealed || a.FinalSteps == nil || *a.FinalSteps != 0 || a.Degree != 2 || a.Condition != 1e4 {
+		t.Errorf("privacy %+v, analysis %+v", s.Privacy, a)
+	}
+	s = parse(t, strings.Replace(src, old, "kind: linear, formula: age ~ oldpeak, withhold: [vcov, std_error]", 1))
+	if a := s.Analyses[0]; !slices.Equal(a.Withhold, []string{"vcov", "std_error"}) {
+		t.Errorf("withhold is %v", a.Withhold)
+	}
+	if s := parse(t, example); s.Analyses[0].Veil || s.Analyses[0].Sealed {
+		t.Error("reveal: sums encrypts nothing")
 	}
 }
