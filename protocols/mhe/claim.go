@@ -58,29 +58,87 @@ func (p Params) has(s shape, prime int) bool {
 	return false
 }
 
-// fold evaluates a share at the points of c, by Horner's rule.
-func (p Params) fold(s shape, sh share, c claim) claim {
-	out := claim{}
-	at := claim{}
-	for i, r := range c {
-		sub := p.subring(i)
-		for k := range r {
-			r[k] = ring.MForm(r[k], sub.Modulus, sub.BRedConstant)
+// stretch is how many residues are multiplied and added before one reduction: their
+// products are below 2^120, and 2^6 + 1 of them fit 128 bits.
+const stretch = 64
+
+// powers are r^m .. r^1 modulo q for each point r, in Montgomery form, m the length
+// of a stretch (or of a row, where that is shorter).
+type powers [points][stretch]uint64
+
+func (p Params) powers(prime int, at [points]uint64) *powers {
+	sub, m := p.subring(prime), min(stretch, p.Degree())
+	out := new(powers)
+	for k, r := range at {
+		r = ring.MForm(r, sub.Modulus, sub.BRedConstant)
+		x := r
+		for j := m - 1; j >= 0; j-- {
+			out[k][j] = x
+			x = ring.MRed(x, r, sub.Modulus, sub.MRedConstant)
 		}
-		at[i], out[i] = r, [points]uint64{}
-	}
-	for r, prime := range p.primes(s) {
-		sub := p.subring(prime)
-		q, qInv := sub.Modulus, sub.MRedConstant
-		acc, x := out[prime], at[prime]
-		for _, v := range sh[r] {
-			for k := range acc {
-				acc[k] = ring.MRed(ring.CRed(acc[k]+v, q), x[k], q, qInv)
-			}
-		}
-		out[prime] = acc
 	}
 	return out
+}
+
+// folding evaluates one share at the points of a claim, row by row: Horner's rule,
+// a stretch of residues at a time.
+type folding struct {
+	p   Params
+	at  map[int]*powers
+	out claim
+}
+
+func (p Params) folding(c claim) *folding {
+	f := &folding{p, map[int]*powers{}, claim{}}
+	for i, at := range c {
+		f.at[i], f.out[i] = p.powers(i, at), [points]uint64{}
+	}
+	return f
+}
+
+// row takes the share's next row, of residues modulo so-and-so-many-th prime.
+func (f *folding) row(prime int, row []uint64) {
+	sub, at, acc := f.p.subring(prime), f.at[prime], f.out[prime]
+	m := min(stretch, len(row))
+	for ; len(row) > 0; row = row[m:] {
+		for k := range acc {
+			acc[k] = horner(acc[k], row[:m], at[k][:m], sub)
+		}
+	}
+	f.out[prime] = acc
+}
+
+// horner returns acc r^m + sum_j v_j r^(m-j) modulo q, where r holds r^m .. r^1 in
+// Montgomery form.
+func horner(acc uint64, v, r []uint64, sub *ring.SubRing) uint64 {
+	r = r[:len(v)]
+	hi, lo := bits.Mul64(acc, r[0])
+	var c uint64
+	for j, x := range v {
+		h, l := bits.Mul64(x, r[j])
+		lo, c = bits.Add64(lo, l, 0)
+		hi, _ = bits.Add64(hi, h, c)
+	}
+	// Montgomery's reduction of 126 bits leaves less than 2^63.
+	q := sub.Modulus
+	h, _ := bits.Mul64(lo*sub.MRedConstant, q)
+	return ring.BRedAdd(hi-h+q, q, sub.BRedConstant)
+}
+
+// fold evaluates a share at the points of c.
+func (p Params) fold(s shape, sh share, c claim) claim {
+	f := p.folding(c)
+	for r, prime := range p.primes(s) {
+		f.row(prime, sh[r])
+	}
+	return f.out
+}
+
+// foldPacked evaluates a packed share at the points of c.
+func (p Params) foldPacked(s shape, b []byte, c claim) (claim, error) {
+	f := p.folding(c)
+	err := p.each(s, b, func(_, prime int, row []uint64) { f.row(prime, row) })
+	return f.out, err
 }
 
 // add adds d to c.

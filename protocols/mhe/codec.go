@@ -2,6 +2,7 @@ package mhe
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -126,84 +127,117 @@ func (p Params) pack(s shape, sh share) ([]byte, error) {
 	out := make([]byte, 0, p.size(s))
 	for r, row := range sh {
 		q := p.prime(list[r])
-		width := bits.Len64(q)
 		if len(row) != p.Degree() {
 			return nil, fmt.Errorf("mhe: a row has %d residues, want %d", len(row), p.Degree())
 		}
-		var acc uint64
-		have := 0
-		for _, x := range row {
-			if x >= q {
-				return nil, fmt.Errorf("mhe: a residue is not below its prime")
-			}
-			acc |= x << have
-			if have+width < 64 {
-				have += width
-				continue
-			}
-			out = binary.LittleEndian.AppendUint64(out, acc)
-			used := 64 - have
-			acc, have = x>>used, width-used // a shift by 64 gives 0
-		}
-		for ; have > 0; have -= 8 {
-			out, acc = append(out, byte(acc)), acc>>8
-		}
-	}
-	return out, nil
-}
-
-// unpack is the inverse of pack, and the only place where another party's bytes
-// become residues: the length is the shape's, every residue is below its prime.
-func (p Params) unpack(s shape, b []byte) (share, error) {
-	if s.raw() {
-		return nil, fmt.Errorf("mhe: a share is no polynomial")
-	}
-	if want := p.size(s); len(b) != want {
-		return nil, fmt.Errorf("mhe: a share has %d bytes, want %d", len(b), want)
-	}
-	out := p.alloc(s)
-	for r, prime := range p.primes(s) {
-		size := p.rowSize(prime)
-		if err := unpackRow(out[r], b[:size], p.prime(prime)); err != nil {
+		var err error
+		if out, err = packRow(out, row, q); err != nil {
 			return nil, err
 		}
-		b = b[size:]
 	}
 	return out, nil
 }
 
-func unpackRow(row []uint64, b []byte, q uint64) error {
+func packRow(out []byte, row []uint64, q uint64) ([]byte, error) {
 	width := bits.Len64(q)
-	mask := uint64(1)<<width - 1
-	var acc uint64
+	var acc, beyond uint64
 	have := 0
-	for i := range row {
-		x := acc
-		if have < width {
-			var word uint64
-			got := 64
-			if len(b) >= 8 {
-				word, b = binary.LittleEndian.Uint64(b), b[8:]
-			} else {
-				got = 8 * len(b)
-				for k, c := range b {
-					word |= uint64(c) << (8 * k)
-				}
-				b = nil
-			}
-			x |= word << have
-			used := width - have
-			acc, have = word>>used, got-used
-		} else {
-			acc, have = acc>>width, have-width
+	for _, x := range row {
+		beyond |= q - 1 - x // its top bit is set by x >= q, q and x being below 2^63
+		beyond |= x
+		acc |= x << have
+		if have+width < 64 {
+			have += width
+			continue
 		}
-		x &= mask
-		if x >= q {
-			return fmt.Errorf("mhe: a residue is not below its prime")
+		out = binary.LittleEndian.AppendUint64(out, acc)
+		used := 64 - have
+		acc, have = x>>used, width-used // a shift by 64 gives 0
+	}
+	if beyond>>63 != 0 {
+		return nil, errResidue
+	}
+	for ; have > 0; have -= 8 {
+		out, acc = append(out, byte(acc)), acc>>8
+	}
+	return out, nil
+}
+
+var errResidue = errors.New("mhe: a residue is not below its prime")
+
+// unpack is the inverse of pack. With each, it is the only place where another party's
+// bytes become residues: the length is the shape's, every residue is below its prime.
+func (p Params) unpack(s shape, b []byte) (share, error) {
+	out := p.alloc(s)
+	err := p.each(s, b, func(r, _ int, row []uint64) { copy(out[r], row) })
+	return out, err
+}
+
+// each hands out the rows of a packed share, one after the other, with their index
+// and that of their prime. A row is overwritten by the next.
+func (p Params) each(s shape, b []byte, f func(r, prime int, row []uint64)) error {
+	if s.raw() {
+		return fmt.Errorf("mhe: a share is no polynomial")
+	}
+	if want := p.size(s); len(b) != want {
+		return fmt.Errorf("mhe: a share has %d bytes, want %d", len(b), want)
+	}
+	row := make([]uint64, p.Degree())
+	for r, prime := range p.primes(s) {
+		size := p.rowSize(prime)
+		if err := unpackRow(row, b[:size], p.prime(prime)); err != nil {
+			return err
 		}
-		row[i] = x
+		f(r, prime, row)
+		b = b[size:]
 	}
 	return nil
+}
+
+// unpackRow reads a row of packed residues.
+func unpackRow(row []uint64, b []byte, q uint64) error {
+	width := uint(bits.Len64(q))
+	mask := uint64(1)<<width - 1
+	var beyond uint64
+	whole := max(0, min(len(row), (8*len(b)-72)/int(width))) // residues with nine bytes from where they begin
+	at := uint(0)
+	if width <= 57 { // eight bytes hold a residue wherever it begins
+		for k := range row[:whole] {
+			x := binary.LittleEndian.Uint64(b[at/8:]) >> (at % 8) & mask
+			beyond |= q - 1 - x
+			row[k] = x
+			at += width
+		}
+	} else {
+		for k := range row[:whole] {
+			x := binary.LittleEndian.Uint64(b[at/8:])>>(at%8) | uint64(b[at/8+8])<<1<<(63-at%8)
+			beyond |= q - 1 - x&mask
+			row[k] = x & mask
+			at += width
+		}
+	}
+	var last [24]byte
+	for k := whole; k < len(row); k++ {
+		clear(last[:])
+		copy(last[:], b[at/8:])
+		x := (binary.LittleEndian.Uint64(last[:])>>(at%8) | uint64(last[8])<<(64-at%8)) & mask
+		beyond |= q - 1 - x
+		row[k] = x
+		at += width
+	}
+	if beyond>>63 != 0 {
+		return errResidue
+	}
+	return nil
+}
+
+// addPacked adds a packed share to acc, nil before the first.
+func (p Params) addPacked(s shape, acc share, b []byte) (share, error) {
+	if acc == nil {
+		return p.unpack(s, b)
+	}
+	err := p.each(s, b, func(r, prime int, row []uint64) { p.subring(prime).Add(acc[r], row, acc[r]) })
+	return acc, err
 }
 
 // addTo adds a share to acc, row by row, modulo the primes.

@@ -6,6 +6,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"math/big"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -58,6 +60,74 @@ func TestSharesSurviveThePacking(t *testing.T) {
 			back, err := p.parseShape(s.encode())
 			if err != nil || !bytes.Equal(back.encode(), s.encode()) {
 				t.Errorf("%s: shape %v came back as %v, %v", name, s, back, err)
+			}
+		}
+	}
+}
+
+// Packed residues are the share's bits, low bits first, row by row, at the widths of
+// all primes: bit by bit, the slow way.
+func TestPackedBitsAreTheResidues(t *testing.T) {
+	for _, logN := range []int{4, 7} {
+		p := InsecureTest(logN)
+		s := shape{{2, p.top(), true}}
+		sh := randomShare(p, s, 11)
+		b, err := p.pack(s, sh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, at := make([]byte, p.size(s)), 0
+		for r, prime := range p.primes(s) {
+			for _, x := range sh[r] {
+				for k := range bits.Len64(p.prime(prime)) {
+					want[at/8] |= byte(x>>k&1) << (at % 8)
+					at++
+				}
+			}
+		}
+		if !bytes.Equal(b, want) {
+			t.Errorf("logN %d: packed otherwise", logN)
+		}
+	}
+}
+
+// A claim is what Horner's rule makes of the share's residues, one after the other.
+func TestClaimsAreHornersRule(t *testing.T) {
+	for _, logN := range []int{4, 8} {
+		p := InsecureTest(logN)
+		s := shape{{1, p.low(), false}, {3, p.top(), true}}
+		sh, at := randomShare(p, s, 4), p.challenge(s, [32]byte{7})
+		want := map[int]*[points]big.Int{}
+		for r, prime := range p.primes(s) {
+			if want[prime] == nil {
+				want[prime] = new([points]big.Int)
+			}
+			q := new(big.Int).SetUint64(p.prime(prime))
+			for _, v := range sh[r] {
+				for k := range points {
+					x := &want[prime][k]
+					x.Add(x, new(big.Int).SetUint64(v))
+					x.Mod(x.Mul(x, new(big.Int).SetUint64(at[prime][k])), q)
+				}
+			}
+		}
+		packed, err := p.pack(s, sh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := p.foldPacked(s, packed, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := p.fold(s, sh, at)
+		if len(got) != len(want) || len(again) != len(want) {
+			t.Fatalf("claims for %d and %d primes, want %d", len(got), len(again), len(want))
+		}
+		for prime, w := range want {
+			for k := range points {
+				if got[prime][k] != w[k].Uint64() || again[prime][k] != w[k].Uint64() {
+					t.Fatalf("prime %d point %d: %d and %d, want %d", prime, k, got[prime][k], again[prime][k], w[k].Uint64())
+				}
 			}
 		}
 	}

@@ -33,6 +33,7 @@ type Hub struct {
 	vows    []*wire.Vow
 	bodies  [][]byte
 	shape   shape
+	sum     share   // of the shares of this stage so far
 	claims  []claim // what each member must say of the step before
 	before  [32]byte
 	trans   [32]byte
@@ -230,10 +231,16 @@ func (h *Hub) checkShare(i int, in *wire.Envelope) error {
 	case len(in.Bulk) != h.cfg.Params.size(h.shape):
 		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a share of %d bytes, want %d", len(in.Bulk), h.cfg.Params.size(h.shape)))
 	}
-	if !h.shape.raw() {
-		if _, err := h.cfg.Params.unpack(h.shape, in.Bulk); err != nil {
-			return h.blame(i, wire.Code_MALFORMED, err)
-		}
+	var err error
+	switch {
+	case h.shape.raw():
+	case h.vows[0].Full: // every member adds itself
+		err = h.cfg.Params.each(h.shape, in.Bulk, func(int, int, []uint64) {})
+	default:
+		h.sum, err = h.cfg.Params.addPacked(h.shape, h.sum, in.Bulk)
+	}
+	if err != nil {
+		return h.blame(i, wire.Code_MALFORMED, err)
 	}
 	return nil
 }
@@ -311,7 +318,7 @@ func slot(i, j int) int {
 	return j
 }
 
-// handSum adds the shares, or hands all of them to all.
+// handSum hands out the sum of the shares, or hands all of them to all.
 func (h *Hub) handSum() ([]round.Message, error) {
 	m, p := new(wire.Folded), h.cfg.Params
 	h.claims = nil
@@ -325,19 +332,25 @@ func (h *Hub) handSum() ([]round.Message, error) {
 			in.Bulk = nil
 		}
 	} else {
-		if err := h.add(m); err != nil {
+		var err error
+		if m.Sum, err = p.pack(h.shape, h.sum); err != nil {
 			return nil, err
 		}
+		h.sum = nil
 		// What each member will have to claim is known now: a false claim can be named.
-		o := outcome(h.stage.sequence, h.bodies, party.Hash("sum", m.Sum))
+		body, err := wire.Encode(m)
+		if err != nil {
+			return nil, err
+		}
+		o := outcome(h.stage.sequence, h.bodies, messageHash(body))
 		h.before = o
 		at := p.challenge(h.shape, o)
 		for _, in := range h.inbox {
-			sh, err := p.unpack(h.shape, in.Bulk)
+			c, err := p.foldPacked(h.shape, in.Bulk, at)
 			if err != nil {
 				return nil, err
 			}
-			h.claims = append(h.claims, p.fold(h.shape, sh, at))
+			h.claims = append(h.claims, c)
 			in.Bulk = nil // the largest thing the hub holds
 		}
 	}
@@ -350,25 +363,6 @@ func (h *Hub) handSum() ([]round.Message, error) {
 		out[i] = h.to(i, b)
 	}
 	return out, nil
-}
-
-func (h *Hub) add(m *wire.Folded) error {
-	p := h.cfg.Params
-	var acc share
-	for _, in := range h.inbox {
-		sh, err := p.unpack(h.shape, in.Bulk)
-		if err != nil {
-			return err
-		}
-		if acc == nil {
-			acc = sh
-		} else {
-			p.addTo(h.shape, acc, sh)
-		}
-	}
-	var err error
-	m.Sum, err = p.pack(h.shape, acc)
-	return err
 }
 
 // Expire gives up waiting.

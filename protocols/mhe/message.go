@@ -70,7 +70,7 @@ func (s *Session) open(msg round.Message) (*wire.Envelope, error) {
 	// The hub says one thing for each place, also when the step is over.
 	at := place{e.Type, e.Sequence}
 	if before, taken := s.accepted[at]; taken {
-		if party.Hash("message", msg.Body) != before {
+		if messageHash(e.Body) != before {
 			return nil, s.hub(wire.Code_DUPLICATE, fmt.Errorf("mhe: a second, different message of type %v for step %d", e.Type, e.Sequence))
 		}
 		s.dropped++
@@ -83,9 +83,11 @@ func (s *Session) open(msg round.Message) (*wire.Envelope, error) {
 	return e, nil
 }
 
-// accept remembers msg as the one message for its place, by its hash: sums are large.
-func (s *Session) accept(e *wire.Envelope, msg round.Message) {
-	s.accepted[place{e.Type, e.Sequence}] = party.Hash("message", msg.Body)
+// accept remembers what e says as the one thing for its place, by its hash: sums are large.
+func (s *Session) accept(e *wire.Envelope) [32]byte {
+	h := messageHash(e.Body)
+	s.accepted[place{e.Type, e.Sequence}] = h
+	return h
 }
 
 // stopped reads a STOP.
@@ -166,6 +168,8 @@ func commitment(transcript []byte, step uint64, id party.ID, salt, hash []byte) 
 }
 
 func shareHash(packed []byte) [32]byte { return party.Hash("packed share", packed) }
+
+func messageHash(body []byte) [32]byte { return party.Hash("message", body) }
 
 // outcome is the digest of a step: all its vows, and what came of it.
 func outcome(step uint64, vows [][]byte, result [32]byte) [32]byte {

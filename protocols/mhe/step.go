@@ -28,6 +28,7 @@ type step[R any] struct {
 	vow    []byte // own body
 	vowed  []byte // the message with it
 	packed []byte
+	hash   [32]byte // of it
 	salt   []byte
 	own    share
 	vows   []*wire.Vow
@@ -95,11 +96,11 @@ func (m *step[R]) Receive(msg round.Message) ([]round.Message, error) {
 		if err != nil || e == nil {
 			return nil, err
 		}
-		m.accept(e, msg)
+		hash := m.accept(e)
 		if e.Type == wire.Type_VOWS {
 			return m.onVows(e)
 		}
-		return nil, m.onFolded(e)
+		return nil, m.onFolded(e, hash)
 	})
 }
 
@@ -145,8 +146,8 @@ func (m *step[R]) prepare() error {
 		if _, err := (reader{m.cfg.Rand}).Read(m.salt); err != nil {
 			return fmt.Errorf("mhe: salt: randomness: %w", err)
 		}
-		hash := shareHash(m.packed)
-		c := commitment(m.transcript(), m.next, m.cfg.Session.ID, m.salt, hash[:])
+		m.hash = shareHash(m.packed)
+		c := commitment(m.transcript(), m.next, m.cfg.Session.ID, m.salt, m.hash[:])
 		vow.Share, vow.Shape = c[:], m.shape.encode()
 	}
 	plain, err := wire.Encode(vow)
@@ -191,8 +192,7 @@ func (m *step[R]) onVows(e *wire.Envelope) ([]round.Message, error) {
 	if m.shape == nil {
 		return nil, m.finish(nil, nil, party.Hash("nothing folded"), nil)
 	}
-	hash := shareHash(m.packed)
-	out, _, err := m.envelope(wire.Type_SHARE, &wire.Share{Salt: m.salt, Hash: hash[:]}, m.packed)
+	out, _, err := m.envelope(wire.Type_SHARE, &wire.Share{Salt: m.salt, Hash: m.hash[:]}, m.packed)
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +255,8 @@ func (m *step[R]) confirm() error {
 	return nil
 }
 
-// onFolded takes the sum, or all shares, and ends the step.
-func (m *step[R]) onFolded(e *wire.Envelope) error {
+// onFolded takes the sum, or all shares, and ends the step. The message's hash is what binds them.
+func (m *step[R]) onFolded(e *wire.Envelope, hash [32]byte) error {
 	f := new(wire.Folded)
 	if err := decodeBody(e.Body, f, m.n); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
@@ -265,13 +265,13 @@ func (m *step[R]) onFolded(e *wire.Envelope) error {
 		return m.hub(wire.Code_MALFORMED, fmt.Errorf("mhe: step %d (%s): a sum out of turn, or shares instead of one", m.next, m.name))
 	}
 	if m.full {
-		return m.onShares(f)
+		return m.onShares(f, hash)
 	}
 	sum, err := m.params.unpack(m.shape, f.Sum)
 	if err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
-	return m.finish(sum, nil, party.Hash("sum", f.Sum), func(o [32]byte) *folded {
+	return m.finish(sum, nil, hash, func(o [32]byte) *folded {
 		at := m.params.challenge(m.shape, o)
 		return &folded{shape: m.shape, own: m.params.fold(m.shape, m.own, at), sum: m.params.fold(m.shape, sum, at)}
 	})
@@ -279,16 +279,15 @@ func (m *step[R]) onFolded(e *wire.Envelope) error {
 
 // onShares checks every share against its vow and adds them here: nothing is
 // left to claim.
-func (m *step[R]) onShares(f *wire.Folded) error {
+func (m *step[R]) onShares(f *wire.Folded, result [32]byte) error {
 	var sum share
-	var raw, hashes [][]byte
+	var raw [][]byte
 	for j, r := range f.Shares {
 		hash := shareHash(r.Share)
 		c := commitment(m.transcript(), m.next, m.id(j), r.Salt, hash[:])
 		if !bytes.Equal(c[:], m.vows[j].Share) {
 			return m.blame(j, wire.Code_OPENING, "step %d (%s): the share of %s is not the one it vowed, or the hub changed it", m.next, m.name, m.id(j))
 		}
-		hashes = append(hashes, hash[:])
 		if m.shape.raw() {
 			if len(r.Share) != rawSize {
 				return m.blame(j, wire.Code_MALFORMED, "step %d (%s): %s shares %d bytes, want %d", m.next, m.name, m.id(j), len(r.Share), rawSize)
@@ -306,7 +305,7 @@ func (m *step[R]) onShares(f *wire.Folded) error {
 			m.params.addTo(m.shape, sum, sh)
 		}
 	}
-	return m.finish(sum, raw, party.Hash("shares", hashes...), nil)
+	return m.finish(sum, raw, result, nil)
 }
 
 // finish hands the sum to the task, and makes this step the one before.

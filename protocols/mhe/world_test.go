@@ -27,11 +27,12 @@ type world struct {
 	closed   []wire.Code                         // what each member told the others when it stopped
 	bytes    [2]int                              // up, down, of member 0
 	err      []error
-	timing   *timing // of member 0
+	timing   *timing
 	products map[*Session]*Ciphertext
 }
 
-type timing struct{ start, vows, folded time.Duration }
+// timing is processor time: of member 0, and of the hub.
+type timing struct{ start, vows, folded, hub time.Duration }
 
 type worldOption func(*Config)
 
@@ -120,9 +121,13 @@ func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 			if m.From == w.sessions[0].cfg.Session.ID {
 				w.bytes[0] += len(m.Body)
 			}
+			began := cpuTime()
 			out, err := w.hub.Receive(m)
 			if err != nil {
 				w.t.Errorf("the hub failed: %v", err)
+			}
+			if w.timing != nil {
+				w.timing.hub += cpuTime() - began
 			}
 			post(out)
 			continue
