@@ -1,6 +1,7 @@
 package mhe
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/consilium-health/consilium/protocols/party"
@@ -10,18 +11,18 @@ import (
 // No two objects of any two sessions share a common random polynomial.
 func TestEveryObjectHasItsOwnRandomPolynomial(t *testing.T) {
 	p := InsecureTest(4)
-	seen := map[[32]byte]string{}
+	seen := map[[4]uint64]string{}
 	for session := range coinSessions {
 		c := newCRS(party.Hash("T"), p.Digest(), [][]byte{uint64Bytes(uint64(session)), {1}})
 		for _, at := range []crp{
 			crp1, {"input", 2, 0, 6}, {"input", 4, 0, 6}, {"input", 4, 1, 6}, {"refresh", 4, 0, 6}, {"refresh", 4, 0, 4}, {"refresh", 5, 0, 6},
 		} {
-			b := make([]byte, 32)
-			c.stream(at).Read(b)
-			if other, twice := seen[[32]byte(b)]; twice {
+			b := make([]uint64, 4)
+			c.stream(at).uniform(b, 1<<63)
+			if other, twice := seen[[4]uint64(b)]; twice {
 				t.Fatalf("%+v of session %d has the stream of %s", at, session, other)
 			}
-			seen[[32]byte(b)] = at.protocol
+			seen[[4]uint64(b)] = at.protocol
 		}
 	}
 }
@@ -66,5 +67,29 @@ func TestRandomPolynomialsAreUniform(t *testing.T) {
 		if d := (mean - 0.5) * (mean - 0.5) * 12 * float64(len(row)); d > 45 {
 			t.Errorf("prime %d: mean %.3f", i, mean)
 		}
+	}
+}
+
+// The expansion is the same on every processor, and residues that are left out leave no trace.
+func TestExpansionIsWhatItWas(t *testing.T) {
+	p := InsecureTest(4)
+	c := newCRS([32]byte{1}, [32]byte{2}, [][]byte{{3}})
+	row := make([]uint64, 3000)
+	c.stream(crp{"input", 7, 1, 6}).uniform(row, 1<<40+1)
+	var b []byte
+	for _, v := range row {
+		if v > 1<<40 {
+			t.Fatalf("%d is not below 2^40 + 1", v)
+		}
+		b = append(b, uint64Bytes(v)...)
+	}
+	for _, x := range append(c.polysQP(p, crp1, 2)[1].Q.Coeffs, c.poly(p, crp{"refresh", 3, 0, 4}).Coeffs...) {
+		for _, v := range x {
+			b = append(b, uint64Bytes(v)...)
+		}
+	}
+	const want = "6f2c039ec956d4ac495af2002ff681705f165b9e375728c23e80dfb48f2f24d2"
+	if got := fmt.Sprintf("%x", party.Hash("test", b)); got != want {
+		t.Errorf("digest %s, want %s", got, want)
 	}
 }
