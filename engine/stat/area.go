@@ -144,20 +144,27 @@ func areaOf(classes []scored) area {
 			unsurePairs.Add(unsurePairs, t.Mul(n, m))
 		}
 	}
+	whole := func(x *big.Int) *big.Rat { return new(big.Rat).SetInt(x) }
+	return areaFrom(e, u, whole(sum), whole(squaresE), whole(squaresU), whole(unsurePairs))
+}
+
+// areaFrom returns the area from numbers of people with and without the event
+// and the sums of areaOf.
+func areaFrom(e, u int64, sum, squaresE, squaresU, unsurePairs *big.Rat) area {
 	if e == 0 || u == 0 {
 		none := math.NaN()
 		return area{none, none, none, none, none}
 	}
-	twicePairs := new(big.Int).Lsh(new(big.Int).Mul(big.NewInt(e), big.NewInt(u)), 1)
-	a := area{auc: nearest(new(big.Rat).SetFrac(sum, twicePairs)), se: math.NaN(), bound: nearest(new(big.Rat).SetFrac(unsurePairs, twicePairs))}
+	twicePairs := new(big.Rat).SetInt(new(big.Int).Lsh(new(big.Int).Mul(big.NewInt(e), big.NewInt(u)), 1))
+	a := area{auc: nearest(new(big.Rat).Quo(sum, twicePairs)), se: math.NaN(), bound: nearest(new(big.Rat).Quo(unsurePairs, twicePairs))}
 	a.low, a.high = math.NaN(), math.NaN()
 	if e < 2 || u < 2 {
 		return a
 	}
 	// (sum of squares - sum^2/n) / (n - 1) / (twice the other number)^2 / n
-	spread := func(squares *big.Int, n, other int64) *big.Rat {
-		s := new(big.Rat).SetFrac(new(big.Int).Mul(sum, sum), big.NewInt(n))
-		s.Sub(new(big.Rat).SetInt(squares), s)
+	spread := func(squares *big.Rat, n, other int64) *big.Rat {
+		s := new(big.Rat).Mul(sum, sum)
+		s.Sub(squares, s.Quo(s, new(big.Rat).SetInt64(n)))
 		d := new(big.Int).Mul(big.NewInt(n), big.NewInt(n-1))
 		d.Mul(d, new(big.Int).Mul(big.NewInt(2*other), big.NewInt(2*other)))
 		return s.Quo(s, new(big.Rat).SetInt(d))

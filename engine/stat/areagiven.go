@@ -46,12 +46,6 @@ func areaGiven(scores []scored, from []float64, minCell int64) (a area, warning 
 // two shown thresholds over the classes there. hides reports whether a class of
 // 1..min_cell-1 people is among those not shown.
 func openBits(scores []scored, from []float64, minCell int64) (bits float64, hides bool) {
-	choose := func(n, k int64) float64 {
-		a, _ := math.Lgamma(float64(n + 1))
-		b, _ := math.Lgamma(float64(k + 1))
-		c, _ := math.Lgamma(float64(n - k + 1))
-		return (a - b - c) / math.Ln2
-	}
 	first := 0
 	for i := 1; i <= len(scores); i++ {
 		if i < len(scores) && !slices.ContainsFunc(from, func(x float64) bool { return scores[i-1].from < x && x <= scores[i].from }) {
@@ -63,8 +57,16 @@ func openBits(scores []scored, from []float64, minCell int64) (bits float64, hid
 			hides = hides || i > first+1 && s.small(minCell)
 		}
 		more := int64(i - first - 1)
-		bits += choose(all.with+more, more) + choose(all.without+more, more)
+		bits += chooseBits(all.with+more, more) + chooseBits(all.without+more, more)
 		first = i
 	}
 	return bits, hides
+}
+
+// chooseBits is the logarithm, base 2, of n over k.
+func chooseBits(n, k int64) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return (a - b - c) / math.Ln2
 }

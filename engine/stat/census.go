@@ -14,6 +14,7 @@ type census struct {
 	args    Args
 	vars    []string // rows missing one of these are excluded; may be empty
 	factors []table.Factor
+	shown   bool // with release: analyst, hospitals see it as well
 
 	n, excluded, filtered, sites int64
 	levels                       [][]int64 // per factor, per declared level; nil before take
@@ -42,7 +43,7 @@ func (c *census) opening() Opening {
 	if len(c.factors) > 0 {
 		what += "; how many rows each level has"
 	}
-	return Opening{What: what, Cells: c.cells(), MaxTimes: 1, CountsPeople: true, PerHospital: c.args.PerHospital, Released: true}
+	return Opening{What: what, Cells: c.cells(), MaxTimes: 1, CountsPeople: true, PerHospital: c.args.PerHospital, Released: true, Shown: c.shown}
 }
 
 func (c *census) cells() int {

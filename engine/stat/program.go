@@ -24,7 +24,7 @@ type program struct {
 	parts  []part
 	start  func() error          // after the census: apply the rules on n and levels, settle the parts
 	finish func() (Frame, error) // when all parts are done
-	blind  bool                  // no ask depends on totals: every part asks once, whatever the census says
+	blind  bool                  // every part asks once, whatever the census says, unless hospitals are shown the census
 
 	counted bool
 	over    bool // skipped to the end
@@ -34,10 +34,10 @@ type program struct {
 var _ Blind = (*program)(nil)
 
 // Blind is a program that may be able to make all its asks without seeing a
-// total: what `release: analyst` needs.
+// total, but for those that are Shown: what `release: analyst` needs.
 type Blind interface {
 	Program
-	// Blind reports whether no ask depends on totals.
+	// Blind reports whether no ask depends on other totals.
 	Blind() bool
 	// Skip moves on to the next round's asks without totals, where Reduce would have.
 	Skip()

@@ -26,6 +26,9 @@ func (Rank) Begin(args Args, s *table.Schema) (Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	if args.Veil {
+		return beginVeiledRank(args, f, c)
+	}
 	by := c.factors[0]
 	ranks, err := newRankPart(f, by, args.Rules)
 	if err != nil {
@@ -78,26 +81,31 @@ func fullGroups(kind string, by table.Factor, n []int64, minCell int) (groups in
 // rankRecords writes the tests. z is without continuity correction.
 func rankRecords(p *rankPart, warnings []string) (tidy []Record, glance Record, _ []string) {
 	none := math.NaN()
-	record := func(method string, statistic, z, df, pv, uncorrected, auc float64) {
-		tidy = append(tidy, Record{}.Put("method", method).Put("statistic", statistic).Put("z", z).Put("df", df).
-			Put("p_value", pv).Put("p_value_uncorrected", uncorrected).Put("auc", auc))
-	}
 	levels := p.occupied()
 	if len(levels) < 2 {
 		return nil, nil, warnings
 	}
 	if len(levels) == 2 {
 		w := p.wilcoxon(levels[0], levels[1])
-		record("wilcoxon", w.u, w.z, none, w.p, w.pUncorrected, w.auc)
+		tidy = append(tidy, rankRecord("wilcoxon", w.u, w.z, none, w.p, w.pUncorrected, w.auc))
 	}
 	h, df, pv := p.kruskal()
-	record("kruskal", h, none, df, pv, none, none)
+	tidy = append(tidy, rankRecord("kruskal", h, none, df, pv, none, none))
 	if math.IsNaN(h) {
-		warnings = append(warnings, fmt.Sprintf("all values of %s are equal: there is nothing to rank", p.grid.field.Name))
+		warnings = append(warnings, allEqual(p.grid.field.Name))
 	}
 	step, more := p.grid.resolution()
 	if !math.IsNaN(step) {
 		glance = glance.Put("resolution", step)
 	}
 	return tidy, glance, append(warnings, more...)
+}
+
+func rankRecord(method string, statistic, z, df, pv, uncorrected, auc float64) Record {
+	return Record{}.Put("method", method).Put("statistic", statistic).Put("z", z).Put("df", df).
+		Put("p_value", pv).Put("p_value_uncorrected", uncorrected).Put("auc", auc)
+}
+
+func allEqual(variable string) string {
+	return fmt.Sprintf("all values of %s are equal: there is nothing to rank", variable)
 }

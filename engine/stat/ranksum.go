@@ -157,33 +157,49 @@ func (p *rankPart) occupied() (levels []int) {
 	return levels
 }
 
-// kruskal returns the Kruskal-Wallis statistic, corrected for ties, its
-// degrees of freedom and p-value; NaN when all values are equal or there are
-// fewer than two groups.
+// kruskal tests the occupied levels.
 func (p *rankPart) kruskal() (statistic, df, pValue float64) {
-	levels := p.occupied()
-	df = float64(len(levels) - 1)
 	var n int64
 	squares := new(big.Rat) // sum of R^2/n
-	for _, i := range levels {
+	for _, i := range p.occupied() {
 		n += p.n[i]
 		r := new(big.Rat).SetInt(new(big.Int).Mul(p.sum[i], p.sum[i]))
 		squares.Add(squares, r.Quo(r, new(big.Rat).SetInt64(4*p.n[i])))
 	}
-	if len(levels) < 2 {
+	// About the mean rank (n+1)/2: less n (n+1)^2/4.
+	N1 := big.NewInt(n + 1)
+	about := new(big.Rat).SetFrac(N1.Mul(N1, N1).Mul(N1, big.NewInt(n)), big.NewInt(4))
+	return kruskal(p.occupiedSizes(), squares.Sub(squares, about), new(big.Rat).SetInt(ties(p.grid.leaves)))
+}
+
+func (p *rankPart) occupiedSizes() (n []int64) {
+	for _, i := range p.occupied() {
+		n = append(n, p.n[i])
+	}
+	return n
+}
+
+// kruskal returns the Kruskal-Wallis statistic, corrected for ties, its degrees
+// of freedom and p-value for groups of sizes n; NaN when all values are equal or there are
+// fewer than two groups. squares is the sum over groups of the squared sum of ranks less its expectation,
+// over the size; ties is the sum of t^3 - t.
+func kruskal(sizes []int64, squares, ties *big.Rat) (statistic, df, pValue float64) {
+	df = float64(len(sizes) - 1)
+	if len(sizes) < 2 {
 		return math.NaN(), max(df, 0), math.NaN()
 	}
-	N := new(big.Rat).SetInt64(n)
-	N1 := new(big.Rat).SetInt64(n + 1)
-	h := new(big.Rat).Mul(big.NewRat(12, 1), squares)
-	h.Quo(h, N).Quo(h, N1)
-	h.Sub(h, new(big.Rat).Mul(big.NewRat(3, 1), N1))
-	cube := new(big.Rat).SetInt(cubeLess(n))
-	free := new(big.Rat).Sub(cube, new(big.Rat).SetInt(ties(p.grid.leaves)))
+	var n int64
+	for _, k := range sizes {
+		n += k
+	}
+	// 12 squares / (n (n + 1)) / (1 - ties/(n^3 - n))
+	free := new(big.Rat).SetInt(cubeLess(n))
+	free.Sub(free, ties)
 	if free.Sign() == 0 {
 		return math.NaN(), df, math.NaN()
 	}
-	h.Mul(h, cube).Quo(h, free)
+	h := new(big.Rat).Mul(big.NewRat(12, 1), squares)
+	h.Mul(h, new(big.Rat).SetInt64(n-1)).Quo(h, free)
 	statistic, _ = h.Float64()
 	return statistic, df, chiUpper(statistic, df)
 }
@@ -203,23 +219,31 @@ type wilcoxonTest struct {
 	auc          float64 // of the second level over the first
 }
 
-// wilcoxon compares two levels by the normal approximation with variance
-// corrected for ties, as R's wilcox.test(exact = FALSE). Levels must have rows.
+// wilcoxon compares two levels. Levels must have rows.
 func (p *rankPart) wilcoxon(first, second int) wilcoxonTest {
 	n1, n2 := p.n[first], p.n[second]
+	// 2U = 2R - n1 (n1 + 1), less its expectation n1 n2
+	d := new(big.Int).Sub(p.sum[first], new(big.Int).Mul(big.NewInt(n1), big.NewInt(n1+n2+1)))
+	return wilcoxon(n1, n2, new(big.Rat).SetInt(d), new(big.Rat).SetInt(ties(p.grid.leaves)))
+}
+
+// wilcoxon compares two groups by the normal approximation with variance
+// corrected for ties, as R's wilcox.test(exact = FALSE). shift is twice U of the first less its
+// expectation, ties the sum of t^3 - t.
+func wilcoxon(n1, n2 int64, shift, ties *big.Rat) wilcoxonTest {
 	n := n1 + n2
-	// 2U = 2R - n1 (n1 + 1), exactly
-	u2 := new(big.Int).Sub(p.sum[first], new(big.Int).Mul(big.NewInt(n1), big.NewInt(n1+1)))
-	pairs := new(big.Int).Mul(big.NewInt(n1), big.NewInt(n2))
-	u, _ := new(big.Rat).SetFrac(u2, big.NewInt(2)).Float64()
-	d, _ := new(big.Rat).SetFrac(new(big.Int).Sub(u2, pairs), big.NewInt(2)).Float64()
+	half, pairs := big.NewRat(1, 2), new(big.Rat).SetInt(new(big.Int).Mul(big.NewInt(n1), big.NewInt(n2)))
+	twice := new(big.Rat).Add(shift, pairs) // 2U
+	u, _ := new(big.Rat).Mul(twice, half).Float64()
+	d, _ := new(big.Rat).Mul(shift, half).Float64()
 	// n1 n2/12 (n + 1 - sum(t^3 - t)/(n (n - 1)))
-	v := new(big.Rat).SetFrac(ties(p.grid.leaves), new(big.Int).Mul(big.NewInt(n), big.NewInt(n-1)))
+	v := new(big.Rat).Quo(ties, new(big.Rat).SetInt(new(big.Int).Mul(big.NewInt(n), big.NewInt(n-1))))
 	v.Sub(new(big.Rat).SetInt64(n+1), v)
-	v.Mul(v, new(big.Rat).SetFrac(pairs, big.NewInt(12)))
+	v.Mul(v, pairs).Quo(v, big.NewRat(12, 1))
 	variance, _ := v.Float64()
 	sd := math.Sqrt(variance)
-	auc, _ := new(big.Rat).Sub(big.NewRat(1, 1), new(big.Rat).SetFrac(u2, new(big.Int).Lsh(pairs, 1))).Float64()
+	twice.Quo(twice, pairs)
+	auc, _ := twice.Sub(big.NewRat(1, 1), twice.Mul(twice, half)).Float64()
 	if sd == 0 { // all values equal
 		return wilcoxonTest{u, math.NaN(), math.NaN(), math.NaN(), auc}
 	}

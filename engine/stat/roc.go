@@ -40,6 +40,9 @@ func (ROC) Begin(args Args, s *table.Schema) (Program, error) {
 	if r.grid, err = newScoreGrid(score, outcome, args); err != nil {
 		return nil, fmt.Errorf("roc: %w", err)
 	}
+	if args.Veil {
+		return beginVeiledROC(args, r, c)
+	}
 	p := &program{census: c, parts: []part{r.grid}, blind: r.grid.levels == 0}
 	if len(args.Thresholds) > 0 {
 		r.cuts = newCutPart(score, outcome, args.Thresholds)
@@ -156,19 +159,11 @@ func (r *roc) frame(c *census) Frame {
 		}
 	}
 	a, warning := areaGiven(scores, from, minCell)
-	if a.se == 0 && a.bound > 0 {
-		a.se, a.low, a.high = math.NaN(), math.NaN(), math.NaN()
-		f.Warnings = append(f.Warnings, "all values of "+r.args.Score+" are in one class of the grid: the area has no standard error")
-	}
-	f.Glance = Record{}.Put("auc", a.auc).Put("std_error", a.se).Put("conf_low", a.low).Put("conf_high", a.high).
-		Put("auc_bound", a.bound).Put("n_event", c.levels[0][1])
 	if warning != "" {
 		f.Suppressed = true
 		f.Warnings = append(f.Warnings, r.args.Score+warning)
 	}
-	if min(c.levels[0][0], c.levels[0][1]) == 1 {
-		f.Warnings = append(f.Warnings, "one person alone has or lacks the event: the area has no standard error")
-	}
+	r.glance(&f, c, a)
 	step, more := r.grid.resolution()
 	if !math.IsNaN(step) {
 		f.Glance = f.Glance.Put("resolution", step)
@@ -178,4 +173,17 @@ func (r *roc) frame(c *census) Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("neighbouring thresholds between which there are fewer than %d people with or without the event are not told apart", minCell))
 	}
 	return f
+}
+
+// glance writes the area.
+func (r *roc) glance(f *Frame, c *census, a area) {
+	if a.se == 0 && a.bound > 0 {
+		a.se, a.low, a.high = math.NaN(), math.NaN(), math.NaN()
+		f.Warnings = append(f.Warnings, "all values of "+r.args.Score+" are in one class of the grid: the area has no standard error")
+	}
+	f.Glance = Record{}.Put("auc", a.auc).Put("std_error", a.se).Put("conf_low", a.low).Put("conf_high", a.high).
+		Put("auc_bound", a.bound).Put("n_event", c.levels[0][1])
+	if min(c.levels[0][0], c.levels[0][1]) == 1 {
+		f.Warnings = append(f.Warnings, "one person alone has or lacks the event: the area has no standard error")
+	}
 }

@@ -100,12 +100,42 @@ func Monomials(dim, degree int) [][]int {
 	return out
 }
 
-// Products sums, over cells, products of two or three vectors, each the sum
-// over hospitals of non-negative whole numbers.
+// Products adds up, over cells, products of two or three vectors. The hospitals
+// put in histograms: vectors of numbers that are not negative, all hospitals' cells
+// of one together at most 1. Whole numbers of people are divided by a
+// power of two for that, and so stay exact.
 type Products struct {
-	Cells   int // of every vector
-	Vectors int
+	Cells      int     // of every vector
+	Histograms int     // vectors 0, 1, ...
+	Orders     []int   // the next vectors: the Order of these histograms
+	Sums       [][]int // one cell each: the sum over cells of the product of these two or three vectors, the first two multiplied first
+	Squares    [][]int // one more cell, unless empty: the squares of the sums of the products of these two, together
 }
 
-// ProductsTerm is a hospital's vectors.
-type ProductsTerm struct{ Vectors [][]float64 }
+// ProductsTerm is a hospital's histograms.
+type ProductsTerm struct{ Histograms [][]float64 }
+
+// Order returns, cell by cell, what is below it less what is above it. It is
+// linear: the order of a sum of histograms is the sum of their orders. Of
+// histograms of whole numbers, all divided by one power of two, it is exact.
+func Order(histogram []float64) []float64 {
+	all, below := 0.0, 0.0
+	for _, x := range histogram {
+		all += x
+	}
+	out := make([]float64, len(histogram))
+	for i, x := range histogram {
+		out[i] = below - (all - below - x)
+		below += x
+	}
+	return out
+}
+
+// Opened returns the number of cells that are opened of it.
+func (p *Products) Opened() int {
+	n := len(p.Sums)
+	if len(p.Squares) > 0 {
+		n++
+	}
+	return n
+}

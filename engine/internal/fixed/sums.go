@@ -200,6 +200,9 @@ func (t Totals) Int(i int) *big.Int {
 // Count returns cell i, a count, as an int64.
 func (t Totals) Count(i int) int64 { return int64(t.v[i][0]) }
 
+// Step returns the step of cell i.
+func (t Totals) Step(i int) Step { return t.cells[i].Step }
+
 // Big returns the value of cell i with Prec bits.
 func (t Totals) Big(i int) *big.Float {
 	f := new(big.Float).SetPrec(Prec).SetInt(t.Int(i))
