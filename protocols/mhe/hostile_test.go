@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/prototest"
 	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/secagg"
 	"github.com/consilium-health/consilium/protocols/wire"
@@ -117,8 +118,8 @@ func (w *world) mustBeOver(who party.ID, code wire.Code, text string) {
 	w.t.Helper()
 	if who != "" {
 		var b *round.Blame
-		if !errors.As(w.hub.summary.Failure, &b) || b.Who != who || b.Code != code {
-			w.t.Fatalf("the hub says %v, want blame of %s for %v", w.hub.summary.Failure, who, code)
+		if !errors.As(w.hub.Summary().Failure, &b) || b.Who != who || b.Code != code {
+			w.t.Fatalf("the hub says %v, want blame of %s for %v", w.hub.Summary().Failure, who, code)
 		}
 	}
 	stopped := 0
@@ -237,7 +238,7 @@ func TestForeignMessagesAreDropped(t *testing.T) {
 		return []round.Message{foreign, stranger, m}
 	}
 	must(w, keys)
-	if w.hub.summary.Dropped == 0 || w.sessions[1].Dropped() == 0 {
+	if w.hub.Summary().Dropped == 0 || w.sessions[1].Dropped() == 0 {
 		t.Error("nothing was dropped")
 	}
 }
@@ -269,8 +270,8 @@ func TestSilenceBurnsTheKey(t *testing.T) {
 		t.Fatalf("the hub's farewell: %v, %v", out, err)
 	}
 	var few *round.TooFew
-	if !errors.As(w.hub.summary.Failure, &few) || len(few.Missing) != 1 || few.Missing[0] != "m02" {
-		t.Errorf("the hub misses %v, want m02", w.hub.summary.Failure)
+	if !errors.As(w.hub.Summary().Failure, &few) || len(few.Missing) != 1 || few.Missing[0] != "m02" {
+		t.Errorf("the hub misses %v, want m02", w.hub.Summary().Failure)
 	}
 }
 
@@ -348,7 +349,7 @@ func (j *brokenJournal) Append(kind string, b []byte) error {
 	return j.MemoryJournal.Append(kind, b)
 }
 
-// What cannot be journalled is not sent.
+// What cannot be journalled is not sent: the attempt ends instead.
 func TestNothingLeavesUnjournalled(t *testing.T) {
 	for n := range 5 {
 		p := InsecureTest(4)
@@ -368,7 +369,11 @@ func TestNothingLeavesUnjournalled(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := m.Start()
-		if (n == 1) != (err != nil) || (n == 1) != (len(out) == 0) {
+		want := wire.Type_VOW
+		if n == 1 {
+			want = wire.Type_CLOSE
+		}
+		if (n == 1) != (err != nil) || len(out) != 1 || prototest.Peek(out[0]).Type != want {
 			t.Errorf("%d records: %d messages, %v", n, len(out), err)
 		}
 	}
@@ -393,7 +398,7 @@ func TestSecondMessageIsEvidence(t *testing.T) {
 	w := newWorld(t, InsecureTest(4), 3)
 	s := w.sessions[1]
 	w.network = func(m round.Message) []round.Message {
-		if m.From != s.cfg.Session.ID || m.To != party.Hub || len(w.hub.summary.Evidence) > 0 {
+		if m.From != s.cfg.Session.ID || m.To != party.Hub || len(w.hub.Summary().Evidence) > 0 {
 			return []round.Message{m}
 		}
 		other := alter(m, func(e *wire.Envelope) {
@@ -406,7 +411,7 @@ func TestSecondMessageIsEvidence(t *testing.T) {
 	}
 	run(w, keys)
 	w.mustBeOver("m01", wire.Code_DUPLICATE, "")
-	list := w.hub.summary.Evidence
+	list := w.hub.Summary().Evidence
 	if len(list) != 1 || list[0].Member != "m01" {
 		t.Fatalf("evidence: %v", list)
 	}

@@ -12,184 +12,75 @@ import (
 
 // HubConfig is what the hub knows of an encrypted session.
 type HubConfig struct {
-	Plan    [32]byte
-	Attempt uint32
-	Charter [32]byte // digest
-	Roster  party.Roster
-	Params  Params
-	Verify  string
+	Roster party.Roster
+	Params Params
+	Verify string
 }
 
-// Hub adds shares. It serves any number of steps, whatever they are: it knows
+// Hub adds shares: a guest of the hub that serves the set-up and the masked sums
+// of the same attempt. It serves any number of steps, whatever they are: it knows
 // the shape of a share and checks each against its vow, nothing more. It sees
 // every share, and without the members' keys they are noise.
 type Hub struct {
-	cfg     HubConfig
-	n       int
-	limits  wire.Limits
-	stage   place
-	inbox   []*wire.Envelope // of this stage, by member
-	past    map[place]*stage
-	vows    []*wire.Vow
-	bodies  [][]byte
-	shape   shape
-	sum     share   // of the shares of this stage so far
-	claims  []claim // what each member must say of the step before
-	before  [32]byte
-	trans   [32]byte
-	summary Summary
-	over    bool
+	cfg    HubConfig
+	n      int
+	limit  int // bytes of a share
+	vows   []*wire.Vow
+	bodies [][]byte
+	shape  shape
+	sum    share   // of the shares so far
+	claims []claim // what each member must say of the step before
+	before [32]byte
 }
 
-// Summary is what a session came to, as the hub saw it.
-type Summary struct {
-	Steps    int        // completed
-	Failure  error      // why it was stopped
-	Evidence []Evidence // originals that cannot both be honest
-	Dropped  int        // messages that were repeated, or not for this session
-}
-
-// Evidence is two messages that a member signed for one place, without their bulk.
-type Evidence struct {
-	Member        party.ID
-	First, Second []byte
-}
-
-// original is a signed message without its bulk, which the body binds by hashes.
-func original(e *wire.Envelope) ([]byte, error) {
-	return wire.Encode(&wire.Envelope{
-		Version: e.Version, Plan: e.Plan, Attempt: e.Attempt, Type: e.Type, Sequence: e.Sequence,
-		Sender: e.Sender, Recipient: e.Recipient, Body: e.Body, Signatures: e.Signatures,
-	})
-}
-
-// stage is a completed collection: what came, without the shares, and the answers.
-type stage struct {
-	inbox []*wire.Envelope
-	down  []round.Message
-}
-
-// NewHub returns the hub's machine.
+// NewHub returns the hub's side of a session.
 func NewHub(cfg HubConfig) (*Hub, error) {
 	n := cfg.Roster.Len()
 	switch {
-	case cfg.Params.lit.LogN == 0 || cfg.Attempt == 0:
-		return nil, errors.New("mhe: hub: params and attempt are needed")
+	case cfg.Params.lit.LogN == 0:
+		return nil, errors.New("mhe: hub: params are needed")
 	case n < 2 || n > cfg.Params.MaxMembers():
 		return nil, fmt.Errorf("mhe: hub: %d members, want 2 to %d", n, cfg.Params.MaxMembers())
 	case cfg.Verify != VerifyFold && cfg.Verify != VerifyFull:
 		return nil, fmt.Errorf("mhe: hub: verify is %q, want %q or %q", cfg.Verify, VerifyFold, VerifyFull)
 	}
-	h := &Hub{cfg: cfg, n: n, limits: cfg.Params.Limits(n, cfg.Verify), past: map[place]*stage{}}
-	h.collect(place{wire.Type_VOW, 1})
-	return h, nil
+	return &Hub{cfg: cfg, n: n, limit: cfg.Params.largestShare()}, nil
 }
 
-var _ round.Machine[Summary] = (*Hub)(nil)
+var _ round.Guest = (*Hub)(nil)
 
-// Start returns nothing: the members begin.
-func (h *Hub) Start() ([]round.Message, error) { return nil, nil }
+// First implements round.Guest.
+func (h *Hub) First() round.Place { return round.Place{Kind: wire.Type_VOW, Sequence: 1} }
 
-// Result returns the summary once the session was stopped. A session that did
-// its work ends without a word: see Summary.
-func (h *Hub) Result() (Summary, bool) { return h.summary, h.over }
+// Serves implements round.Guest.
+func (h *Hub) Serves(t wire.Type) bool { return t == wire.Type_VOW || t == wire.Type_SHARE }
 
-// Summary returns what has come of the session so far.
-func (h *Hub) Summary() Summary { return h.summary }
-
-func (h *Hub) collect(at place) { h.stage, h.inbox = at, make([]*wire.Envelope, h.n) }
-
-// Receive takes one member's message. It does not fail because of a member: it
-// stops the session and tells everyone by a code.
-func (h *Hub) Receive(m round.Message) ([]round.Message, error) {
-	i := h.cfg.Roster.Index(m.From)
-	if i < 0 || m.To != party.Hub || h.over {
-		h.summary.Dropped++
-		return nil, nil
+// Check implements round.Guest.
+func (h *Hub) Check(c round.Context, i int, e *wire.Envelope) error {
+	if e.Type == wire.Type_SHARE {
+		return h.checkShare(c, i, e)
 	}
-	e, err := wire.Open(m.Body, h.limits)
-	if err != nil {
-		return h.stop(h.blame(i, wire.Code_MALFORMED, err))
-	}
-	if !bytes.Equal(e.Plan, h.cfg.Plan[:]) || e.Attempt != h.cfg.Attempt {
-		h.summary.Dropped++
-		return nil, nil
-	}
-	if e.Sender != string(m.From) || e.Recipient != string(party.Hub) {
-		return h.stop(h.blame(i, wire.Code_MALFORMED, errors.New("mhe: sender or recipient is not who sent it to whom")))
-	}
-	at := place{e.Type, e.Sequence}
-	switch {
-	case at == h.stage && h.inbox[i] != nil:
-		return h.repeated(i, h.inbox[i], e, nil)
-	case at == h.stage:
-		return h.accept(i, e)
-	case h.past[at] != nil:
-		s := h.past[at]
-		return h.repeated(i, s.inbox[i], e, s.down[i:i+1])
-	}
-	h.summary.Dropped++ // of the past or of the future
-	return nil, nil
+	return h.checkVow(c, i, e)
 }
 
-// context in which a message is signed: T is what the first vow says, and
-// members see to it that it is theirs.
-func (h *Hub) context() round.Context {
-	return round.Context{Charter: h.cfg.Charter, Roster: h.cfg.Roster.Digest(), Session: h.trans}
+// Complete implements round.Guest.
+func (h *Hub) Complete(inbox []*wire.Envelope) (round.Answer, error) {
+	if inbox[0].Type == wire.Type_SHARE {
+		return h.handSum(inbox)
+	}
+	return h.handVows(inbox)
 }
 
-// repeated answers a repetition with the same answer, if it was given already,
-// and keeps two different signed messages as evidence.
-func (h *Hub) repeated(i int, before, now *wire.Envelope, answer []round.Message) ([]round.Message, error) {
-	if bytes.Equal(before.Body, now.Body) {
-		h.summary.Dropped++
-		return answer, nil
-	}
-	if err := round.Verify(h.cfg.Roster.At(i).Key, h.context(), now); err != nil {
-		return h.stop(h.blame(i, wire.Code_SIGNATURE, err))
-	}
-	first, err1 := original(before)
-	second, err2 := original(now)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
-	}
-	h.summary.Evidence = append(h.summary.Evidence, Evidence{h.cfg.Roster.At(i).ID, first, second})
-	return h.stop(h.blame(i, wire.Code_DUPLICATE, fmt.Errorf("mhe: two different messages of type %v for step %d", now.Type, now.Sequence)))
-}
-
-// accept checks a message that is due, and answers all when it was the last.
-func (h *Hub) accept(i int, in *wire.Envelope) ([]round.Message, error) {
-	check := h.checkVow
-	if h.stage.kind == wire.Type_SHARE {
-		check = h.checkShare
-	}
-	if err := check(i, in); err != nil {
-		return h.stop(err)
-	}
-	h.inbox[i] = in
-	for _, in := range h.inbox {
-		if in == nil {
-			return nil, nil
-		}
-	}
-	return h.complete()
-}
-
-func (h *Hub) checkVow(i int, in *wire.Envelope) error {
+func (h *Hub) checkVow(c round.Context, i int, in *wire.Envelope) error {
 	v := new(wire.Vow)
 	if err := decodeBody(in.Body, v, h.n); err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
 	}
-	if h.trans == ([32]byte{}) {
-		h.trans = [32]byte(v.Transcript)
-	}
-	ctx := h.context()
-	ctx.Session = [32]byte(v.Transcript)
-	if err := round.Verify(h.cfg.Roster.At(i).Key, ctx, in); err != nil {
-		return h.blame(i, wire.Code_SIGNATURE, err)
-	}
 	if len(in.Bulk) != (h.n-1)*wire.TagSize {
 		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a vow with %d bytes of tags", len(in.Bulk)))
+	}
+	if !bytes.Equal(v.Transcript, c.Session[:]) {
+		return h.blame(i, wire.Code_TRANSCRIPT, errors.New("mhe: a vow for another transcript"))
 	}
 	// Who has seen another outcome than the hub's claims something else, and cannot be
 	// blamed for it: the members will see that they differ.
@@ -201,7 +92,7 @@ func (h *Hub) checkVow(i int, in *wire.Envelope) error {
 		if err != nil {
 			return h.blame(i, wire.Code_MALFORMED, err)
 		}
-		if h.cfg.Params.size(s) > h.limits.Share || v.Full != (h.cfg.Verify == VerifyFull || s.raw()) {
+		if h.cfg.Params.size(s) > h.limit || v.Full != (h.cfg.Verify == VerifyFull || s.raw()) {
 			return h.blame(i, wire.Code_MALFORMED, errors.New("mhe: a share that is too large, or for other eyes than the study says"))
 		}
 	}
@@ -213,20 +104,17 @@ func (h *Hub) checkVow(i int, in *wire.Envelope) error {
 }
 
 // checkShare holds a share against its vow. Only what a member vowed is added.
-func (h *Hub) checkShare(i int, in *wire.Envelope) error {
+func (h *Hub) checkShare(c round.Context, i int, in *wire.Envelope) error {
 	m := new(wire.Share)
 	if err := decodeBody(in.Body, m, h.n); err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
 	}
-	if err := round.Verify(h.cfg.Roster.At(i).Key, h.context(), in); err != nil {
-		return h.blame(i, wire.Code_SIGNATURE, err)
-	}
 	hash := shareHash(in.Bulk)
-	c := commitment(h.trans[:], in.Sequence, h.cfg.Roster.At(i).ID, m.Salt, hash[:])
+	vowed := commitment(c.Session[:], in.Sequence, h.cfg.Roster.At(i).ID, m.Salt, hash[:])
 	switch {
 	case !bytes.Equal(hash[:], m.Hash):
 		return h.blame(i, wire.Code_MALFORMED, errors.New("mhe: the share is not the one signed"))
-	case !bytes.Equal(c[:], h.vows[i].Share):
+	case !bytes.Equal(vowed[:], h.vows[i].Share):
 		return h.blame(i, wire.Code_OPENING, errors.New("mhe: the share is not the one vowed"))
 	case len(in.Bulk) != h.cfg.Params.size(h.shape):
 		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a share of %d bytes, want %d", len(in.Bulk), h.cfg.Params.size(h.shape)))
@@ -245,55 +133,26 @@ func (h *Hub) checkShare(i int, in *wire.Envelope) error {
 	return nil
 }
 
-// complete answers a stage and begins the next.
-func (h *Hub) complete() ([]round.Message, error) {
-	var down []round.Message
-	var err error
-	was, next := h.stage, place{wire.Type_VOW, h.stage.sequence + 1}
-	if h.stage.kind == wire.Type_VOW {
-		for at := range h.past { // all members have spoken after it: nobody asks again
-			if at.sequence < h.stage.sequence {
-				delete(h.past, at)
-			}
-		}
-		down, err = h.handVows()
-		if h.shape != nil {
-			next = place{wire.Type_SHARE, h.stage.sequence}
-		} else { // nothing but vows in this step
-			h.claims, h.vows = nil, nil
-			h.summary.Steps++
-		}
-	} else {
-		down, err = h.handSum()
-		h.vows = nil
-		h.summary.Steps++
-	}
-	if err != nil {
-		return nil, err
-	}
-	h.past[was] = &stage{h.inbox, down}
-	h.collect(next)
-	return down, nil
-}
-
 // handVows hands out the vows with each recipient's tags. When they do not agree there
 // will be no shares, and the members see why.
-func (h *Hub) handVows() ([]round.Message, error) {
+func (h *Hub) handVows(inbox []*wire.Envelope) (a round.Answer, err error) {
 	agree := true
 	for _, v := range h.vows {
 		agree = agree && bytes.Equal(v.Shape, h.vows[0].Shape)
 	}
-	h.shape = nil
+	next := round.Place{Kind: wire.Type_SHARE, Sequence: inbox[0].Sequence}
 	if agree && len(h.vows[0].Shape) > 0 {
-		var err error
 		if h.shape, err = h.cfg.Params.parseShape(h.vows[0].Shape); err != nil {
-			return nil, err
+			return a, err
 		}
+	} else { // nothing but vows in this step
+		h.claims, h.vows = nil, nil
+		next = round.Place{Kind: wire.Type_VOW, Sequence: inbox[0].Sequence + 1}
 	}
-	var out []round.Message
+	var out []wire.Message
 	for j := range h.n {
 		m := new(wire.Vows)
-		for i, in := range h.inbox {
+		for i, in := range inbox {
 			t := &wire.Tagged{Body: in.Body}
 			if i != j {
 				at := slot(i, j) * wire.TagSize
@@ -301,13 +160,9 @@ func (h *Hub) handVows() ([]round.Message, error) {
 			}
 			m.Vows = append(m.Vows, t)
 		}
-		b, err := h.envelope(wire.Type_VOWS, h.stage.sequence, h.cfg.Roster.At(j).ID, m)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, h.to(j, b))
+		out = append(out, m)
 	}
-	return out, nil
+	return round.NewAnswer(wire.Type_VOWS, next, out...)
 }
 
 // slot is the position of peer j in a list that leaves out member i.
@@ -319,105 +174,41 @@ func slot(i, j int) int {
 }
 
 // handSum hands out the sum of the shares, or hands all of them to all.
-func (h *Hub) handSum() ([]round.Message, error) {
-	m, p := new(wire.Folded), h.cfg.Params
-	h.claims = nil
-	if h.vows[0].Full {
-		for _, in := range h.inbox {
+func (h *Hub) handSum(inbox []*wire.Envelope) (a round.Answer, err error) {
+	m, p, step := new(wire.Folded), h.cfg.Params, inbox[0].Sequence
+	next := round.Place{Kind: wire.Type_VOW, Sequence: step + 1}
+	full := h.vows[0].Full
+	h.claims, h.vows = nil, nil
+	if full {
+		for _, in := range inbox {
 			s := new(wire.Share)
 			if err := wire.Decode(in.Body, s); err != nil {
-				return nil, err
+				return a, err
 			}
 			m.Shares = append(m.Shares, &wire.Revealed{Salt: s.Salt, Share: in.Bulk})
-			in.Bulk = nil
 		}
-	} else {
-		var err error
-		if m.Sum, err = p.pack(h.shape, h.sum); err != nil {
-			return nil, err
-		}
-		h.sum = nil
-		// What each member will have to claim is known now: a false claim can be named.
-		body, err := wire.Encode(m)
+		return round.NewAnswer(wire.Type_FOLDED, next, m)
+	}
+	if m.Sum, err = p.pack(h.shape, h.sum); err != nil {
+		return a, err
+	}
+	h.sum = nil
+	if a, err = round.NewAnswer(wire.Type_FOLDED, next, m); err != nil {
+		return a, err
+	}
+	// What each member will have to claim is known now: a false claim can be named.
+	h.before = outcome(step, h.bodies, messageHash(a.Bodies[0]))
+	at := p.challenge(h.shape, h.before)
+	for _, in := range inbox {
+		c, err := p.foldPacked(h.shape, in.Bulk, at)
 		if err != nil {
-			return nil, err
+			return a, err
 		}
-		o := outcome(h.stage.sequence, h.bodies, messageHash(body))
-		h.before = o
-		at := p.challenge(h.shape, o)
-		for _, in := range h.inbox {
-			c, err := p.foldPacked(h.shape, in.Bulk, at)
-			if err != nil {
-				return nil, err
-			}
-			h.claims = append(h.claims, c)
-			in.Bulk = nil // the largest thing the hub holds
-		}
+		h.claims = append(h.claims, c)
 	}
-	b, err := h.envelope(wire.Type_FOLDED, h.stage.sequence, "", m)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]round.Message, h.n)
-	for i := range out {
-		out[i] = h.to(i, b)
-	}
-	return out, nil
-}
-
-// Expire gives up waiting.
-func (h *Hub) Expire() ([]round.Message, error) {
-	if h.over {
-		return nil, nil
-	}
-	var few round.TooFew
-	for i, in := range h.inbox {
-		if in == nil {
-			few.Missing = append(few.Missing, h.cfg.Roster.At(i).ID)
-		}
-	}
-	return h.stop(&few)
-}
-
-// stop ends the session and tells every member.
-func (h *Hub) stop(err error) ([]round.Message, error) {
-	h.over, h.summary.Failure = true, err
-	s := &wire.Stop{Code: round.CodeOf(err)}
-	var blame *round.Blame
-	var few *round.TooFew
-	switch {
-	case errors.As(err, &blame):
-		s.Who = string(blame.Who)
-	case errors.As(err, &few) && len(few.Missing) > 0:
-		s.Who = string(few.Missing[0])
-	}
-	b, err := h.envelope(wire.Type_STOP, 0, "", s)
-	if err != nil {
-		return nil, err
-	}
-	var out []round.Message
-	for i := range h.n {
-		out = append(out, h.to(i, b))
-	}
-	return out, nil
+	return a, nil
 }
 
 func (h *Hub) blame(i int, code wire.Code, err error) error {
 	return &round.Blame{Who: h.cfg.Roster.At(i).ID, Code: code, Err: err}
-}
-
-func (h *Hub) to(i int, body []byte) round.Message {
-	return round.Message{From: party.Hub, To: h.cfg.Roster.At(i).ID, Body: body}
-}
-
-// envelope encodes a message of the hub; without a recipient it is for all.
-func (h *Hub) envelope(t wire.Type, sequence uint64, recipient party.ID, m body) ([]byte, error) {
-	b, err := wire.Encode(m)
-	if err != nil {
-		return nil, err
-	}
-	return wire.Encode(&wire.Envelope{
-		Version: wire.Version, Plan: h.cfg.Plan[:], Attempt: h.cfg.Attempt, Type: t, Sequence: sequence,
-		Sender: string(party.Hub), Recipient: string(recipient), Body: b,
-	})
 }

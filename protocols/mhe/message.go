@@ -68,7 +68,7 @@ func (s *Session) open(msg round.Message) (*wire.Envelope, error) {
 		return nil, nil
 	}
 	// The hub says one thing for each place, also when the step is over.
-	at := place{e.Type, e.Sequence}
+	at := round.Place{Kind: e.Type, Sequence: e.Sequence}
 	if before, taken := s.accepted[at]; taken {
 		if messageHash(e.Body) != before {
 			return nil, s.hub(wire.Code_DUPLICATE, fmt.Errorf("mhe: a second, different message of type %v for step %d", e.Type, e.Sequence))
@@ -86,7 +86,7 @@ func (s *Session) open(msg round.Message) (*wire.Envelope, error) {
 // accept remembers what e says as the one thing for its place, by its hash: sums are large.
 func (s *Session) accept(e *wire.Envelope) [32]byte {
 	h := messageHash(e.Body)
-	s.accepted[place{e.Type, e.Sequence}] = h
+	s.accepted[round.Place{Kind: e.Type, Sequence: e.Sequence}] = h
 	return h
 }
 

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/consilium-health/consilium/protocols/party"
-	"github.com/consilium-health/consilium/protocols/prototest"
 	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/secagg"
 )
@@ -69,33 +67,15 @@ func TestASquareIsOpenedWithinItsNoise(t *testing.T) {
 // The whole way, with the masked sums that open it and the set-up they share.
 func TestOpeningThroughAMaskedSum(t *testing.T) {
 	p := InsecureTest(5)
-	pw := prototest.New(t, 1, "a", "b", "c")
-	pw.SetUp()
-	w := newWorld(t, p, 3, withRegistry(t, p, 3), func(c *Config) {
-		// The session of the real set-up, in place of the test's.
-		m := pw.Members[int(c.Session.ID[2]-'0')]
-		c.Session = m.Session.Beside("mhe")
-	})
-	var err error
-	w.roster = pw.Roster
-	if w.hub, err = NewHub(HubConfig{
-		Plan: pw.Charter.Plan, Attempt: 1, Charter: pw.Charter.Digest(), Roster: pw.Roster, Params: p, Verify: VerifyFold,
-	}); err != nil {
-		t.Fatal(err)
-	}
+	w := newWorld(t, p, 3, withRegistry(t, p, 3))
 	v := w.squared(4, retain)
 	open := must(w, func(s *Session) (round.Machine[*Opening], error) {
 		return s.Open("square", v[w.index(s)].Value, []int{0})
 	})
-	ask := secagg.Ask{Digest: open[0].Digest, State: party.Hash("state"), Cells: 1}
-	totals := pw.Sum(ask, []secagg.Vector{open[0].Terms, open[1].Terms, open[2].Terms})
-	for _, m := range pw.Members {
-		if m.Err != nil {
-			t.Fatal(m.Err)
-		}
-		got, err := open[0].Read(totals[m.ID].Sum)
+	for _, total := range w.sum(1, func(i int) secagg.Vector { return open[i].Terms }, open[0].Digest) {
+		got, err := open[0].Read(total.Sum)
 		if err != nil || math.Abs(got[0]-16) > 1e-9 {
-			t.Errorf("%s opened %v, want 16 (%v)", m.ID, got, err)
+			t.Errorf("opened %v, want 16 (%v)", got, err)
 		}
 	}
 }
@@ -225,7 +205,7 @@ func TestNoiseIsSizedFromTheRegistry(t *testing.T) {
 		what      string
 		got, want float64
 	}{
-		// eps sqrt(24 * 35 * 2) 2^32 = 2^37.36 eps, for s = 64, d = 33, tau = 2 (protocols.md 4.5).
+		// eps sqrt(24 * 35 * 2) 2^32 = 2^37.36 eps, for s = 64, d = 33, tau = 2.
 		{"as specified", sigma(64, 32, 2, 0x1p-60), 0x1p-60 * math.Sqrt(24*34*2) * 0x1p32},
 		{"more security", sigma(66, 32, 2, 0x1p-60), 0x1p-60 * math.Sqrt(24*34*2) * 0x1p33},
 		{"one cell", sigma(64, 1, 2, 0x1p-60), 0x1p-60 * math.Sqrt(24*3*2) * 0x1p32},

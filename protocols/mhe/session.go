@@ -59,7 +59,7 @@ type Session struct {
 	params   Params
 	n, me    int
 	limits   wire.Limits
-	accepted map[place][32]byte // hash of what the hub sent for each place
+	accepted map[round.Place][32]byte // hash of what the hub sent for each place
 	dropped  int
 
 	next   uint64   // sequence of the next step, from 1
@@ -86,13 +86,8 @@ type folded struct {
 	sum   claim // of what the hub said is the sum
 }
 
-// place is where in the session a message belongs.
-type place struct {
-	kind     wire.Type
-	sequence uint64
-}
-
-// Limits is what messages of a session may measure: hub and members need the same.
+// Limits is what messages of a session may measure: the charter's Limits are
+// these, with as many cells as the study's largest sum has.
 func (p Params) Limits(members int, verify string) wire.Limits {
 	return wire.Limits{Members: members, Cells: 1, Share: p.largestShare(), Full: verify == VerifyFull}
 }
@@ -114,6 +109,9 @@ func New(cfg Config) (*Session, error) {
 	case cfg.Registry != nil && (cfg.Registry.members != n || cfg.Registry.params.Digest() != cfg.Params.Digest()):
 		return nil, errors.New("mhe: config: the registry of circuits was made for other parameters or another number of members")
 	}
+	if have, want := cfg.Session.Limits, cfg.Params.Limits(n, cfg.Verify); have.Share != want.Share || have.Full != want.Full {
+		return nil, fmt.Errorf("mhe: config: the charter is for shares of %d bytes (to all members: %v), want %d (%v): see Params.Limits", have.Share, have.Full, want.Share, want.Full)
+	}
 	plan, attempt := cfg.Session.Plan, cfg.Session.Attempt
 	err := cfg.Journal.Replay(func(kind string, record []byte) error {
 		r := new(wire.Sent)
@@ -134,13 +132,14 @@ func New(cfg Config) (*Session, error) {
 	cfg.Registry = cfg.Registry.clone() // what was agreed on does not change any more
 	s := &Session{
 		cfg: cfg, params: cfg.Params, n: n, me: cfg.Session.Roster.Index(cfg.Session.ID), next: 1,
-		limits: cfg.Params.Limits(n, cfg.Verify), accepted: map[place][32]byte{}, refreshed: map[[32]byte]bool{},
+		limits: cfg.Session.Limits, accepted: map[round.Place][32]byte{}, refreshed: map[[32]byte]bool{},
 	}
 	if err := s.record(KindBegan, &wire.Sent{Plan: plan[:], Attempt: attempt, Label: s.transcript()}); err != nil {
 		return nil, err
 	}
 	s.tool = newToolbox(cfg.Params, reader{cfg.Rand})
 	s.secret = s.tool.newSecret()
+	cfg.Session.OnClose(s.Burn)
 	return s, nil
 }
 

@@ -9,4 +9,5 @@ const (
 	coinSessions  = 10000
 	circuits      = 200
 	twoWorldDraws = 1000000
+	changedBits   = 1000
 )

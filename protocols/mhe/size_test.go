@@ -10,4 +10,5 @@ const (
 	coinSessions  = 1000
 	circuits      = 6
 	twoWorldDraws = 20000
+	changedBits   = 40
 )

@@ -22,12 +22,14 @@ type world struct {
 	sessions []*Session
 	journals []*secagg.MemoryJournal
 	configs  []Config
-	hub      *Hub
+	hub      *secagg.Hub
+	setups   []*secagg.Session                   // that the sessions are beside
+	held     [][]round.Message                   // for each member: what came while it had no machine
 	network  func(round.Message) []round.Message // nil: honest
 	closed   []wire.Code                         // what each member told the others when it stopped
 	bytes    [2]int                              // up, down, of member 0
 	err      []error
-	timing   *timing
+	timing   *timing // if it is to be measured
 	products map[*Session]*Ciphertext
 }
 
@@ -38,7 +40,7 @@ type worldOption func(*Config)
 
 func newWorld(t testing.TB, p Params, n int, options ...worldOption) *world {
 	t.Helper()
-	w := &world{t: t, params: p, closed: make([]wire.Code, n), err: make([]error, n)}
+	w := &world{t: t, params: p, closed: make([]wire.Code, n), err: make([]error, n), held: make([][]round.Message, n)}
 	ids := make([]*party.Identity, n)
 	list := make([]party.Member, n)
 	for i := range n {
@@ -53,49 +55,69 @@ func newWorld(t testing.TB, p Params, n int, options ...worldOption) *world {
 	if w.roster, err = party.NewRoster(list); err != nil {
 		t.Fatal(err)
 	}
-	charter, plan := party.Hash("charter"), party.Hash("plan")
-	pair := func(i, j int) [32]byte { return party.Hash("pair", []byte{byte(i), byte(j)}) }
 	for i := range n {
 		c := Config{Params: p, Verify: VerifyFold, Rand: rand.NewChaCha8([32]byte{byte(i), 1}), Journal: new(secagg.MemoryJournal)}
-		c.Session = round.Session{
-			Plan: plan, Attempt: 1, Context: round.Context{Charter: charter, Roster: w.roster.Digest(), Session: party.Hash("T")},
-			Roster: w.roster, ID: list[i].ID, Identity: ids[i],
-			Stop: func(code wire.Code) ([]round.Message, error) { w.closed[i] = code; return nil, nil },
-		}
-		for j := range n {
-			c.Session.TagsOut, c.Session.TagsIn = append(c.Session.TagsOut, pair(i, j)), append(c.Session.TagsIn, pair(j, i))
-		}
+		c.Session.ID = list[i].ID
 		for _, o := range options {
 			o(&c)
 		}
+		w.configs = append(w.configs, c)
+	}
+	w.setUp(ids)
+	for i, c := range w.configs {
+		c.Session = w.setups[i].Beside("encrypted")
+		stop := c.Session.Stop
+		c.Session.Stop = func(code wire.Code) ([]round.Message, error) { w.closed[i] = code; return stop(code) }
 		s, err := New(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.sessions, w.configs = append(w.sessions, s), append(w.configs, c)
+		w.configs[i] = c
+		w.sessions = append(w.sessions, s)
 		w.journals = append(w.journals, c.Journal.(*secagg.MemoryJournal))
 	}
-	w.hub, err = NewHub(HubConfig{Plan: plan, Attempt: 1, Charter: charter, Roster: w.roster, Params: p, Verify: w.configs[0].Verify})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return w
+}
+
+// setUp brings the members to sessions of masked sums, with a hub that serves both.
+func (w *world) setUp(ids []*party.Identity) {
+	w.t.Helper()
+	limits := w.params.Limits(len(ids), w.configs[0].Verify)
+	limits.Cells = 64
+	charter := secagg.Charter{
+		Version: "test", Plan: party.Hash("plan"), Roster: w.roster.Digest(), Reveal: "model", Release: secagg.ReleaseAll, Attempt: 1, Limits: limits,
+	}
+	guest, err := NewHub(HubConfig{Roster: w.roster, Params: w.params, Verify: w.configs[0].Verify})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.hub, err = secagg.NewHub(secagg.HubConfig{Charter: charter, Roster: w.roster, Guests: []round.Guest{guest}}); err != nil {
+		w.t.Fatal(err)
+	}
+	machines := map[party.ID]round.Machine[*secagg.Session]{}
+	for i, id := range ids {
+		m, err := secagg.NewMember(secagg.Config{
+			Charter: charter, Roster: w.roster, ID: w.roster.At(i).ID, Identity: id, Rand: rand.NewChaCha8([32]byte{byte(i), 2}), Journal: new(secagg.MemoryJournal),
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		machines[w.roster.At(i).ID] = m
+	}
+	play(w, machines, round.Machine[*secagg.Session].Start)
+	for i := range ids {
+		s, ok := machines[w.roster.At(i).ID].Result()
+		if !ok {
+			w.t.Fatalf("member %d has no set-up: %v", i, w.err[i])
+		}
+		w.setups = append(w.setups, s)
+	}
 }
 
 // run brings all members through one machine and returns what each got; w.err
 // has what each failed with.
 func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 	w.t.Helper()
-	var queue []round.Message
-	post := func(out []round.Message) {
-		for _, m := range out {
-			if w.network == nil {
-				queue = append(queue, m)
-			} else {
-				queue = append(queue, w.network(m)...)
-			}
-		}
-	}
 	machines := map[party.ID]round.Machine[R]{}
 	for i, s := range w.sessions {
 		m, err := make(s)
@@ -104,56 +126,8 @@ func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 			continue
 		}
 		machines[s.cfg.Session.ID] = m
-		began := cpuTime()
-		out, err := m.Start()
-		if err != nil {
-			w.err[i] = err
-		}
-		if i == 0 && w.timing != nil {
-			w.timing.start += cpuTime() - began
-		}
-		post(out)
 	}
-	for len(queue) > 0 {
-		m := queue[0]
-		queue = queue[1:]
-		if m.To == party.Hub {
-			if m.From == w.sessions[0].cfg.Session.ID {
-				w.bytes[0] += len(m.Body)
-			}
-			began := cpuTime()
-			out, err := w.hub.Receive(m)
-			if err != nil {
-				w.t.Errorf("the hub failed: %v", err)
-			}
-			if w.timing != nil {
-				w.timing.hub += cpuTime() - began
-			}
-			post(out)
-			continue
-		}
-		i := w.roster.Index(m.To)
-		if i == 0 {
-			w.bytes[1] += len(m.Body)
-		}
-		machine := machines[m.To]
-		if machine == nil {
-			continue
-		}
-		began := cpuTime()
-		out, err := machine.Receive(m)
-		if i == 0 && w.timing != nil {
-			if len(out) > 0 {
-				w.timing.vows += cpuTime() - began
-			} else {
-				w.timing.folded += cpuTime() - began
-			}
-		}
-		if err != nil && w.err[i] == nil {
-			w.err[i] = err
-		}
-		post(out)
-	}
+	play(w, machines, round.Machine[R].Start)
 	var out []R
 	for i, s := range w.sessions {
 		m := machines[s.cfg.Session.ID]
@@ -167,6 +141,78 @@ func run[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 	return out
 }
 
+// play calls begin on every machine and delivers until nothing is under way. What comes for a
+// member whose machine is done waits for its next one, as a link lets it wait.
+func play[R any](w *world, machines map[party.ID]round.Machine[R], begin func(round.Machine[R]) ([]round.Message, error)) {
+	w.t.Helper()
+	var queue []round.Message
+	over := make([]bool, w.roster.Len())
+	post := func(out []round.Message) {
+		for _, m := range out {
+			if w.network == nil {
+				queue = append(queue, m)
+			} else {
+				queue = append(queue, w.network(m)...)
+			}
+		}
+	}
+	call := func(i int, f func() ([]round.Message, error)) (time.Duration, int) {
+		began := cpuTime()
+		out, err := f()
+		took := cpuTime() - began
+		if err != nil && w.err[i] == nil {
+			w.err[i] = err
+		}
+		_, done := machines[w.roster.At(i).ID].Result()
+		over[i] = done || err != nil
+		post(out)
+		return took, len(out)
+	}
+	var now timing // of member 0, and of the hub
+	for i := range over {
+		if m := machines[w.roster.At(i).ID]; m != nil {
+			if took, _ := call(i, func() ([]round.Message, error) { return begin(m) }); i == 0 {
+				now.start += took
+			}
+		}
+		queue, w.held[i] = append(queue, w.held[i]...), nil
+	}
+	for len(queue) > 0 {
+		m := queue[0]
+		queue = queue[1:]
+		i := w.roster.Index(m.To)
+		switch {
+		case m.To == party.Hub:
+			if m.From == w.roster.At(0).ID {
+				w.bytes[0] += len(m.Body)
+			}
+			began := cpuTime()
+			out, err := w.hub.Receive(m)
+			now.hub += cpuTime() - began
+			if err != nil {
+				w.t.Errorf("the hub failed: %v", err)
+			}
+			post(out)
+		case machines[m.To] == nil || over[i]:
+			w.held[i] = append(w.held[i], m)
+		default:
+			took, sent := call(i, func() ([]round.Message, error) { return machines[m.To].Receive(m) })
+			if i > 0 {
+				break
+			}
+			w.bytes[1] += len(m.Body)
+			if sent > 0 {
+				now.vows += took
+			} else {
+				now.folded += took
+			}
+		}
+	}
+	if w.timing != nil {
+		w.timing.start, w.timing.vows, w.timing.folded, w.timing.hub = w.timing.start+now.start, w.timing.vows+now.vows, w.timing.folded+now.folded, w.timing.hub+now.hub
+	}
+}
+
 // must is run for honest networks.
 func must[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 	w.t.Helper()
@@ -177,9 +223,18 @@ func must[R any](w *world, make func(*Session) (round.Machine[R], error)) []R {
 		}
 	}
 	if len(out) != len(w.sessions) {
-		w.t.Fatalf("%d of %d members have a result; the hub says: %v", len(out), len(w.sessions), w.hub.summary.Failure)
+		w.t.Fatalf("%d of %d members have a result; the hub says: %v", len(out), len(w.sessions), w.hub.Summary().Failure)
 	}
 	return out
+}
+
+// sum is one masked sum of all members, between two steps.
+func (w *world) sum(n int, terms func(i int) secagg.Vector, ask [32]byte) []secagg.Total {
+	w.t.Helper()
+	return run(w, func(s *Session) (round.Machine[secagg.Total], error) {
+		x := terms(w.index(s))
+		return w.setups[w.index(s)].Sum(secagg.Ask{Digest: ask, State: party.Hash("state", uint64Bytes(uint64(n))), Cells: len(x)}, x)
+	})
 }
 
 // decrypt uses all members' keys, which nobody but a test has. The numbers are exact.

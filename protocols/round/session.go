@@ -17,20 +17,25 @@ type Session struct {
 	Roster   party.Roster
 	ID       party.ID        // this member's
 	Identity *party.Identity // signs for it
+	Limits   wire.Limits     // of the charter: what any message of the attempt can be
 	TagsOut  [][32]byte      // by position in the roster: the key of tags from this member to that; used for nothing else
 	TagsIn   [][32]byte      // and from that to this
 	// Stop ends the attempt for this member, for ever, and returns what tells the others: a code.
 	Stop func(wire.Code) ([]Message, error)
+	// OnClose says what is to be done when the attempt ends, by whatever: keys are burnt.
+	OnClose func(func() error)
 }
 
 // Check refuses a session that is not whole.
 func (s Session) Check() error {
 	n := s.Roster.Len()
 	switch {
-	case s.Identity == nil || s.Stop == nil:
-		return errors.New("round: session: identity and stop are needed")
+	case s.Identity == nil || s.Stop == nil || s.OnClose == nil:
+		return errors.New("round: session: identity, stop and onClose are needed")
 	case s.Roster.Index(s.ID) < 0:
 		return fmt.Errorf("round: session: %q is not in the roster", s.ID)
+	case s.Limits.Members != n:
+		return fmt.Errorf("round: session: limits for %d members, the roster has %d", s.Limits.Members, n)
 	case len(s.TagsOut) != n || len(s.TagsIn) != n:
 		return fmt.Errorf("round: session: %d and %d tag keys, want %d", len(s.TagsOut), len(s.TagsIn), n)
 	}

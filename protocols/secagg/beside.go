@@ -7,13 +7,14 @@ import (
 
 // Beside is this session for another protocol, called name, between the same
 // members. Its tag keys are derived for that name: nothing said in one protocol
-// can be replayed in the other. When it stops, the attempt is closed.
+// can be replayed in the other. When either stops, the attempt is closed for both.
 func (s *Session) Beside(name string) round.Session {
 	out := round.Session{
 		Plan: s.cfg.Charter.Plan, Attempt: s.cfg.Charter.Attempt, Context: s.in(s.transcript[:]),
-		Roster: s.cfg.Roster, ID: s.cfg.ID, Identity: s.cfg.Identity,
+		Roster: s.cfg.Roster, ID: s.cfg.ID, Identity: s.cfg.Identity, Limits: s.cfg.Charter.Limits,
 		TagsOut: make([][32]byte, s.n), TagsIn: make([][32]byte, s.n),
-		Stop: func(c wire.Code) ([]round.Message, error) { return s.close(c) },
+		Stop:    func(c wire.Code) ([]round.Message, error) { return s.close(c) },
+		OnClose: func(f func() error) { s.ending = append(s.ending, f) },
 	}
 	me := []byte(s.cfg.ID)
 	for j := range s.n {

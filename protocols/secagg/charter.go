@@ -18,7 +18,8 @@ const (
 	ReleaseAnalyst = "analyst" // the holder of the reader's key, and nobody else
 )
 
-// Limits bound what a study's messages can be: how many members, how many cells a sum.
+// Limits bound what a study's messages can be: how many members, how many cells a
+// sum, what size a share of an encrypted session (mhe.Params.Limits says).
 type Limits = wire.Limits
 
 // Charter is what all members must agree on, to the byte, before an attempt at
@@ -40,10 +41,14 @@ type Charter struct {
 
 // Digest binds every field, in their order.
 func (c Charter) Digest() [32]byte {
-	var n [20]byte
+	var n [29]byte
 	binary.BigEndian.PutUint32(n[0:], c.Attempt)
 	binary.BigEndian.PutUint64(n[4:], uint64(c.Limits.Members))
 	binary.BigEndian.PutUint64(n[12:], uint64(c.Limits.Cells))
+	binary.BigEndian.PutUint64(n[20:], uint64(c.Limits.Share))
+	if c.Limits.Full {
+		n[28] = 1
+	}
 	return party.Hash("charter", []byte(Suite), []byte(c.Version), c.Study[:], c.Plan[:], c.Roster[:], c.Approvals[:],
 		[]byte(c.Reveal), []byte(c.Release), c.Reader[:], c.Parameters[:], n[:4], c.Previous[:], n[4:])
 }
@@ -57,6 +62,8 @@ func (c Charter) check(roster party.Roster, reader *party.PublicKey) error {
 		return fmt.Errorf("secagg: charter: limits are for %d members, the roster has %d", c.Limits.Members, roster.Len())
 	case c.Limits.Cells < 1 || c.Limits.Cells > wire.MaxCells:
 		return fmt.Errorf("secagg: charter: at most %d cells a sum, want 1 to %d", c.Limits.Cells, wire.MaxCells)
+	case c.Limits.Share < 0 || c.Limits.Share == 0 && c.Limits.Full:
+		return fmt.Errorf("secagg: charter: limits for shares of %d bytes, to every member: %v", c.Limits.Share, c.Limits.Full)
 	case c.Roster != roster.Digest():
 		return fmt.Errorf("secagg: charter: made for another roster than the one given (digest %x, have %x)", c.Roster[:8], first8(roster.Digest()))
 	case c.Attempt == 0:

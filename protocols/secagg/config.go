@@ -28,6 +28,7 @@ type Config struct {
 type HubConfig struct {
 	Charter Charter
 	Roster  party.Roster
+	Guests  []round.Guest // protocols between the sums, such as mhe.NewHub makes
 }
 
 // ErrClosed is returned for an attempt that this member has closed.
@@ -51,7 +52,7 @@ func (cfg Config) check(l *ledger) error {
 	return cfg.admit(l)
 }
 
-// admit holds the attempt against the journal: protocols.md section 3.
+// admit holds the attempt against the journal: what was begun, closed or frozen stays so.
 func (cfg Config) admit(l *ledger) error {
 	c := cfg.Charter
 	if l.rolled != nil && !cfg.Restored {

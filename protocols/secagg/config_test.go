@@ -35,6 +35,7 @@ func TestConfigurationThatContradictsItselfIsRefused(t *testing.T) {
 		{"limits of another size", func(c *secagg.Config) { c.Charter.Limits.Members = 9 }, "limits"},
 		{"no cells", func(c *secagg.Config) { c.Charter.Limits.Cells = 0 }, "cells"},
 		{"too many cells", func(c *secagg.Config) { c.Charter.Limits.Cells = wire.MaxCells + 1 }, "cells"},
+		{"shares to all where there are none", func(c *secagg.Config) { c.Charter.Limits.Full = true }, "shares"},
 		{"attempt 0", func(c *secagg.Config) { c.Charter.Attempt = 0 }, "attempt"},
 		{"a first attempt with a past", func(c *secagg.Config) { c.Charter.Previous[0] = 1 }, "previous"},
 		{"unknown release", func(c *secagg.Config) { c.Charter.Release = "everybody" }, "release"},
@@ -57,6 +58,10 @@ func TestConfigurationThatContradictsItselfIsRefused(t *testing.T) {
 	if _, err := secagg.NewHub(secagg.HubConfig{}); err == nil {
 		t.Error("a hub of nobody")
 	}
+	w := prototest.New(t, 1, "a", "b")
+	if _, err := secagg.NewHub(secagg.HubConfig{Charter: w.Charter, Roster: w.Roster, Guests: []round.Guest{nil}}); err == nil {
+		t.Error("a guest where messages have no room for it")
+	}
 }
 
 func TestCharterDigestBindsEveryField(t *testing.T) {
@@ -77,6 +82,8 @@ func TestCharterDigestBindsEveryField(t *testing.T) {
 		func(c *secagg.Charter) { c.Previous[0] = 1 },
 		func(c *secagg.Charter) { c.Limits.Members = 4 },
 		func(c *secagg.Charter) { c.Limits.Cells = 4 },
+		func(c *secagg.Charter) { c.Limits.Share = 1 },
+		func(c *secagg.Charter) { c.Limits.Full = true },
 	} {
 		c := secagg.Charter{Version: "1", Reveal: "sums", Attempt: 1, Limits: secagg.Limits{Members: 3, Cells: 3}}
 		change(&c)

@@ -43,6 +43,13 @@
 // the attempt is closed (see Journal); this package does not. Time is not
 // looked at: a deadline decides whether to wait, never what may be revealed.
 //
+// # Beside the sums
+//
+// Another protocol can use the same set-up, members and hub between sums
+// (Session.Beside, HubConfig.Guests). There is one way to stop for all of
+// them: the hub's STOP, the members' closing records; and when the attempt ends at a member, by
+// whatever, the other protocol's keys go first.
+//
 // # Choices that the picture does not show
 //
 // A signature covers a small body; what is long (sealed parts, vectors, tags)

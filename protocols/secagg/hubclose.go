@@ -10,7 +10,7 @@ import (
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
-// Expire gives up waiting: the first time for the messages of this stage,
+// Expire gives up waiting: the first time for the messages that are due,
 // the second time for the closing records.
 func (h *Hub) Expire() ([]round.Message, error) {
 	if h.done {
@@ -19,9 +19,13 @@ func (h *Hub) Expire() ([]round.Message, error) {
 	if h.stopping {
 		return h.finish()
 	}
+	l := h.underWay()
+	if l == nil {
+		l = h.lines[0] // nothing was begun
+	}
 	var few round.TooFew
-	for i, in := range h.inbox {
-		if in == nil && h.closes[i] == nil {
+	for i, e := range l.inbox {
+		if e == nil && h.closes[i] == nil {
 			few.Missing = append(few.Missing, h.cfg.Roster.At(i).ID)
 		}
 	}
@@ -46,7 +50,7 @@ func (h *Hub) stop(err error) ([]round.Message, error) {
 	case errors.As(err, &left):
 		s.Code, s.Who = left.code, string(left.who)
 	}
-	b, err := h.envelope(wire.Type_STOP, 0, "", s)
+	b, err := h.notice(wire.Type_STOP, s)
 	if err != nil {
 		return nil, err
 	}
@@ -73,12 +77,12 @@ func (h *Hub) onClose(i int, raw []byte) ([]round.Message, error) {
 		return h.stop(h.blame(i, wire.Code_SIGNATURE, err))
 	}
 	if h.closes[i] != nil {
-		h.summary.Evidence = append(h.summary.Evidence, Evidence{cl.Member, h.closes[i], bytes.Clone(raw)})
+		h.summary.Evidence = append(h.summary.Evidence, round.Evidence{Member: cl.Member, First: h.closes[i], Second: bytes.Clone(raw)})
 		return h.stop(h.blame(i, wire.Code_DUPLICATE, errors.New("secagg: two different closing records")))
 	}
 	h.closes[i] = bytes.Clone(raw)
 	var out []round.Message
-	if cl.Code != wire.Code_DONE || h.waiting() {
+	if cl.Code != wire.Code_DONE || h.underWay() != nil {
 		out, err = h.stop(&leftError{cl.Member, cl.Code})
 		if err != nil {
 			return nil, err
@@ -114,16 +118,6 @@ func (h *Hub) left() error {
 	return nil
 }
 
-// waiting reports whether a stage has been begun by somebody.
-func (h *Hub) waiting() bool {
-	for _, in := range h.inbox {
-		if in != nil {
-			return true
-		}
-	}
-	return h.stage.kind != wire.Type_MASKED
-}
-
 // finish hands out the closing records.
 func (h *Hub) finish() ([]round.Message, error) {
 	closed := &wire.Closed{}
@@ -135,7 +129,7 @@ func (h *Hub) finish() ([]round.Message, error) {
 		closed.Closes = append(closed.Closes, c)
 	}
 	h.summary.Record.Closings = closed.Closes
-	b, err := h.envelope(wire.Type_CLOSED, 0, "", closed)
+	b, err := h.notice(wire.Type_CLOSED, closed)
 	if err != nil {
 		return nil, err
 	}
@@ -147,4 +141,13 @@ func (h *Hub) finish() ([]round.Message, error) {
 		}
 	}
 	return out, nil
+}
+
+// notice encodes what the hub says to all outside of sums and steps.
+func (h *Hub) notice(t wire.Type, m wire.Message) ([]byte, error) {
+	b, err := wire.Encode(m)
+	if err != nil {
+		return nil, err
+	}
+	return h.envelope(t, 0, "", b)
 }

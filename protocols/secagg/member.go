@@ -19,18 +19,13 @@ type member struct {
 	ctx      round.Context // its Session is zero; see in
 	ledger   *ledger
 	log      *attemptLog
-	accepted map[place][]byte // what the hub sent for each place of the protocol
+	accepted map[round.Place][]byte // what the hub sent for each place of the protocol
+	ending   []func() error         // what protocols beside this one do when the attempt ends
 	dropped  int
 }
 
-// place is where in the protocol a message belongs. There is one message for a place.
-type place struct {
-	kind     wire.Type
-	sequence uint64
-}
-
 func newMember(cfg Config, l *ledger) *member {
-	m := &member{cfg: cfg, n: cfg.Roster.Len(), me: cfg.Roster.Index(cfg.ID), ledger: l, accepted: map[place][]byte{}}
+	m := &member{cfg: cfg, n: cfg.Roster.Len(), me: cfg.Roster.Index(cfg.ID), ledger: l, accepted: map[round.Place][]byte{}}
 	m.ctx = round.Context{Charter: cfg.Charter.Digest(), Roster: cfg.Charter.Roster}
 	m.log = l.at(cfg.Charter.Attempt)
 	return m
@@ -93,7 +88,7 @@ func (m *member) open(msg round.Message) (*wire.Envelope, error) {
 // take accepts e as the message of its place. It reports whether it is new;
 // the same message again is no news, another one is evidence.
 func (m *member) take(e *wire.Envelope, raw []byte) (bool, error) {
-	at := place{e.Type, e.Sequence}
+	at := round.Place{Kind: e.Type, Sequence: e.Sequence}
 	before, taken := m.accepted[at]
 	if !taken {
 		m.accepted[at] = bytes.Clone(raw)
@@ -131,7 +126,7 @@ func (m *member) stopped(e *wire.Envelope) error {
 // restart the attempt goes on from what was journalled.
 func (m *member) fail(err error) ([]round.Message, error) {
 	if round.CodeOf(err) == wire.Code_INTERNAL {
-		return nil, err
+		return nil, errors.Join(err, m.end())
 	}
 	out, closing := m.close(round.CodeOf(err))
 	if closing != nil {
@@ -140,8 +135,21 @@ func (m *member) fail(err error) ([]round.Message, error) {
 	return out, err
 }
 
+// end lets the protocols beside this one go: their keys first, whatever comes next.
+func (m *member) end() error {
+	var errs []error
+	for _, f := range m.ending {
+		errs = append(errs, f())
+	}
+	m.ending = nil
+	return errors.Join(errs...)
+}
+
 // close journals and returns the closing record; the first one, for ever.
 func (m *member) close(code Code) ([]round.Message, error) {
+	if err := m.end(); err != nil {
+		return nil, err
+	}
 	if m.log.closed != nil {
 		return m.toHub(m.log.closed), nil
 	}

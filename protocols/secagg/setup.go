@@ -40,7 +40,7 @@ func NewMember(cfg Config) (round.Machine[*Session], error) {
 	return round.Guard[*Session](s), nil
 }
 
-// setup is the member's side of protocols.md section 1.3.
+// setup is the member's side of Hello and Seal.
 type setup struct {
 	*member
 	session *Session

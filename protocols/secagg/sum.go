@@ -106,10 +106,7 @@ func (m *sum) Receive(msg round.Message) ([]round.Message, error) {
 	if e.Type == wire.Type_STOP {
 		return m.fail(m.stopped(e))
 	}
-	// Answers to an unlock that this life of the process has not sent yet come
-	// from before a restart; the hub will repeat them.
-	early := m.summed == nil && e.Type != wire.Type_SUMMED
-	if e.Sequence != m.sequence || early {
+	if !m.due(e) {
 		m.dropped++
 		return nil, nil
 	}
@@ -128,13 +125,24 @@ func (m *sum) Receive(msg round.Message) ([]round.Message, error) {
 		err = m.onUnlocks(e)
 	case wire.Type_COLLECTED:
 		err = m.onCollected(e)
-	default:
-		m.dropped++
 	}
 	if err != nil {
 		return m.fail(err)
 	}
 	return out, nil
+}
+
+// due reports whether a message of that type may come now: not one of a
+// protocol beside this one, late, which has numbers of its own. Answers to an unlock that this life
+// of the process has not sent yet come from before a restart; the hub will repeat them.
+func (m *sum) due(e *wire.Envelope) bool {
+	switch e.Type {
+	case wire.Type_SUMMED:
+		return e.Sequence == m.sequence
+	case wire.Type_UNLOCKS, wire.Type_COLLECTED:
+		return e.Sequence == m.sequence && m.summed != nil
+	}
+	return false
 }
 
 // masked makes y_i and its head, once for ever, and journals them.

@@ -94,3 +94,11 @@ func Open(b []byte, l Limits) (*Envelope, error) {
 	}
 	return e, nil
 }
+
+// Original is a signed message without its bulk, which the body binds by hashes.
+func Original(e *Envelope) ([]byte, error) {
+	return Encode(&Envelope{
+		Version: e.Version, Plan: e.Plan, Attempt: e.Attempt, Type: e.Type, Sequence: e.Sequence,
+		Sender: e.Sender, Recipient: e.Recipient, Body: e.Body, Signatures: e.Signatures,
+	})
+}
