@@ -119,10 +119,7 @@ func horner(acc uint64, v, r []uint64, sub *ring.SubRing) uint64 {
 		lo, c = bits.Add64(lo, l, 0)
 		hi, _ = bits.Add64(hi, h, c)
 	}
-	// Montgomery's reduction of 126 bits leaves less than 2^63.
-	q := sub.Modulus
-	h, _ := bits.Mul64(lo*sub.MRedConstant, q)
-	return ring.BRedAdd(hi-h+q, q, sub.BRedConstant)
+	return montgomery(hi, lo, sub)
 }
 
 // fold evaluates a share at the points of c.

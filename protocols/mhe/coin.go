@@ -1,7 +1,6 @@
 package mhe
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
 	"math/bits"
@@ -41,11 +40,7 @@ func (c crs) stream(at crp) *expansion {
 	binary.BigEndian.PutUint64(b[8:], uint64(at.output))
 	binary.BigEndian.PutUint64(b[16:], uint64(at.level))
 	key := party.Hash("crp", c[:], []byte(at.protocol), b[:])
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		panic(err) // a hash has a key's length
-	}
-	return &expansion{stream: cipher.NewCTR(block, make([]byte, aes.BlockSize))}
+	return &expansion{stream: keyStream(key)}
 }
 
 // expansion is a stream of 64-bit words, low byte first.

@@ -65,7 +65,9 @@ func (s *Session) Input(plain []Plain) (round.Machine[[]*Ciphertext], error) {
 					}
 				})
 				clear(terms[o])
-				s.tool.hide(m, a[o], s.secret, top)
+				if err := s.tool.hide(m, a[o], s.secret, top); err != nil {
+					return nil, nil, err
+				}
 				rows = append(rows, rowsQ(m, top)...)
 			}
 			return rows, nil, nil

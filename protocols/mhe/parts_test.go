@@ -32,7 +32,7 @@ func BenchmarkPart(b *testing.B) {
 		"fold":   func() { p.fold(s, sh, at) },
 		"ntt":    func() { r.NTT(x, x) },
 		"intt":   func() { r.INTT(x, x) },
-		"noise":  func() { tool.noise(p.top()) },
+		"noise":  func() { tool.disturb(x) },
 		"crp":    func() { crs{}.poly(p, crp{"bench", 1, 1, p.top()}) },
 		"hash":   func() { shareHash(packed) },
 		"place": func() {

@@ -241,16 +241,22 @@ func (m *refresh) share() (es, ws share, err error) {
 	}
 	m.Session.masks = append(m.Session.masks, m.masks) // zeroed with the key, whatever happens
 	r := m.tool.ring(low)
-	e := m.tool.noise(low)
-	r.MulCoeffsMontgomeryThenAdd(m.c.c1, m.secret.key.Value.Q, e)
-	r.Sub(e, m.tool.place(low, func(put func(int, *wide)) {
+	e := m.tool.place(low, func(put func(int, *wide)) {
 		for k := range m.masks {
 			put(k, &m.masks[k])
 		}
-	}), e)
+	})
+	if err := m.tool.disturb(e); err != nil { // an error's sign does not matter
+		return nil, nil, err
+	}
+	r.NTT(e, e)
+	r.Neg(e, e)
+	r.MulCoeffsMontgomeryThenAdd(m.c.c1, m.secret.key.Value.Q, e)
 	for o, w := range m.maps(m.masks) {
 		a := m.crs.poly(p, crp{"refresh", m.at, m.offset + o, top})
-		m.tool.hide(w, a, m.secret, top)
+		if err := m.tool.hide(w, a, m.secret, top); err != nil {
+			return nil, nil, err
+		}
 		m.a = append(m.a, a)
 		ws = append(ws, rowsQ(w, top)...)
 	}
@@ -262,24 +268,27 @@ func (m *refresh) share() (es, ws share, err error) {
 }
 
 // maps applies every output's map to x, whole integers: a coefficient that
-// several outputs copy under one factor is multiplied once.
+// several outputs copy under one factor is multiplied once. The polynomials hold coefficients.
 func (m *refresh) maps(x []wide) []ring.Poly {
-	scaled := map[factor]map[int]*wide{}
+	type product struct {
+		done  []bool
+		value []wide
+	}
+	scaled := map[factor]product{}
 	var out []ring.Poly
 	for o, f := range m.factors {
-		done := scaled[f]
-		if done == nil {
-			done = map[int]*wide{}
-			scaled[f] = done
+		y, known := scaled[f]
+		if !known {
+			y = product{make([]bool, len(x)), make([]wide, len(x))}
+			defer clear(y.value)
+			scaled[f] = y
 		}
 		out = append(out, m.tool.place(m.params.top(), func(put func(int, *wide)) {
 			for _, c := range m.outputs[o].Copies {
-				w := done[c.From]
-				if w == nil {
-					y := f.times(x[c.From])
-					w, done[c.From] = &y, &y
+				if !y.done[c.From] {
+					y.value[c.From], y.done[c.From] = f.times(x[c.From]), true
 				}
-				put(c.To, w)
+				put(c.To, &y.value[c.From])
 			}
 		}))
 	}
@@ -302,6 +311,7 @@ func (m *refresh) done(es, ws share) error {
 	}
 	for o, w := range m.maps(values) {
 		ring := m.tool.ring(top)
+		ring.NTT(w, w)
 		ring.Add(w, take(ws, o*(top+1), top), w)
 		m.out.Outputs = append(m.out.Outputs, &Ciphertext{owner: m.Session, c0: w, c1: m.a[o], level: top, scale: p.scale(), bound: m.bounds[o]})
 	}

@@ -11,8 +11,7 @@ import (
 // scratch space, and two goroutines that share one spoil each other's noise.
 type toolbox struct {
 	p        Params
-	rand     io.Reader
-	gauss    *ring.GaussianSampler
+	errors   *errorSampler
 	ternary  *ring.TernarySampler
 	eval     *rlwe.Evaluator
 	reducers []reducer // primes of Q
@@ -20,10 +19,8 @@ type toolbox struct {
 }
 
 func newToolbox(p Params, rand io.Reader) *toolbox {
-	t := &toolbox{p: p, rand: rand, eval: rlwe.NewEvaluator(p.rlwe, nil)}
+	t := &toolbox{p: p, errors: newErrorSampler(rand, p.lit.Sigma), eval: rlwe.NewEvaluator(p.rlwe, nil)}
 	ringQ := p.rlwe.RingQ()
-	// Errors have sigma 3.2 and fit every prime: there the library's sampler is right.
-	t.gauss = ring.NewGaussianSampler(rand, ringQ, ring.DiscreteGaussian{Sigma: p.lit.Sigma, Bound: errorBound * p.lit.Sigma}, false)
 	var err error
 	if t.ternary, err = ring.NewTernarySampler(rand, ringQ, ring.Ternary{P: p.lit.Density}, false); err != nil {
 		panic(err) // the density was checked
@@ -49,16 +46,13 @@ func (t *toolbox) newSecret() secretKey {
 // ring at a level of Q.
 func (t *toolbox) ring(level int) *ring.Ring { return t.p.rlwe.RingQ().AtLevel(level) }
 
-// noise draws a fresh error at a level, in the NTT domain.
-func (t *toolbox) noise(level int) ring.Poly {
-	out := t.ring(level).NewPoly()
-	t.gauss.AtLevel(level).Read(out)
-	t.ring(level).NTT(out, out)
-	return out
+// disturb adds a fresh error to x, which holds coefficients.
+func (t *toolbox) disturb(x ring.Poly) error {
+	return t.errors.addTo(x.Coeffs, t.p.rlwe.RingQ().SubRings)
 }
 
 // place writes integers on coefficients of a polynomial at a level, all others
-// 0, and returns it in the NTT domain. Every prime gets the residue of the same integer.
+// 0. Every prime gets the residue of the same integer.
 func (t *toolbox) place(level int, at func(put func(k int, w *wide))) ring.Poly {
 	out := t.ring(level).NewPoly()
 	at(func(k int, w *wide) {
@@ -66,16 +60,19 @@ func (t *toolbox) place(level int, at func(put func(k int, w *wide))) ring.Poly 
 			out.Coeffs[i][k] = t.reducers[i].mod(w)
 		}
 	})
-	t.ring(level).NTT(out, out)
 	return out
 }
 
-// hide turns x into -a s + e + x: one member's share of an encryption of the sum
-// of all x under the sum of all s, with second part a.
-func (t *toolbox) hide(x, a ring.Poly, s secretKey, level int) {
+// hide turns x, which holds coefficients, into -a s + e + x in the NTT domain: one
+// member's share of an encryption of the sum of all x under the sum of all s, with second part a.
+func (t *toolbox) hide(x, a ring.Poly, s secretKey, level int) error {
+	if err := t.disturb(x); err != nil {
+		return err
+	}
 	r := t.ring(level)
+	r.NTT(x, x)
 	r.MulCoeffsMontgomeryThenSub(a, s.key.Value.Q, x)
-	r.Add(x, t.noise(level), x)
+	return nil
 }
 
 // take views n rows of a share as a polynomial.

@@ -1,6 +1,7 @@
 package mhe
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/big"
@@ -19,17 +20,17 @@ type wide [limbs]uint64
 
 // uniformMasks draws n integers, uniform in [-2^(bits-1), 2^(bits-1)).
 func uniformMasks(r io.Reader, n, bits int) ([]wide, error) {
-	size := (bits + 7) / 8
-	buf := make([]byte, n*size)
-	defer clear(buf)
-	if _, err := io.ReadFull(r, buf); err != nil {
-		return nil, fmt.Errorf("mhe: masks: randomness: %w", err)
+	words := (bits + 63) / 64
+	buf, err := uniformBytes(r, 8*n*words)
+	if err != nil {
+		return nil, err
 	}
+	defer clear(buf)
 	out := make([]wide, n)
 	for i := range out {
 		w := &out[i]
-		for k, b := range buf[i*size : (i+1)*size] {
-			w[k/8] |= uint64(b) << (k % 8 * 8)
+		for k := range words {
+			w[k] = binary.LittleEndian.Uint64(buf[8*(i*words+k):])
 		}
 		w.extend(bits)
 	}
@@ -177,29 +178,39 @@ func nonzero(x uint) uint64 {
 
 // reducer takes wides modulo one prime.
 type reducer struct {
-	q, qInv uint64
-	pow     [limbs + 1]uint64 // 2^(64k) in Montgomery form; the last is what the sign stands for
+	sub *ring.SubRing
+	pow [limbs]uint64 // 2^(64k) in Montgomery form
+	top uint64        // 2^(64 limbs): what the sign stands for
 }
 
 func newReducer(s *ring.SubRing) reducer {
-	r := reducer{q: s.Modulus, qInv: s.MRedConstant}
+	r := reducer{sub: s}
 	base := new(big.Int).Lsh(big.NewInt(1), 64)
 	x, q := big.NewInt(1), new(big.Int).SetUint64(s.Modulus)
 	for k := range r.pow {
 		r.pow[k] = ring.MForm(x.Uint64(), s.Modulus, s.BRedConstant)
 		x.Mod(x.Mul(x, base), q)
 	}
+	r.top = x.Uint64()
 	return r
 }
 
 // mod returns w mod q in [0, q), in constant time.
 func (r *reducer) mod(w *wide) uint64 {
-	var acc uint64
-	for k, x := range w {
-		acc = ring.CRed(acc+ring.MRed(x, r.pow[k], r.q, r.qInv), r.q)
+	var hi, lo, c uint64
+	for k, x := range w { // below limbs * 2^124 in all
+		h, l := bits.Mul64(x, r.pow[k])
+		lo, c = bits.Add64(lo, l, 0)
+		hi, _ = bits.Add64(hi, h, c)
 	}
-	minus := ring.MRed(w.sign()&1, r.pow[limbs], r.q, r.qInv)
-	return ring.CRed(acc+r.q-minus, r.q)
+	q := r.sub.Modulus
+	return ring.CRed(montgomery(hi, lo, r.sub)+q-r.top&w.sign(), q)
+}
+
+// montgomery returns x / 2^64 mod q in [0, q), for x = 2^64 hi + lo below 2^127.
+func montgomery(hi, lo uint64, s *ring.SubRing) uint64 {
+	h, _ := bits.Mul64(lo*s.MRedConstant, s.Modulus)
+	return ring.BRedAdd(hi-h+s.Modulus, s.Modulus, s.BRedConstant)
 }
 
 // garner rebuilds integers from their residues modulo q_0 .. q_l, centred: in (-Q/2, Q/2).
