@@ -30,7 +30,7 @@ func BenchmarkLogistic(b *testing.B) {
 	for _, rows := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("rows=%d/covariates=%d/sites=%d", rows, covariates, sites), func(b *testing.B) {
 			c := NewCohort(rows, covariates, 7)
-			spec, tables, err := c.Study(sites, `{id: fit, kind: logistic, formula: "y ~ .", evaluate: {cells: 0}}`)
+			spec, tables, err := c.Study(sites, `{id: fit, kind: logistic, formula: "y ~ .", evaluate: {cells: 0}}`, "sums")
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -48,7 +48,7 @@ func NewCohort(rows, covariates int, seed uint64) *Cohort {
 
 // Study returns the study that asks for one analysis of the cohort over sites
 // hospitals with equal shares of the rows, and their tables.
-func (c *Cohort) Study(sites int, analysis string) (*study.Spec, map[party.ID]*table.Table, error) {
+func (c *Cohort) Study(sites int, analysis, reveal string) (*study.Spec, map[party.ID]*table.Table, error) {
 	var b strings.Builder
 	fmt.Fprintln(&b, "study: bench\nsites:")
 	for s := range sites {
@@ -58,7 +58,7 @@ func (c *Cohort) Study(sites int, analysis string) (*study.Spec, map[party.ID]*t
 	for j := range c.X {
 		fmt.Fprintf(&b, "  x%d: {type: number, step: 0.001, min: -6, max: 6}\n", j+1)
 	}
-	fmt.Fprintf(&b, "analyses:\n  - %s\nprivacy: {reveal: sums, max_rows: 16777216}\n", analysis)
+	fmt.Fprintf(&b, "analyses:\n  - %s\nprivacy: {reveal: %s, max_rows: 16777216}\n", analysis, reveal)
 	spec, err := study.Parse("bench.yaml", []byte(b.String()))
 	if err != nil {
 		return nil, nil, err

@@ -18,10 +18,14 @@ import (
 //
 // The analyst sees small cells on the way; the report does not show them.
 func Open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity) (*report.Report, error) {
+	return open(s, sealed, analyst, 0)
+}
+
+func open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity, insecureTest int) (*report.Report, error) {
 	if s.Privacy.Release != "analyst" {
 		return nil, errors.New("engine: open: the study releases to all hospitals, there is nothing to open")
 	}
-	plan, err := Plan(s)
+	plan, err := newPlan(s, insecureTest)
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +47,8 @@ func Open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity) (*repor
 	if roster.Len() != len(s.Sites) {
 		return nil, fmt.Errorf("engine: open: sealed by %d hospitals, the study has %d", roster.Len(), len(s.Sites))
 	}
-	digest, err := planDigest(plan)
-	if err != nil {
-		return nil, err
-	}
 	public := analyst.Public()
-	return runner.Open(s, runner.Charter(s, Version, digest, roster, &public, runner.LargestSum(plan)), roster, analyst, sealed.Packages)
+	return runner.Open(s, runner.Charter(s, Version, plan.digest, roster, &public, runner.LargestSum(plan.Plan), plan.veil), roster, analyst, plan.veil, sealed.Packages)
 }
 
 // seal gathers what the analyst needs to open the sums of a run.

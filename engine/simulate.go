@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/consilium-health/consilium/engine/internal/runner"
 	"github.com/consilium-health/consilium/engine/policy"
@@ -21,12 +22,22 @@ import (
 // Progress tells how far a study is.
 type Progress = runner.Progress
 
+// Opened is what one sum opened of one declared opening.
+type Opened = runner.Opened
+
+// Phase is where a computation under encryption is.
+type Phase = runner.Phase
+
 // Options of Simulate. The zero value of each field is its default.
 type Options struct {
-	Progress func(Progress)                    // called after every sum by one gateway
+	Progress func(Progress)                    // called by one gateway after every sum and at every step under encryption
 	Reader   *party.PublicKey                  // the analyst's key; needed by, and only by, release: analyst
 	Tap      func(from, to party.ID, b []byte) // sees every message as sent, from several goroutines
 	Rand     io.Reader                         // keys and masks; nil means the operating system's. Safe for concurrent use
+
+	deadline     time.Duration                                 // of a round; 0: in one process nobody fails to answer
+	wrap         func(party.ID, transport.Link) transport.Link // a network that tests may tamper with; nil outside tests
+	insecureTest int                                           // logarithm of the degree of a ring far too small to be secure; 0 outside tests
 }
 
 // Simulate runs a study with all its parties in this process: a gateway for
@@ -50,7 +61,7 @@ func Simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Tab
 		return nil, errors.New("engine: release: analyst and the analyst's public key go together: give both or neither")
 	}
 	start := runner.Clock()
-	plan, err := Plan(s)
+	plan, err := newPlan(s, o.insecureTest)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +79,7 @@ func Simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Tab
 			return nil, err
 		}
 	}
-	r.Cost = report.Cost{Seconds: runner.Clock().Sub(start).Seconds(), Rounds: outcomes[0].Rounds,
+	r.Cost = report.Cost{Seconds: runner.Clock().Sub(start).Seconds(), Rounds: outcomes[0].Rounds, Phases: outcomes[0].Phases,
 		BytesUp: make(map[string]int64), BytesDown: make(map[string]int64)}
 	for _, site := range s.Sites {
 		r.Cost.BytesUp[string(site.ID)], r.Cost.BytesDown[string(site.ID)] = parties.net.Traffic(site.ID)
@@ -84,7 +95,7 @@ type parties struct {
 }
 
 // enrol draws identities, signs up the roster and makes a gateway per hospital.
-func enrol(s *study.Spec, plan *report.Plan, tables map[party.ID]*table.Table, o Options) (*parties, error) {
+func enrol(s *study.Spec, plan *plan, tables map[party.ID]*table.Table, o Options) (*parties, error) {
 	ids := []party.ID{party.Hub}
 	keys := make(map[party.ID]*party.Identity)
 	var members []party.Member
@@ -103,20 +114,20 @@ func enrol(s *study.Spec, plan *report.Plan, tables map[party.ID]*table.Table, o
 	if err != nil {
 		return nil, err
 	}
-	digest, err := planDigest(plan)
-	if err != nil {
-		return nil, err
-	}
-	charter := runner.Charter(s, Version, digest, roster, o.Reader, runner.LargestSum(plan))
+	charter := runner.Charter(s, Version, plan.digest, roster, o.Reader, runner.LargestSum(plan.Plan), plan.veil)
 	p := &parties{net: transport.NewMemory(ids, o.Tap)}
+	link := p.net.Link
+	if o.wrap != nil {
+		link = func(id party.ID) transport.Link { return o.wrap(id, p.net.Link(id)) }
+	}
 	turns := runner.NewTurns()
-	common := runner.Party{Roster: roster, Charter: charter}
+	common := runner.Party{Roster: roster, Charter: charter, Veil: plan.veil, Deadline: o.deadline}
 	p.hub = &runner.Hub{Party: common}
-	p.hub.ID, p.hub.Link = party.Hub, p.net.Link(party.Hub)
+	p.hub.ID, p.hub.Link = party.Hub, link(party.Hub)
 	for _, site := range s.Sites {
 		g := &runner.Gateway{Party: common, Identity: keys[site.ID], Reader: o.Reader, Spec: s, Table: tables[site.ID],
 			Gate: policy.New(s.Privacy), Journal: runner.MemoryJournal(), Rand: o.Rand, Turns: turns}
-		g.ID, g.Link = site.ID, p.net.Link(site.ID)
+		g.ID, g.Link = site.ID, link(site.ID)
 		p.gateways = append(p.gateways, g)
 	}
 	p.gateways[0].Progress = o.Progress

@@ -23,7 +23,8 @@ type progress struct {
 	line  io.Writer    // a terminal, or nil
 	log   *slog.Logger // elsewhere, or nil
 	drawn bool         // the line is on the screen
-	last  time.Time    // of the last log line about a sum
+	last  time.Time    // of the last log line about a sum or a step
+	shown engine.Phase // of the last log line about a step
 }
 
 // betweenLogs is the least time between log lines about sums.
@@ -78,10 +79,14 @@ func (p *progress) computing(s *study.Spec, rows int) {
 	}
 }
 
-// sum is called after every masked sum.
-func (p *progress) sum(g engine.Progress) {
+// step is called after every masked sum and at every step under encryption.
+func (p *progress) step(g engine.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if g.Phase != nil {
+		p.phase(*g.Phase)
+		return
+	}
 	cells := 0
 	for _, o := range g.Opened {
 		cells += o.Cells
@@ -94,6 +99,31 @@ func (p *progress) sum(g engine.Progress) {
 	if now := time.Now(); p.log != nil && now.Sub(p.last) >= betweenLogs {
 		p.log.Info("sum", "round", g.Round, "numbers", cells, "analyses_left", len(g.Running))
 		p.last = now
+	}
+}
+
+// phase shows where a computation under encryption is: the first step of a phase always, others when some time has passed.
+func (p *progress) phase(f engine.Phase) {
+	what := "under encryption: " + f.Name
+	if f.Analysis != "" {
+		what = f.Analysis + " " + what
+	}
+	if f.Of > 1 {
+		what += fmt.Sprintf(" %d of %d", f.Step, f.Of)
+	}
+	if f.Residual != nil {
+		what += fmt.Sprintf(" %.1g", *f.Residual)
+	}
+	p.draw("%s", what)
+	if p.log == nil {
+		return
+	}
+	now := time.Now()
+	if f.Residual != nil {
+		p.log.Info("under encryption", "analysis", f.Analysis, "phase", "solved", "residual", *f.Residual)
+	} else if begins := f.Step <= 1 && p.shown != f; begins || now.Sub(p.last) >= betweenLogs {
+		p.log.Info("under encryption", "analysis", f.Analysis, "phase", f.Name, "step", f.Step, "of", f.Of)
+		p.last, p.shown = now, f
 	}
 }
 

@@ -16,10 +16,10 @@ func TestTerminalShowsOneLineThatIsClearedAtTheEnd(t *testing.T) {
 	s := &study.Spec{Sites: make([]study.Site, 3)}
 	p.reading(s)
 	p.computing(s, 30)
-	p.sum(engine.Progress{Round: 2, Running: []string{"risk", "a-very-long-name-of-an-analysis", "another-one"}})
+	p.step(engine.Progress{Round: 2, Running: []string{"risk", "a-very-long-name-of-an-analysis", "another-one"}})
 	p.written(&report.Report{Cost: report.Cost{Rounds: 2, Seconds: 0.5}}, "out")
 	p.end()
-	p.sum(engine.Progress{Round: 3})
+	p.step(engine.Progress{Round: 3})
 	if strings.Count(b.String(), "\n") != 1 || !strings.HasSuffix(b.String(), "\r\x1b[K2 masked sums in 0.50 s; results in out\n") {
 		t.Errorf("got %q", b.String())
 	}

@@ -87,7 +87,7 @@ func compute(ctx context.Context, s *study.Spec, reader *party.PublicKey, p *pro
 		return nil, err
 	}
 	p.computing(s, records.rows)
-	r, err := engine.Simulate(ctx, s, records.tables, engine.Options{Progress: p.sum, Reader: reader})
+	r, err := engine.Simulate(ctx, s, records.tables, engine.Options{Progress: p.step, Reader: reader})
 	if err != nil {
 		return nil, &status{exitFailure, err}
 	}

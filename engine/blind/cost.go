@@ -1,6 +1,10 @@
 package blind
 
-import "github.com/consilium-health/consilium/protocols/mhe"
+import (
+	"github.com/consilium-health/consilium/protocols/mhe"
+	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/wire"
+)
 
 // Cost is what the steps of a plan need of one member, at most: keys, inputs,
 // circuits and the openings' confirmations, without the masked sums that open them.
@@ -41,4 +45,24 @@ func (l *Plan) jobCost(i int) Cost {
 		c.Steps += len(kept)
 	}
 	return c
+}
+
+// Hub is the adding side of a session of the plan, a guest of the hub of masked sums.
+func (l *Plan) Hub(r party.Roster) (*mhe.Hub, error) {
+	return mhe.NewHub(mhe.HubConfig{Roster: r, Params: l.params, Verify: l.verify})
+}
+
+// Members is the number of hospitals the plan is for.
+func (l *Plan) Members() int { return l.members }
+
+// Limits bounds the messages of a session of the plan.
+func (l *Plan) Limits() wire.Limits { return l.params.Limits(l.members, l.verify) }
+
+// Jobs lists the circuits in the order they were planned in.
+func (l *Plan) Jobs() []Job {
+	var out []Job
+	for _, j := range l.jobs {
+		out = append(out, j.Job)
+	}
+	return out
 }

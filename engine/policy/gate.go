@@ -81,7 +81,7 @@ func (g *Rules) Contribute(analysis int, plan []stat.Opening, asks []stat.Ask, r
 		}
 		drawn[a.Opening] += len(a.Cells)
 		for _, c := range a.Cells {
-			if !c.Fits(g.MaxRows) {
+			if a.From == nil && !c.Fits(g.MaxRows) { // what is opened from under encryption is bounded by its circuit
 				return fmt.Errorf("policy: cell %q: terms of up to %g in steps of %s, of %d rows (max_rows), can exceed 128 bits", c.Name, c.Max, c.Step, g.MaxRows)
 			}
 		}

@@ -76,8 +76,16 @@ func (r *Report) object() object {
 	}
 	o.put("disclosed", disclosures(r.Disclosed))
 	o.put("analyses", analyses)
-	o.put("cost", row{{"seconds", r.Cost.Seconds}, {"rounds", r.Cost.Rounds}, {"bytes_up", bySite(r.Spec, r.Cost.BytesUp)}, {"bytes_down", bySite(r.Spec, r.Cost.BytesDown)}})
+	o.put("cost", row{{"seconds", r.Cost.Seconds}, {"rounds", r.Cost.Rounds}, {"round_trips", r.Cost.Trips()}, {"phases", phases(r.Cost.Phases)}, {"bytes_up", bySite(r.Spec, r.Cost.BytesUp)}, {"bytes_down", bySite(r.Spec, r.Cost.BytesDown)}})
 	return o
+}
+
+func phases(all []Phase) list {
+	rows := list{}
+	for _, p := range all {
+		rows = append(rows, row{{"phase", p.Name}, {"seconds", p.Seconds}, {"round_trips", p.RoundTrips}, {"bytes_up", p.BytesUp}, {"bytes_down", p.BytesDown}})
+	}
+	return rows
 }
 
 func (a Analysis) object() object {

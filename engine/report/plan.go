@@ -19,6 +19,7 @@ type Plan struct {
 	// BytesUp and BytesDown estimate what one hospital sends and receives, at most.
 	BytesUp, BytesDown int64
 	Warnings           []string // those of the study file included
+	Veil               *Veil    // what is computed under encryption; nil: nothing
 }
 
 // Range is a smallest and a largest number.
@@ -68,6 +69,7 @@ func (p *Plan) WriteText(w io.Writer) error {
 	p.summary(&b)
 	p.parties(&b)
 	p.wouldOpen(&b)
+	p.veiled(&b)
 	supplies(&b, s)
 	p.costs(&b)
 	_, err := io.WriteString(w, b.String())
@@ -141,6 +143,9 @@ func (p *Plan) shows(o stat.Opening) string {
 	if minCell := p.Spec.Privacy.MinCell; o.CountsPeople && !o.Released && minCell > 1 {
 		s = fmt.Sprintf("; counts people, may be fewer than %d", minCell)
 	}
+	if to := ToWhom(o, p.Spec.Privacy); to != To(p.Spec.Privacy) {
+		s += "; to " + to
+	}
 	if o.PerHospital {
 		s += "; SHOWS FIGURES OF SINGLE HOSPITALS"
 	}
@@ -160,6 +165,9 @@ func (p *Plan) args(id string) stat.Args {
 func (p *Plan) costs(b *strings.Builder) {
 	section(b, "What it takes")
 	fmt.Fprintf(b, "%d to %s; a hospital sends at most %s and receives %s.\n", p.Rounds.Min, plural(int64(p.Rounds.Max), "masked sum"), bytes(p.BytesUp), bytes(p.BytesDown))
+	if v := p.Veil; v != nil {
+		wrap(b, "", 0, fmt.Sprintf("Of this, under encryption: %s of two round trips each, %s sent and %s received.", plural(int64(v.Steps), "step"), bytes(v.BytesUp), bytes(v.BytesDown)))
+	}
 	for _, warning := range p.Warnings {
 		wrap(b, "Warning: ", 2, warning)
 	}
@@ -198,6 +206,9 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 	}
 	o.put("analyses", analyses)
 	o.put("variables", supplyObjects(s))
+	if v := p.Veil; v != nil {
+		o.put("encryption", v.object())
+	}
 	o.put("rounds", row{{"min", p.Rounds.Min}, {"max", p.Rounds.Max}})
 	o.put("bytes_up", p.BytesUp)
 	o.put("bytes_down", p.BytesDown)
@@ -209,7 +220,7 @@ func openingObjects(openings []stat.Opening, privacy study.Privacy) list {
 	rows := list{}
 	for _, o := range openings {
 		rows = append(rows, row{{"what", o.What}, {"cells", o.Cells}, {"max_times", o.MaxTimes}, {"counts_people", o.CountsPeople},
-			{"per_hospital", o.PerHospital}, {"released", o.Released}, {"to", To(privacy)}})
+			{"per_hospital", o.PerHospital}, {"released", o.Released}, {"to", ToWhom(o, privacy)}})
 	}
 	return rows
 }

@@ -11,6 +11,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/protocols/party"
@@ -79,8 +81,32 @@ type Disclosed struct {
 type Cost struct {
 	Seconds   float64          `json:"seconds"`
 	Rounds    int              `json:"rounds"`     // masked sums
+	Phases    []Phase          `json:"phases"`     // at one hospital
 	BytesUp   map[string]int64 `json:"bytes_up"`   // sent to the hub, by hospital
 	BytesDown map[string]int64 `json:"bytes_down"` // received from the hub, by hospital
+}
+
+// Phase is a part of the computation at one hospital: set-up, sums, keys,
+// encrypt, solve, open, final steps, closing.
+type Phase struct {
+	Name       string  `json:"phase"`
+	Seconds    float64 `json:"seconds"`
+	RoundTrips int     `json:"round_trips"`
+	BytesUp    int64   `json:"bytes_up"`
+	BytesDown  int64   `json:"bytes_down"`
+}
+
+// Trips is the number of round trips between a hospital and the hub.
+func (c Cost) Trips() (n int) {
+	for _, p := range c.Phases {
+		n += p.RoundTrips
+	}
+	return n
+}
+
+// encrypted reports whether anything was computed under encryption.
+func (c Cost) encrypted() bool {
+	return slices.ContainsFunc(c.Phases, func(p Phase) bool { return p.Name == "keys" })
 }
 
 // analyst is the one who learns the totals of a study with release: analyst.
@@ -92,6 +118,14 @@ func To(p study.Privacy) string {
 		return analyst
 	}
 	return "all hospitals"
+}
+
+// ToWhom says it of one opening: with release: analyst hospitals see what their next step depends on.
+func ToWhom(o stat.Opening, p study.Privacy) string {
+	if p.Release == "analyst" && o.Shown {
+		return "all hospitals and the analyst"
+	}
+	return To(p)
 }
 
 // sealed reports whether the results are there for the analyst's key alone.

@@ -91,13 +91,25 @@ func perHospital(s *study.Spec) string {
 // whoLearns explains who sees the totals, and who does not.
 func whoLearns(s *study.Spec) string {
 	if s.Privacy.Release == "analyst" {
-		return "Each number below is a sum over the rows of all hospitals. The analyst alone learns it, and sees small cells; the hospitals learn nothing but their own input. The hub adds masked numbers and learns none of them."
+		text := "Each number below is a sum over the rows of all hospitals. The analyst alone learns it, and sees small cells; the hospitals learn nothing but their own input"
+		if s.Privacy.Reveal == "model" {
+			text += " and what the list says they see as well"
+		}
+		return text + ". The hub adds masked numbers and learns none of them." + underEncryption(s)
 	}
 	text := "Each number below is a sum over the rows of all hospitals. Every hospital's gateway learns it; the hub adds masked numbers and learns none of them. No record leaves its hospital"
 	if perHospital(s) != "" {
-		return text + ". A number that shows figures of single hospitals says so."
+		return text + ". A number that shows figures of single hospitals says so." + underEncryption(s)
 	}
-	return text + ", nor does a hospital's own sum."
+	return text + ", nor does a hospital's own sum." + underEncryption(s)
+}
+
+// underEncryption says what reveal: model keeps from everybody.
+func underEncryption(s *study.Spec) string {
+	if s.Privacy.Reveal != "model" {
+		return ""
+	}
+	return " What the models need beyond the list is computed under encryption, with a key of which every hospital holds a part: nobody sees it."
 }
 
 // opened lists what was opened, in a steward's words: first what the result
@@ -151,6 +163,9 @@ func (p *printer) gather(all []openedLine, id string, d Disclosed) []openedLine 
 	if d.PerHospital {
 		what += " (SHOWS FIGURES OF SINGLE HOSPITALS)"
 	}
+	if to := To(p.Spec.Privacy); d.To != "" && d.To != to {
+		what += " (to " + d.To + ")"
+	}
 	if d.CountsPeople && !d.Released && p.minCell() > 1 {
 		what += fmt.Sprintf(" (counts people, may be fewer than %d)", p.minCell())
 	}
@@ -190,4 +205,7 @@ func (p *printer) cost() {
 		down = max(down, n)
 	}
 	p.line("\n%s; a hospital sent at most %s and received at most %s.", plural(int64(p.Cost.Rounds), "masked sum"), bytes(up), bytes(down))
+	if p.Cost.encrypted() {
+		p.line("%s between a hospital and the hub, those under encryption included.", plural(int64(p.Cost.Trips()), "round trip"))
+	}
 }

@@ -169,6 +169,9 @@ func (p Params) MaxMembers() int {
 // Degree is n, the number of coefficients.
 func (p Params) Degree() int { return p.rlwe.N() }
 
+// LogQP is the size in bits of the modulus with the auxiliary one: what the security of the ring rests on.
+func (p Params) LogQP() int { return p.lit.logQP() }
+
 // Name is what the parameters are called in a plan.
 func (p Params) Name() string { return p.lit.Name }
 

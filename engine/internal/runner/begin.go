@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/consilium-health/consilium/engine/blind"
 	"github.com/consilium-health/consilium/engine/policy"
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
@@ -14,12 +15,13 @@ import (
 func Openings(s *study.Spec) []stat.Opening {
 	return []stat.Opening{
 		{What: "how many records all hospitals hold together, and how many the cohort's condition removes", Cells: 2, MaxTimes: 1, CountsPeople: true, Released: true},
-		{What: "for each analysis, how many hospitals stop it because the others' rows beside their own would be too few", Cells: len(s.Analyses), MaxTimes: 1},
+		{What: "for each analysis, how many hospitals stop it because the others' rows beside their own would be too few", Cells: len(s.Analyses), MaxTimes: 1, Shown: true},
 	}
 }
 
-func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table) (*lockstep, error) {
-	l := &lockstep{spec: s, gate: gate, table: t, blind: s.Privacy.Release == "analyst"}
+func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table, veil *blind.Plan) (*lockstep, error) {
+	l := &lockstep{spec: s, gate: gate, table: t, sealed: s.Privacy.Release == "analyst"}
+	job := 0
 	for _, args := range s.Analyses {
 		a := &analysis{args: args}
 		l.all = append(l.all, a)
@@ -36,14 +38,20 @@ func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table) (*lockstep, er
 		}
 		a.plan = a.program.Plan()
 		a.times, a.cells = make([]int, len(a.plan)), make([]int, len(a.plan))
+		if v, ok := a.program.(stat.Veiled); ok {
+			for range v.Circuits() {
+				a.circuits = append(a.circuits, circuit{plan: veil, job: job})
+				job++
+			}
+		}
 	}
 	return l, nil
 }
 
 // begin makes the program of an analysis, or says which rule refuses it before any row is read.
 func begin(args stat.Args, s *study.Spec) (stat.Program, *stat.Refusal, error) {
-	if s.Privacy.Reveal == "model" {
-		return nil, nil, errors.New("study: this version does not support privacy.reveal: model yet")
+	if s.Privacy.Reveal == "model" && s.Privacy.Release == "analyst" {
+		return nil, nil, errors.New("study: this version does not support privacy.reveal: model with release: analyst yet")
 	}
 	kind, ok := stat.Lookup(args.Kind)
 	if !ok {

@@ -25,6 +25,14 @@ func (d digest) number(x uint64) {
 	d.h.Write(b[:])
 }
 
+func (d digest) flag(b bool) {
+	if b {
+		d.number(1)
+	} else {
+		d.number(0)
+	}
+}
+
 func (d digest) text(s string) {
 	d.number(uint64(len(s)))
 	d.h.Write([]byte(s))
@@ -40,6 +48,10 @@ func (d digest) ask(o stat.Opening, a stat.Ask) {
 		d.number(uint64(c.Step.M))
 		d.number(uint64(int64(c.Step.E10)))
 		d.number(uint64(int64(c.Step.E2)))
+	}
+	if a.From != nil {
+		d.number(uint64(a.From.Circuit))
+		d.number(uint64(a.From.Outcome))
 	}
 	d.number(uint64(len(a.State)))
 	for _, x := range a.State {

@@ -21,6 +21,7 @@ type wire struct {
 	self     party.ID
 	link     transport.Link
 	deadline time.Duration // of a round; 0 waits for ever
+	meter    *meter        // nil: nobody counts
 }
 
 // drive runs a machine to its result, behind a guard: one bad message may burn
@@ -52,6 +53,7 @@ func drive[R any](ctx context.Context, w wire, m round.Machine[R]) (R, error) {
 }
 
 func (w wire) send(ctx context.Context, out []round.Message) error {
+	w.meter.sent(out)
 	for _, m := range out {
 		if err := w.link.Send(ctx, m.To, m.Body); err != nil {
 			return fmt.Errorf("runner: %s cannot reach %s: %w", w.self, m.To, err)
@@ -71,6 +73,7 @@ func (w wire) receive(ctx context.Context) (from party.ID, body []byte, late boo
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return "", nil, true, nil
 	}
+	w.meter.received(len(body))
 	return from, body, false, err
 }
 

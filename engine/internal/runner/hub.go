@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/consilium-health/consilium/engine/blind"
 	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
@@ -22,7 +23,15 @@ type Hub struct{ Party }
 
 // Run serves the study until every member has closed.
 func (h *Hub) Run(ctx context.Context) (secagg.Summary, error) {
-	m, err := secagg.NewHub(secagg.HubConfig{Charter: h.Charter, Roster: h.Roster})
+	cfg := secagg.HubConfig{Charter: h.Charter, Roster: h.Roster}
+	if v := h.Veil; v != nil {
+		under, err := v.Hub(h.Roster)
+		if err != nil {
+			return secagg.Summary{}, err
+		}
+		cfg.Guests = append(cfg.Guests, under)
+	}
+	m, err := secagg.NewHub(cfg)
 	if err != nil {
 		return secagg.Summary{}, err
 	}
@@ -34,7 +43,7 @@ func (h *Hub) Run(ctx context.Context) (secagg.Summary, error) {
 }
 
 // Charter is what all members of a first attempt sign.
-func Charter(s *study.Spec, version string, plan [32]byte, roster party.Roster, reader *party.PublicKey, cells int) secagg.Charter {
+func Charter(s *study.Spec, version string, plan [32]byte, roster party.Roster, reader *party.PublicKey, cells int, veil *blind.Plan) secagg.Charter {
 	c := secagg.Charter{Version: version, Study: s.Digest(), Plan: plan, Roster: roster.Digest(),
 		Reveal: s.Privacy.Reveal, Release: s.Privacy.Release, Attempt: 1,
 		Limits: secagg.Limits{Members: roster.Len(), Cells: cells}}
@@ -43,6 +52,12 @@ func Charter(s *study.Spec, version string, plan [32]byte, roster party.Roster, 
 	}
 	h := newDigest("parameters", [32]byte{})
 	h.number(s.Privacy.MaxRows)
+	if veil != nil {
+		l := veil.Limits()
+		c.Limits.Share, c.Limits.Full = l.Share, l.Full
+		under := veil.Digest()
+		h.h.Write(under[:])
+	}
 	c.Parameters = h.sum()
 	return c
 }
@@ -134,7 +149,29 @@ func Estimate(s *study.Spec, p *report.Plan) (rounds report.Range, up, down int6
 	sums := int64(rounds.Max)
 	up = most(wireformat.Type_HELLO, wireformat.Type_SEAL, wireformat.Type_CLOSE) + sums*most(wireformat.Type_MASKED, wireformat.Type_UNLOCK) + cells*wireformat.CellSize
 	down = most(wireformat.Type_HELLOS, wireformat.Type_SEALS, wireformat.Type_CLOSED) + sums*most(wireformat.Type_SUMMED, wireformat.Type_UNLOCKS) + cells*(wireformat.CellSize+1)
+	if p.Veil != nil {
+		up, down = up+p.Veil.BytesUp, down+p.Veil.BytesDown
+	}
 	return rounds, up, down
+}
+
+// Described is a plan of what is computed under encryption, in figures.
+func Described(v *blind.Plan) *report.Veil {
+	if v == nil {
+		return nil
+	}
+	p, cost := v.Params(), v.Cost()
+	d := v.Digest()
+	out := &report.Veil{Parameters: p.Name(), Digest: fmt.Sprintf("sha256:%x", d), LogQP: p.LogQP(), Degree: p.Degree(), Hiding: p.Hiding(),
+		Security: blind.Security, Full: v.Limits().Full, Steps: cost.Steps, BytesUp: cost.Up, BytesDown: cost.Down}
+	for j, job := range v.Jobs() {
+		for o, outcome := range job.Circuit.Outcomes {
+			for _, c := range v.Outcome(j, o) {
+				out.Circuits = append(out.Circuits, report.VeilCircuit{Name: job.Analysis + ": " + outcome.Name, Cells: c.Cells, Error: c.Eps, Spread: c.Spread(v.Members())})
+			}
+		}
+	}
+	return out
 }
 
 // Clock reads the time: the only room above transport that may.

@@ -91,13 +91,18 @@ func TestAProgramThatAsksForMoreThanItPlansReadsNoRow(t *testing.T) {
 			l := &lockstep{spec: s, gate: policy.New(s.Privacy), table: tab,
 				all: []*analysis{{args: stat.Args{ID: "a0"}, program: p, plan: plan, rows: rows, times: make([]int, len(plan)), cells: make([]int, len(plan))}}}
 			for {
-				_, x, e := l.ask([32]byte{})
-				if err = e; err != nil || len(x) == 0 {
+				more, e := l.begin()
+				if err = e; err != nil || !more {
 					break
 				}
-				if err := l.reduce(x); err != nil {
+				_, x, err := l.ask([32]byte{}, true)
+				if err != nil {
 					t.Fatal(err)
 				}
+				if err := l.reduce(x, true); err != nil {
+					t.Fatal(err)
+				}
+				l.end()
 			}
 			if tc.err == "" && err != nil || tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)) {
 				t.Errorf("got error %v, want %q", err, tc.err)

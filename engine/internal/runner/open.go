@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 
+	"github.com/consilium-health/consilium/engine/blind"
 	"github.com/consilium-health/consilium/engine/policy"
 	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/study"
@@ -13,32 +14,49 @@ import (
 
 // Open replays a study at the reader of `release: analyst`: the same lockstep
 // as at a hospital, over no rows, each total taken from a sealed package.
-func Open(s *study.Spec, c secagg.Charter, roster party.Roster, reader *party.Identity, packages [][]byte) (*report.Report, error) {
+func Open(s *study.Spec, c secagg.Charter, roster party.Roster, reader *party.Identity, veil *blind.Plan, packages [][]byte) (*report.Report, error) {
 	none, err := table.New(s.Schema, string(s.Sites[0].ID), make([][]float64, len(s.Schema.Fields)))
 	if err != nil {
 		return nil, err
 	}
-	steps, err := newLockstep(s, policy.New(s.Privacy), none)
+	steps, err := newLockstep(s, policy.New(s.Privacy), none, veil)
 	if err != nil {
 		return nil, err
 	}
-	for i := 0; ; i++ {
-		digest, x, err := steps.ask(c.Plan)
-		if err != nil {
-			return nil, err
-		}
+	for taken := 0; ; {
+		more, err := steps.begin()
 		switch {
-		case len(x) == 0 && i == len(packages):
+		case err != nil:
+			return nil, err
+		case !more && taken == len(packages):
 			return steps.report(c), nil
-		case len(x) == 0 || i == len(packages):
-			return nil, fmt.Errorf("runner: %d sealed sums, the study has another number", len(packages))
+		case !more:
+			return nil, wrongNumber(len(packages))
 		}
-		total, err := secagg.OpenAtReader(reader, c, roster, secagg.Ask{Digest: digest, State: steps.state, Cells: len(x)}, packages[i])
-		if err != nil {
-			return nil, fmt.Errorf("sum %d: %w", i+1, err)
+		for _, shown := range steps.halves() {
+			digest, x, err := steps.ask(c.Plan, shown)
+			if err != nil {
+				return nil, err
+			}
+			if len(x) == 0 {
+				continue
+			}
+			if taken == len(packages) {
+				return nil, wrongNumber(len(packages))
+			}
+			ask := secagg.Ask{Digest: digest, State: steps.state, Cells: len(x)}
+			total, err := secagg.OpenAtReader(reader, c, roster, ask, packages[taken])
+			if taken++; err != nil {
+				return nil, fmt.Errorf("sum %d: %w", taken, err)
+			}
+			if err := steps.reduce(total.Sum, shown); err != nil {
+				return nil, fmt.Errorf("sum %d: %w", taken, err)
+			}
 		}
-		if err := steps.reduce(total.Sum); err != nil {
-			return nil, fmt.Errorf("sum %d: %w", i+1, err)
-		}
+		steps.end()
 	}
+}
+
+func wrongNumber(n int) error {
+	return fmt.Errorf("runner: %d sealed sums, the study has another number", n)
 }
