@@ -81,17 +81,29 @@ func (e *evaluator) Argue(c number, b mhe.Bound) number {
 	return e.one(func() (number, error) { return e.argue(c, b) })
 }
 
-// Refresh is one step. It returns the outputs of each part.
+// Refresh is one step, or as many as mhe's limits make of it. It returns the outputs of each part.
 func (e *evaluator) Refresh(parts ...part) [][]number {
-	out := make([][]number, len(parts))
-	for i, p := range parts {
-		out[i] = make([]number, len(p.outputs))
+	var out [][]number
+	for rest := parts; len(rest) > 0 && e.err == nil; {
+		k, outputs := 0, 0
+		for k < len(rest) && k < mhe.MaxParts && (k == 0 || outputs+len(rest[k].outputs) <= mhe.MaxPolys) {
+			outputs += len(rest[k].outputs)
+			k++
+		}
+		if outputs > mhe.MaxPolys {
+			e.err = fmt.Errorf("a refresh with %d outputs, want at most %d", outputs, mhe.MaxPolys)
+			break
+		}
+		var some [][]number
+		some, e.err = e.refresh(rest[:k])
+		out, rest = append(out, some...), rest[k:]
 	}
 	if e.err == nil {
-		var got [][]number
-		if got, e.err = e.refresh(parts); e.err == nil {
-			return got
-		}
+		return out
+	}
+	out = nil // of the right shape: nothing more is computed of it
+	for _, p := range parts {
+		out = append(out, make([]number, len(p.outputs)))
 	}
 	return out
 }

@@ -47,14 +47,15 @@ type Input struct {
 
 // Outcomes of Root.
 const (
-	RootResiduals = iota // 2 cells: tr P, which is Dim less the sum of the inverse's squared residual eigenvalues; squared length of the last correction
+	RootResiduals = iota // tr P, which is Dim less the sum of the inverse's squared residual eigenvalues; with corrections a 2nd cell, the last one's squared length
 	RootSolution         // Dim cells: b
 )
 
 // Root solves sum over monomials u of g_u u(b) = 0 for b, where g is a sum over
 // hospitals of coefficients on all monomials of at most Degree: first the
-// linear system A b = a, then so many corrections b <- b + A^-1 g u(b). A is symmetric with spectrum
-// in (0, 1] (protocols 6.3, 6.4). Degree 1 stops at the linear system.
+// linear system A b = a, then so many corrections b <- b + A^-1 g u(b). A and every hospital's
+// term of it are symmetric with spectrum in [0, 1]; that A has an inverse is seen by the
+// residuals. Degree 1 stops at the linear system.
 type Root struct {
 	Dim         int
 	Degree      int     // 1 to 3

@@ -28,6 +28,14 @@ func NewCalculus(p Params, members int) Calculus { return Calculus{p, float64(me
 
 func (s *Session) calculus() Calculus { return NewCalculus(s.params, s.n) }
 
+// norm bounds the sum of absolute values of all coefficients of the sum of the keys, but
+// with probability 2^-100: n N if need be, and by Hoeffding's inequality n E|s| + N sqrt(n ln(2^100) / 2),
+// where E|s| is at most the root of N times the density.
+func (c Calculus) norm() float64 {
+	n := c.degree()
+	return math.Min(n*c.n, n*math.Sqrt(c.n*c.p.lit.Density)+c.n*math.Sqrt(n*50*math.Ln2))
+}
+
 func (c Calculus) draw() float64   { return errorBound*c.p.lit.Sigma + 1 }
 func (c Calculus) degree() float64 { return float64(c.p.Degree()) }
 
@@ -65,7 +73,8 @@ func (c Calculus) Product(pairs ...[2]Bound) Bound {
 // The relinearisation key's errors, with s, u of norm n N at most and e up to N B:
 // s e0 + u e1 + s e1 + e2 + e3. The key is used with one digit up to q_i for each prime of Q,
 // and divided by P; that division and the two of rescaling round by half a
-// unit, in c0 and, times s, in c1.
+// unit, in c0 and, times s, in c1. How c1 is rounded depends on the encryptions, and they on s: nothing
+// averages out but the size of s itself.
 func (c Calculus) productNoise() float64 {
 	n, lit := c.degree(), c.p.lit
 	key := 3*n*c.n*c.n*c.draw() + 2*c.n*c.draw()
@@ -73,7 +82,7 @@ func (c Calculus) productNoise() float64 {
 	for _, q := range lit.Q {
 		relin += n * float64(q) * key
 	}
-	round := 0.5 * (1 + n*c.n)
+	round := 0.5 * (1 + c.norm())
 	tensor := math.Exp2(float64(2 * lit.LogScale)) // S^2
 	relin = (relin/float64(lit.P[0]) + round) / tensor
 	dropped := 1.0

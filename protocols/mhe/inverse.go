@@ -3,6 +3,7 @@ package mhe
 import (
 	"fmt"
 	"math"
+	"math/big"
 )
 
 // Inverse is the plan of an encrypted matrix inverse: the coupled, scaled
@@ -11,7 +12,9 @@ import (
 //	P_0 = s_0 A, X_0 = s_0 I;  T = 2 I - P;  P <- s P T,  X <- s X T
 //
 // for symmetric A with spectrum in [1/Rho, 1]. The factors s are public and
-// fixed: no step depends on data. P tends to I and X to A's inverse.
+// fixed: no step depends on data. P tends to I and X to A's inverse. What is
+// computed is Y = X / Scale, where Scale is s_0 times the first step's s: then the first
+// Y is T itself and needs no product. Right sides are multiplied by Scale before they are encrypted.
 type Inverse struct {
 	Dim   int
 	Rho   float64
@@ -47,78 +50,152 @@ func NewInverse(dim, steps int, rho float64) (Inverse, error) {
 	return v, nil
 }
 
+// ShortestInverse is NewInverse with the fewest steps that leave at most rest.
+func ShortestInverse(dim int, rho, rest float64) (Inverse, error) {
+	for steps := 3; ; steps++ {
+		v, err := NewInverse(dim, steps, rho)
+		if err != nil || v.Rest <= rest {
+			return v, err
+		}
+	}
+}
+
+// Scaled is x times s_0 at the scale of inputs, for P_0; with right, x times
+// Scale, for a right side. It is rounded once.
+func (v Inverse) Scaled(p Params, x float64, right bool) *big.Int {
+	f := new(big.Float).SetPrec(256).SetFloat64(x)
+	f.Mul(f, new(big.Float).SetUint64(v.Start))
+	shift := p.lit.LogScale - timesUnit
+	if right {
+		f.Mul(f, new(big.Float).SetUint64(v.Times[0]))
+		shift -= timesUnit
+	}
+	return nearest(f.SetMantExp(f, shift))
+}
+
+// nearest integer, halves away from 0.
+func nearest(f *big.Float) *big.Int {
+	half := 0.5
+	if f.Sign() < 0 {
+		half = -half
+	}
+	out, _ := f.Add(f, big.NewFloat(half)).Int(nil)
+	return out
+}
+
+// Scale is s_0 times the first step's s, as a float64 shows it.
+func (v Inverse) Scale() float64 { return times(v.Start) * times(v.Times[0]) }
+
 // ceiling of s: see NewInverse.
 const ceiling = 1.8
 
-// grid is how many eigenvalues, equidistant in their logarithm, stand for all.
+// grid is how many eigenvalues, equidistant in their logarithm, stand for all
+// that are left with at most a 32nd of I - P; one more is 0, and stands for the rest.
 const grid = 160
 
 // margin covers what lies between two eigenvalues of the grid and the second
 // order of errors that are below 2^-30.
 const margin = 2
 
-// Error bounds every entry of X after the last step, and the error that
-// encryption leaves in it, apart from Rest. Entrywise propagation would be off by 2^40 after
-// twelve steps; this is the first order of the iteration itself.
+// After bounds P and Y after so many steps, at least one, for spectra in [0, 1]: also
+// of an A that has no inverse. Err is in Frobenius' norm, so it bounds traces divided by the root of Dim too.
+// Entrywise propagation would be off by 2^40 after twelve steps; this is the first order of the
+// iteration itself.
 //
 // In the eigenbasis of A, with p and q the values of P at two eigenvalues and x
-// that of X at the first, errors at that pair propagate as
+// that of Y at the first, errors at that pair propagate as
 //
-//	dP' = s (2 - p - q) dP + n,   dX' = s ((2 - q) dX - x dP) + m
+//	dP' = s (2 - p - q) dP + n,   dY' = s ((2 - q) dY - x dP) + m
 //
 // The adjoint recursion gives, for each step, how much n and m weigh in
 // the end; the largest weight over all pairs bounds Frobenius norms, which the
-// eigenbasis keeps. With noise v on every coefficient of a fresh encryption, also those that hold
-// no entry, one ring product with M adds up to Sum(M) v to an entry, and Sum(M) <= Dim^1.5 |M|.
-func (v Inverse) Error(c Calculus) Bound {
+// eigenbasis keeps. n and m are of two kinds. The product's own error is on
+// entries, which a refresh copies: d of them a row, and the recursion has the rest. A
+// fresh encryption's error v is on every coefficient, also where no entry is: one ring
+// product with M adds up to Sum(M) v to an entry, and Sum(M) <= Dim^1.5 |M|.
+func (v Inverse) After(c Calculus, steps int) (p, y Bound) {
 	path := v.paths()
-	largest := path[len(v.Times)].maxX
-	return Bound{Max: largest, Sum: math.Pow(float64(v.Dim), 1.5) * largest, Err: margin * v.amplified(c, false)}
+	wide := math.Pow(float64(v.Dim), 1.5)
+	most := path[steps]
+	p = Bound{Max: most.maxP, Sum: wide * most.maxP, Err: margin * v.amplified(c, path, steps, ofP)}
+	y = Bound{Max: most.maxX, Sum: wide * most.maxX, Err: margin * v.amplified(c, path, steps, ofX)}
+	return p, y
 }
 
-// Solve bounds X y, the solution z of A z = y, when |z| is at most size in
-// Euclid's norm and every entry of y has an error of at most y.Err. Its error is less than
-// that of X suggests, by a factor Rho: dX y = -X dP z, and z is not large. The
+// Solution is the error that Y's leaves in a solution z of Euclid's length 1:
+// less than that of Y suggests, by a factor Rho, for dX A z is not large. It holds where
+// the last step left at most a 32nd of I - P in any eigenvalue, and norm, Y's largest
+// eigenvalue, does.
+func (v Inverse) Solution(c Calculus) (err, norm float64) {
+	path := v.paths()
+	last := path[len(v.Times)]
+	for _, x := range last.x[:grid] {
+		norm = math.Max(norm, math.Abs(x))
+	}
+	return margin * v.amplified(c, path, len(v.Times), ofSolution), norm
+}
+
+// Solve bounds Y y, the solution z of A z = y / Scale, when |z| is at most size in
+// Euclid's norm and every entry of y has an error of at most y.Err. The
 // product itself is counted, Rest is not.
 func (v Inverse) Solve(c Calculus, y Bound, size float64) Bound {
-	d := float64(v.Dim)
-	x := v.Error(c)
-	fresh := c.fresh()
-	err := margin*v.amplified(c, true)*size + v.Rho*math.Sqrt(d)*y.Err + (x.Sum+y.Sum)*fresh + c.productNoise()
-	return Bound{Max: size, Sum: math.Sqrt(d) * size, Err: err}
+	d := math.Sqrt(float64(v.Dim))
+	solved, norm := v.Solution(c)
+	enc := c.encryption()
+	sum := d * d * d * norm
+	err := solved*size + norm*d*y.Err + d*((sum+y.Sum)*enc+c.productNoise())
+	return Bound{Max: size, Sum: d * size, Err: err}
 }
 
-// fresh is the noise of a product and its refresh, whose factor s is at most 2.
+// encryption is the error of a fresh encryption where nothing was copied to.
+func (c Calculus) encryption() float64 { return c.Refresh(Bound{}, 1, 0).Err }
+
+// fresh is the error on an entry: of its product and its refresh, whose factor s is at most 2.
 func (c Calculus) fresh() float64 { return c.Refresh(Bound{Err: c.productNoise()}, 1, 2).Err }
 
-// amplified is the first order of X's error in Frobenius' norm; with solved, of
-// X A, column by column.
-func (v Inverse) amplified(c Calculus, solved bool) float64 {
-	path := v.paths()
-	wP, wX := v.weights(path, solved)
-	d, fresh := float64(v.Dim), c.fresh()
-	total := (wP[0] + wX[0]) * d * fresh // what the inputs brought, an encryption being as noisy
-	for k, t := range v.Times {
+// What an error is followed to.
+type target int
+
+const (
+	ofP        target = iota
+	ofX               // Y
+	ofSolution        // Scale Y A, column by column
+)
+
+// amplified is the first order of the error after so many steps, in Frobenius' norm.
+func (v Inverse) amplified(c Calculus, path []values, steps int, to target) float64 {
+	wP, wX := v.weights(path, steps, to)
+	d, enc, fresh := float64(v.Dim), c.encryption(), c.fresh()
+	total := wP[0] * d * enc // what the inputs brought
+	for k, t := range v.Times[:steps] {
 		s, most := times(t), path[k]
-		inP := s*math.Pow(d, 1.5)*(2+most.maxP)*fresh + fresh
-		inX := s*math.Pow(d, 1.5)*(2+most.maxX)*fresh + fresh
+		inP := s*math.Pow(d, 1.5)*(2+most.maxP)*enc + fresh
+		inX := s*math.Pow(d, 1.5)*(2+most.maxX)*enc + fresh
 		total += d * (wP[k+1]*inP + wX[k+1]*inX)
 	}
 	return total
 }
 
-// weights are, for each step, the largest that an error of P or X before it
+// weights are, for each step, the largest that an error of P or Y after it
 // counts in the end.
-func (v Inverse) weights(path []values, solved bool) (wP, wX []float64) {
-	last := len(v.Times)
+func (v Inverse) weights(path []values, last int, to target) (wP, wX []float64) {
 	wP, wX = make([]float64, last+1), make([]float64, last+1)
-	for i := range grid {
-		for j := range grid {
-			a, x := 0.0, 1.0
-			if solved {
-				x = v.eigenvalue(j)
+	points := grid + 1
+	if to == ofSolution {
+		points = grid
+	}
+	for i := range points {
+		for j := range points {
+			a, x := 0.0, 0.0
+			switch to {
+			case ofP:
+				a = 1
+			case ofX:
+				x = 1
+			case ofSolution:
+				x = v.Scale() * path[0].p[j] / times(v.Start)
 			}
-			wX[last] = math.Max(wX[last], x)
+			wP[last], wX[last] = math.Max(wP[last], a), math.Max(wX[last], x)
 			for k := last - 1; k >= 0; k-- {
 				s := times(v.Times[k])
 				p, q := path[k].p[i], path[k].p[j]
@@ -130,21 +207,23 @@ func (v Inverse) weights(path []values, solved bool) (wP, wX []float64) {
 	return wP, wX
 }
 
-// eigenvalue is the i-th of the grid.
-func (v Inverse) eigenvalue(i int) float64 { return math.Pow(v.Rho, -float64(i)/(grid-1)) }
-
 func times(t uint64) float64 { return math.Ldexp(float64(t), -timesUnit) }
 
-// values of P and X at the grid's eigenvalues before each step, and after the last.
+// values of P and Y at the grid's eigenvalues before each step, and after the last.
 type values struct {
-	p, x       [grid]float64
+	p, x       [grid + 1]float64
 	maxP, maxX float64
 }
 
 func (v Inverse) paths() []values {
 	out := make([]values, len(v.Times)+1)
-	for i := range grid {
-		p, x := times(v.Start)*v.eigenvalue(i), times(v.Start)
+	least := v.least()
+	for i := range grid + 1 {
+		lambda := math.Pow(least, float64(i)/(grid-1))
+		if i == grid {
+			lambda = 0
+		}
+		p, x := times(v.Start)*lambda, 1/times(v.Times[0])
 		for k := range out {
 			o := &out[k]
 			o.p[i], o.x[i] = p, x
@@ -156,4 +235,23 @@ func (v Inverse) paths() []values {
 		}
 	}
 	return out
+}
+
+// least is the smallest eigenvalue of A of which the last step leaves at most a 32nd of
+// I - P: below 1/Rho, where it leaves no more than Rest.
+func (v Inverse) least() float64 {
+	low, high := 0.0, 1/v.Rho
+	for range 50 {
+		lambda := (low + high) / 2
+		p := times(v.Start) * lambda
+		for _, t := range v.Times {
+			p = times(t) * p * (2 - p)
+		}
+		if 1-p <= 1.0/32 {
+			high = lambda
+		} else {
+			low = lambda
+		}
+	}
+	return high
 }

@@ -21,8 +21,8 @@ func TestInverseConverges(t *testing.T) {
 		}
 		end := v.paths()[len(v.Times)]
 		for i := range grid {
-			lambda := math.Pow(tc.rho, -float64(i)/(grid-1))
-			if d := math.Abs(end.x[i]*lambda - 1); d > 2*v.Rest+1e-9 {
+			lambda := v.paths()[0].p[i] / times(v.Start)
+			if d := math.Abs(v.Scale()*end.x[i]*lambda - 1); lambda >= 1/tc.rho && d > 2*v.Rest+1e-9 || d > 1.0/31 {
 				t.Errorf("rho %g: X at %g is off by %g", tc.rho, lambda, d)
 			}
 		}
@@ -43,12 +43,13 @@ func TestInverseErrorIsNotUnderestimated(t *testing.T) {
 	}
 	c := NewCalculus(InsecureTest(10), 3)
 	fresh := c.Refresh(Bound{Err: c.productNoise()}, 4, 2).Err
-	bound := v.Error(c).Err / fresh
+	_, y := v.After(c, 12)
+	bound := y.Err / fresh
 	// One eigenvalue: the error of P after step k, times the derivative of all later steps.
 	for _, lambda := range []float64{1, 0.1, 1.0 / (1 << 6), 1.0 / (1 << 12)} {
 		const h = 1e-7
 		for from := range v.Times {
-			p, x := times(v.Start)*lambda, times(v.Start)
+			p, x := times(v.Start)*lambda, 1/times(v.Times[0])
 			run := func(p, x float64, from int) float64 {
 				for _, t := range v.Times[from:] {
 					p, x = times(t)*p*(2-p), times(t)*x*(2-p)
@@ -78,17 +79,25 @@ func TestErrorOfTheSolveIsComputed(t *testing.T) {
 		dim, members, steps int
 		logRho              float64
 		inverse, solution   float64 // log2 of the bounds, to within 1
-	}{{11, 13, 13, 17, -36.1, -46.2}, {33, 10, 9, 10, -46.5, -50.3}, {33, 10, 11, 13, -40.5, -47}, {33, 10, 13, 17, -32.5, -42.7}, {33, 160, 13, 17, -28.5, -38.7}} {
+		trace               float64
+	}{
+		{11, 13, 13, 17, -39.7, -52.7, -56.1}, {33, 10, 9, 10, -51.2, -57.7, -59.6}, {33, 10, 10, 11, -48.2, -56.1, -58.2},
+		{33, 10, 11, 13, -44.4, -54, -56.3}, {33, 10, 13, 17, -36.7, -49.9, -52.4}, {33, 160, 13, 17, -32.9, -46, -48.6},
+	} {
 		v, err := NewInverse(tc.dim, tc.steps, math.Exp2(tc.logRho))
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := NewCalculus(p, tc.members)
-		x, z := v.Error(c), v.Solve(c, c.Input(1, float64(tc.dim)), 2)
-		t.Logf("p %d, %d members, rho 2^%.0f, rest 2^%.1f: error of X 2^%.1f, of the solution 2^%.1f",
-			tc.dim, tc.members, tc.logRho, math.Log2(v.Rest), math.Log2(x.Err), math.Log2(z.Err))
-		if math.Abs(math.Log2(x.Err)-tc.inverse) > 1 || math.Abs(math.Log2(z.Err)-tc.solution) > 1 {
-			t.Errorf("p %d, %d members: bounds 2^%.1f and 2^%.1f, want 2^%.1f and 2^%.1f", tc.dim, tc.members, math.Log2(x.Err), math.Log2(z.Err), tc.inverse, tc.solution)
+		p, x := v.After(c, tc.steps)
+		z := v.Solve(c, c.Input(1, float64(tc.dim)), 2)
+		trace := p.Err * math.Sqrt(float64(tc.dim))
+		t.Logf("p %d, %d members, rho 2^%.0f, rest 2^%.1f: error of Y 2^%.1f, of the solution 2^%.1f, of P's trace 2^%.1f",
+			tc.dim, tc.members, tc.logRho, math.Log2(v.Rest), math.Log2(x.Err), math.Log2(z.Err), math.Log2(trace))
+		for _, x := range [][2]float64{{x.Err, tc.inverse}, {z.Err, tc.solution}, {trace, tc.trace}} {
+			if math.Abs(math.Log2(x[0])-x[1]) > 1 {
+				t.Errorf("p %d, %d members: a bound of 2^%.1f, want 2^%.1f", tc.dim, tc.members, math.Log2(x[0]), x[1])
+			}
 		}
 	}
 }
@@ -96,17 +105,20 @@ func TestErrorOfTheSolveIsComputed(t *testing.T) {
 // The fastest factors would amplify an error by Rho squared.
 func TestCeilingKeepsTheAmplificationLinear(t *testing.T) {
 	for _, logRho := range []float64{7, 10, 13, 17, 20} {
-		v, err := NewInverse(33, 16, math.Exp2(logRho))
+		v, err := ShortestInverse(33, math.Exp2(logRho), 0x1p-20)
 		if err != nil {
 			t.Fatal(err)
 		}
 		most := 0.0
-		wP, _ := v.weights(v.paths(), true)
+		wP, _ := v.weights(v.paths(), len(v.Times), ofSolution)
 		for _, w := range wP {
 			most = max(most, w)
 		}
-		if got := math.Log2(most); got > logRho+1 || got < logRho-1 {
-			t.Errorf("rho 2^%.0f: an error of P weighs 2^%.1f in the solution", logRho, got)
+		if got := math.Log2(most * v.least()); got > 1.5 || got < -1 {
+			t.Errorf("rho 2^%.0f: an error of P weighs 2^%.1f in the solution, smallest eigenvalue 2^%.1f", logRho, math.Log2(most), math.Log2(v.least()))
+		}
+		if shorter, err := NewInverse(33, len(v.Times)-1, v.Rho); err != nil || shorter.Rest <= 0x1p-20 {
+			t.Errorf("rho 2^%.0f: %d steps would have done (%v)", logRho, len(v.Times)-1, err)
 		}
 	}
 }

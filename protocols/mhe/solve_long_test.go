@@ -127,9 +127,9 @@ func TestErrorOfTheEncryptedInverse(t *testing.T) {
 				worst, largest = max(worst, math.Abs(e)), max(largest, math.Abs(want))
 			}
 		}
-		bound := plan.Error(NewCalculus(p, n))
-		t.Logf("condition 2^%-4.1f largest entry 2^%.1f error 2^%.1f, bound 2^%.1f", logRho, math.Log2(largest), math.Log2(worst), math.Log2(bound.Err))
-		if worst > bound.Err || largest > bound.Max {
+		_, bound := plan.After(NewCalculus(p, n), len(plan.Times))
+		t.Logf("condition 2^%-4.1f largest entry 2^%.1f error 2^%.1f, bound 2^%.1f", logRho, math.Log2(largest), math.Log2(worst), math.Log2(plan.Scale()*bound.Err))
+		if worst > plan.Scale()*bound.Err || largest > plan.Scale()*bound.Max {
 			t.Errorf("condition 2^%.0f: error 2^%.1f, want at most 2^%.1f; entries up to %g, want at most %g", logRho, math.Log2(worst), math.Log2(bound.Err), largest, bound.Max)
 		}
 	}
