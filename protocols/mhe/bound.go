@@ -68,28 +68,32 @@ func (c Calculus) Product(pairs ...[2]Bound) Bound {
 	return out
 }
 
-// productNoise is what relinearising and rescaling add.
+// productNoise is what relinearising and rescaling add: see multiplier.
 //
 // The relinearisation key's errors, with s, u of norm n N at most and e up to N B:
-// s e0 + u e1 + s e1 + e2 + e3. The key is used with one digit up to q_i for each prime of Q,
-// and divided by P; that division and the two of rescaling round by half a
-// unit, in c0 and, times s, in c1. How c1 is rounded depends on the encryptions, and they on s: nothing
+// s e0 + u e1 + s e1 + e2 + e3. The key is used with digits up to the product of their
+// primes, and divided by P; to that comes the rounding before it, half a unit times s^2, of norm (n N)^2 at
+// most: both where the tensor has been divided by one prime. The rounding that ends it is half a unit
+// in c0 and, times s, in c1. How c1 is rounded depends on the encryptions, and they on s: nothing
 // averages out but the size of s itself.
 func (c Calculus) productNoise() float64 {
 	n, lit := c.degree(), c.p.lit
 	key := 3*n*c.n*c.n*c.draw() + 2*c.n*c.draw()
 	relin := 0.0
-	for _, q := range lit.Q {
-		relin += n * float64(q) * key
+	for w := range c.p.digits() {
+		digit := 1.0
+		for _, q := range lit.Q[w*digitPrimes : (w+1)*digitPrimes] {
+			digit *= float64(q)
+		}
+		relin += n * digit * key
 	}
-	round := 0.5 * (1 + c.norm())
+	for _, q := range lit.P {
+		relin /= float64(q)
+	}
+	relin += 0.5 * n * c.n * n * c.n
 	tensor := math.Exp2(float64(2 * lit.LogScale)) // S^2
-	relin = (relin/float64(lit.P[0]) + round) / tensor
-	dropped := 1.0
-	for _, q := range lit.Q[c.p.low()+1:] {
-		dropped *= float64(q)
-	}
-	return relin + 1.01*round*dropped/tensor
+	last := float64(lit.Q[c.p.top()])
+	return 1.01 * (relin + 0.5*(1+c.norm())*float64(lit.Q[c.p.top()-1])) * last / tensor
 }
 
 // Refresh bounds one output of a refresh of b: copies coefficients, each times

@@ -7,7 +7,6 @@ import (
 	"math/bits"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
 
 	"github.com/consilium-health/consilium/protocols/wire"
 )
@@ -250,8 +249,3 @@ func (p Params) addTo(s shape, acc, sh share) {
 
 // rowsQ are the rows of a polynomial at a level.
 func rowsQ(x ring.Poly, level int) share { return share(x.Coeffs[:level+1]) }
-
-// rowsQP are the rows of a polynomial modulo QP.
-func rowsQP(x ringqp.Poly) share {
-	return append(append(share{}, x.Q.Coeffs...), x.P.Coeffs...)
-}

@@ -145,8 +145,8 @@ func TestStandardSharesHaveTheirSizes(t *testing.T) {
 	}{
 		{"decryption share", shape{{1, 4, false}}, 256 * 2048},
 		{"output", shape{{1, 6, false}}, 354 * 2048},
-		{"relinearisation, round 1", shape{{14, 6, true}}, 14 * 411 * 2048},
-		{"relinearisation, round 2", shape{{7, 6, true}}, 7 * 411 * 2048},
+		{"relinearisation, round 1", p.keyShape(2), 6 * 411 * 2048},
+		{"relinearisation, round 2", p.keyShape(1), 3 * 411 * 2048},
 	} {
 		if got := p.size(tc.shape); got != tc.want {
 			t.Errorf("%s: %d bytes, want %d", tc.what, got, tc.want)

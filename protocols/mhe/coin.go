@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
 
 	"github.com/consilium-health/consilium/protocols/party"
 )
@@ -71,23 +70,16 @@ func (x *expansion) uniform(row []uint64, q uint64) {
 	}
 }
 
-// poly draws a uniform polynomial at a level, understood in the NTT domain.
-func (c crs) poly(p Params, at crp) ring.Poly {
-	out, x := p.rlwe.RingQ().AtLevel(at.level).NewPoly(), c.stream(at)
-	for i, row := range out.Coeffs {
-		x.uniform(row, p.prime(i))
+// rows draws uniform polynomials of a shape, understood in the NTT domain.
+func (c crs) rows(p Params, at crp, s shape) share {
+	out, x := p.alloc(s), c.stream(at)
+	for r, prime := range p.primes(s) {
+		x.uniform(out[r], p.prime(prime))
 	}
 	return out
 }
 
-// polysQP draws count uniform polynomials modulo QP.
-func (c crs) polysQP(p Params, at crp, count int) []ringqp.Poly {
-	x, out := c.stream(at), make([]ringqp.Poly, count)
-	for i := range out {
-		out[i] = p.rlwe.RingQP().NewPoly()
-		for k, row := range rowsQP(out[i]) {
-			x.uniform(row, p.prime(k))
-		}
-	}
-	return out
+// poly draws one at a level of Q.
+func (c crs) poly(p Params, at crp) ring.Poly {
+	return take(c.rows(p, at, shape{{1, at.level, false}}), 0, at.level)
 }

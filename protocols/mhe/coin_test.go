@@ -83,12 +83,12 @@ func TestExpansionIsWhatItWas(t *testing.T) {
 		}
 		b = append(b, uint64Bytes(v)...)
 	}
-	for _, x := range append(c.polysQP(p, crp1, 2)[1].Q.Coeffs, c.poly(p, crp{"refresh", 3, 0, 4}).Coeffs...) {
+	for _, x := range append(c.rows(p, crp1, p.keyShape(1)), c.rows(p, crp{"refresh", 3, 0, 4}, shape{{1, 4, false}})...) {
 		for _, v := range x {
 			b = append(b, uint64Bytes(v)...)
 		}
 	}
-	const want = "6f2c039ec956d4ac495af2002ff681705f165b9e375728c23e80dfb48f2f24d2"
+	const want = "735822a86ac721093ff0e2415eac53d3be79a792fe26b4ac1deb3a8931bc14e4"
 	if got := fmt.Sprintf("%x", party.Hash("test", b)); got != want {
 		t.Errorf("digest %s, want %s", got, want)
 	}

@@ -17,7 +17,7 @@ const MaxPolys = 64
 
 // largestShare is the most bytes any step's share has.
 func (p Params) largestShare() int {
-	return max(p.size(shape{{2 * p.digits(), p.top(), true}}), p.size(shape{{MaxParts, p.low(), false}, {MaxPolys, p.top(), false}}))
+	return max(p.size(p.keyShape(2)), p.size(shape{{MaxParts, p.low(), false}, {MaxPolys, p.top(), false}}))
 }
 
 // Plain is one polynomial of what is to be encrypted: this member's term of a sum over all members.

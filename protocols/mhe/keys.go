@@ -4,12 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	lattigo "github.com/tuneinsight/lattigo/v5/mhe"
-
-	"github.com/tuneinsight/lattigo/v5/core/rlwe"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
-	"github.com/tuneinsight/lattigo/v5/utils/structs"
+	"math/big"
 
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
@@ -46,30 +41,41 @@ func (s *Session) coin() (round.Machine[struct{}], error) {
 
 func nothing() struct{} { return struct{}{} }
 
-// digits of the gadget: one for each prime of Q, since P has one prime.
-func (p Params) digits() int { return len(p.lit.Q) }
-
 // relinOne is round 1 of the relinearisation key (Mouchet et al., protocol 2),
 // for each digit w of the gadget, with u_i an ephemeral ternary key:
 //
-//	h_i = (-u_i a + s_i w + e_0, s_i a + e_1)
+//	h_i = (-u_i a + P g_w s_i + e_0, s_i a + e_1)
 func (s *Session) relinOne() (round.Machine[struct{}], error) {
 	g := new(relinGen)
+	p := s.params
 	return begin(s, task{
-		name: "relinearisation key, round 1", work: party.Hash("work relin 1"), shape: shape{{2 * s.params.digits(), s.params.top(), true}},
+		name: "relinearisation key, round 1", work: party.Hash("work relin 1"), shape: p.keyShape(2),
 		share: func() (share, []byte, error) {
-			g.proto = lattigo.NewRelinearizationKeyGenProtocol(s.params.rlwe)
-			g.eph.key, g.first, _ = g.proto.AllocateShare()
-			s.rkg = g
-			crp := lattigo.RelinearizationKeyGenCRP{}
-			for _, a := range s.crs.polysQP(s.params, crp1, s.params.digits()) {
-				crp.Value = append(crp.Value, []ringqp.Poly{a})
+			s.rkg, g.eph = g, s.tool.newSecret()
+			a, own, eph := s.crs.rows(p, crp1, p.keyShape(1)), s.keyRows(s.secret), s.keyRows(g.eph)
+			out, size := p.alloc(p.keyShape(2)), len(own)
+			for w := range p.digits() {
+				first, second := out[2*w*size:(2*w+1)*size], out[(2*w+1)*size:(2*w+2)*size]
+				if err := errors.Join(s.tool.disturbKey(first), s.tool.disturbKey(second)); err != nil {
+					return nil, nil, err
+				}
+				for r, prime := range s.tool.multiplier.keys {
+					sub := p.subring(prime)
+					sub.NTT(first[r], first[r])
+					sub.NTT(second[r], second[r])
+					sub.MulCoeffsMontgomeryThenSub(eph[r], a[w*size+r], first[r])
+					sub.MulCoeffsMontgomeryThenAdd(own[r], a[w*size+r], second[r])
+					if prime == w*digitPrimes || prime == w*digitPrimes+1 {
+						// s is in Montgomery form, and so P is not.
+						times := new(big.Int).Mod(product(p.lit.P), new(big.Int).SetUint64(sub.Modulus))
+						sub.MulScalarMontgomeryThenAdd(own[r], times.Uint64(), first[r])
+					}
+				}
 			}
-			g.proto.GenShareRoundOne(s.secret.key, crp, g.eph.key, &g.first)
-			return gadgetRows(g.first.Value, 0, 1), nil, nil
+			return out, nil, nil
 		},
 		done: func(sum share, _ [][]byte) error {
-			s.params.setGadget(g.first.Value, sum, 0, 1) // its own rows are replaced
+			g.first = sum
 			return nil
 		},
 	}, nothing)
@@ -80,9 +86,13 @@ var crp1 = crp{protocol: "relinearisation key", step: 2}
 
 // relinGen is what round 2 needs of round 1.
 type relinGen struct {
-	proto lattigo.RelinearizationKeyGenProtocol
 	eph   secretKey
-	first lattigo.RelinearizationKeyGenShare
+	first share
+}
+
+// keyRows are a secret key's rows in the key ring.
+func (s *Session) keyRows(k secretKey) share {
+	return append(append(share{}, k.key.Value.Q.Coeffs[:s.params.top()]...), k.key.Value.P.Coeffs...)
 }
 
 // relinTwo is round 2, of which only the sum of the paper's two halves is ever
@@ -93,55 +103,42 @@ type relinGen struct {
 // h is an aggregate that the hub said; the share made of it stays here until all
 // members' claims have shown that h is the sum of what they signed.
 func (s *Session) relinTwo() (round.Machine[struct{}], error) {
-	g := s.rkg
+	g, p := s.rkg, s.params
 	return begin(s, task{
-		name: "relinearisation key, round 2", work: party.Hash("work relin 2"), shape: shape{{s.params.digits(), s.params.top(), true}},
+		name: "relinearisation key, round 2", work: party.Hash("work relin 2"), shape: p.keyShape(1),
 		share: func() (share, []byte, error) {
-			_, _, mine := g.proto.AllocateShare()
-			g.proto.GenShareRoundTwo(g.eph.key, s.secret.key, g.first, &mine)
-			g.eph.wipe()
-			ringQP := s.params.rlwe.RingQP()
-			for _, v := range mine.Value {
-				h := v[0]
-				ringQP.Reduce(h[0], h[0]) // the library leaves residues up to 2q here
-				ringQP.Reduce(h[1], h[1])
-				ringQP.Add(h[0], h[1], h[0])
+			own, eph := s.keyRows(s.secret), s.keyRows(g.eph)
+			out, size := p.alloc(p.keyShape(1)), len(own)
+			for r, prime := range s.tool.multiplier.keys {
+				p.subring(prime).Sub(eph[r], own[r], eph[r])
 			}
-			return gadgetRows(mine.Value, 0), nil, nil
+			for w := range p.digits() {
+				h := out[w*size : (w+1)*size]
+				if err := errors.Join(s.tool.disturbKey(h), s.tool.disturbKey(h)); err != nil {
+					return nil, nil, err
+				}
+				for r, prime := range s.tool.multiplier.keys {
+					sub := p.subring(prime)
+					sub.NTT(h[r], h[r])
+					sub.MulCoeffsMontgomeryThenAdd(own[r], g.first[2*w*size+r], h[r])
+					sub.MulCoeffsMontgomeryThenAdd(eph[r], g.first[(2*w+1)*size+r], h[r])
+				}
+			}
+			g.eph.wipe()
+			return out, nil, nil
 		},
 		done: func(sum share, _ [][]byte) error {
-			rlk := rlwe.NewRelinearizationKey(s.params.rlwe)
-			s.params.setGadget(rlk.Value, sum, 0)
-			ringQP := s.params.rlwe.RingQP()
-			for i, v := range rlk.Value {
-				v[0][1].Copy(g.first.Value[i][0][1])
-				ringQP.MForm(v[0][0], v[0][0])
-				ringQP.MForm(v[0][1], v[0][1])
+			key, size := new(relinKey), len(s.tool.multiplier.keys)
+			for w := range p.digits() {
+				key.b = append(key.b, sum[w*size:(w+1)*size])
+				key.a = append(key.a, g.first[(2*w+1)*size:(2*w+2)*size])
+				for r, prime := range s.tool.multiplier.keys {
+					p.subring(prime).MForm(key.b[w][r], key.b[w][r])
+					p.subring(prime).MForm(key.a[w][r], key.a[w][r])
+				}
 			}
-			s.rlk, s.rkg = rlk, nil
+			s.rlk, s.rkg = key, nil
 			return nil
 		},
 	}, nothing)
-}
-
-// gadgetRows are the rows of some parts of every digit.
-func gadgetRows(m structs.Matrix[rlwe.VectorQP], parts ...int) share {
-	var out share
-	for _, v := range m {
-		for _, k := range parts {
-			out = append(out, rowsQP(v[0][k])...)
-		}
-	}
-	return out
-}
-
-// setGadget replaces them: the inverse of gadgetRows.
-func (p Params) setGadget(m structs.Matrix[rlwe.VectorQP], rows share, parts ...int) {
-	q, all := len(p.lit.Q), len(p.lit.Q)+len(p.lit.P)
-	for _, v := range m {
-		for _, k := range parts {
-			v[0][k].Q.Coeffs, v[0][k].P.Coeffs = [][]uint64(rows[:q]), [][]uint64(rows[q:all])
-			rows = rows[all:]
-		}
-	}
 }

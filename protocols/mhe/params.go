@@ -18,7 +18,7 @@ type Literal struct {
 	Name     string
 	LogN     int      // log2 of the ring's degree n
 	Q        []uint64 // primes of the ciphertext modulus; the last two are what one rescaling drops
-	P        []uint64 // primes of the auxiliary modulus of the relinearisation key
+	P        []uint64 // primes of the auxiliary modulus of the relinearisation key: see relinKey
 	LogScale int      // an encrypted number x is the integer x * 2^LogScale
 	LogMask  int      // refresh masks are uniform in [-2^(LogMask-1), 2^(LogMask-1))
 	Density  float64  // probability that a coefficient of a secret key is not 0
@@ -26,9 +26,10 @@ type Literal struct {
 }
 
 // Standard is the set of every study: one product of scale 2^98 per refresh.
-// Its logQP is 411, the quantum cap of degree 2^14.
+// The relinearisation key is modulo Q without its last prime, times P: 411 bits, the quantum
+// cap of degree 2^14. Nothing else is modulo more than Q.
 //
-//	Q = 60 + 6 x 49 bits, P = 57 bits, each the largest such primes that are 1 mod 2^16
+//	Q = 60 + 6 x 49 bits, P = 2 x 53 bits, each the largest such primes that are 1 mod 2^16
 //	level 6: inputs and refreshed values     354 bits
 //	level 4: after product and rescaling     256 bits
 func Standard() Literal {
@@ -38,7 +39,7 @@ func Standard() Literal {
 			0xffffffffffc0001,
 			0x1fffffff50001, 0x1ffffffea0001, 0x1ffffffd40001, 0x1ffffffba0001, 0x1ffffffb40001, 0x1ffffffb00001,
 		},
-		P:        []uint64{0x1fffffffffc0001},
+		P:        []uint64{0x1fffffffe30001, 0x1fffffffd80001},
 		LogScale: 98, LogMask: 246, Density: 2.0 / 3, Sigma: 3.2,
 	}
 }
@@ -86,7 +87,7 @@ func NewParams(lit Literal) (Params, error) {
 		return Params{}, fmt.Errorf("mhe: parameters %q: degree 2^%d, want 2^13, 2^14 or 2^15", lit.Name, lit.LogN)
 	}
 	if size > cap {
-		return Params{}, fmt.Errorf("mhe: parameters %q: log2(QP) is %d, want at most %d at degree 2^%d: 128 bits against quantum computers", lit.Name, size, cap, lit.LogN)
+		return Params{}, fmt.Errorf("mhe: parameters %q: log2 of the largest modulus is %d, want at most %d at degree 2^%d: 128 bits against quantum computers", lit.Name, size, cap, lit.LogN)
 	}
 	return build(lit, false)
 }
@@ -112,8 +113,8 @@ func build(lit Literal, insecure bool) (Params, error) {
 		return wrong("secret keys have density %g, want 2/3: no sparse secrets", lit.Density)
 	case !(lit.Sigma >= 3.2) || lit.Sigma > 8:
 		return wrong("sigma is %g, want 3.2 to 8", lit.Sigma)
-	case len(lit.Q) < drop+2 || len(lit.Q)+len(lit.P) > wire.MaxPrimes || len(lit.P) != 1:
-		return wrong("%d primes and %d auxiliary ones, want at least %d and exactly 1", len(lit.Q), len(lit.P), drop+2)
+	case len(lit.Q) < drop+2 || len(lit.Q)+len(lit.P) > wire.MaxPrimes || len(lit.P) != digitPrimes || (len(lit.Q)-1)%digitPrimes != 0:
+		return wrong("%d primes and %d auxiliary ones, want at least %d and an odd number, and %d", len(lit.Q), len(lit.P), drop+2, digitPrimes)
 	case lit.LogN < 4 || lit.LogN > 15:
 		return wrong("degree 2^%d", lit.LogN)
 	}
@@ -200,9 +201,13 @@ func (p Params) Digest() [32]byte {
 func (p Params) top() int { return len(p.lit.Q) - 1 }
 func (p Params) low() int { return len(p.lit.Q) - 1 - drop }
 
-// logQP is the number of bits of the product of all primes.
+// logQP is the number of bits of the largest modulus under which anything is encrypted:
+// Q, or that of the relinearisation key.
 func (l Literal) logQP() int {
-	return product(append(append([]uint64{}, l.Q...), l.P...)).BitLen()
+	if len(l.Q) == 0 {
+		return 0
+	}
+	return max(product(l.Q).BitLen(), product(append(append([]uint64{}, l.Q[:len(l.Q)-1]...), l.P...)).BitLen())
 }
 
 func product(primes []uint64) *big.Int {

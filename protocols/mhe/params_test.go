@@ -46,7 +46,7 @@ func TestParametersBeyondTheBarAreRefused(t *testing.T) {
 		change func(*Literal)
 		err    string
 	}{
-		{"one bit above the cap", func(l *Literal) { l.P = []uint64{primeOf(58)} }, "log2(QP) is 412, want at most 411"},
+		{"one bit above the cap", func(l *Literal) { l.P[0] = primeOf(54) }, "log2 of the largest modulus is 412, want at most 411"},
 		{"a smaller ring", func(l *Literal) { l.LogN = 13 }, "want at most 202"},
 		{"a toy ring", func(l *Literal) { l.LogN = 10 }, "want 2^13, 2^14 or 2^15"},
 		{"sparse secrets", func(l *Literal) { l.Density = 0.01 }, "no sparse secrets"},
@@ -55,7 +55,8 @@ func TestParametersBeyondTheBarAreRefused(t *testing.T) {
 		{"a mask that hides too little", func(l *Literal) { l.LogMask = 240 }, "hides 99 bits"},
 		{"a mask that wraps", func(l *Literal) { l.LogMask = 256 }, "wrap"},
 		{"another scale", func(l *Literal) { l.LogScale = 97 }, "away from the scale"},
-		{"no auxiliary prime", func(l *Literal) { l.P = nil }, "primes"},
+		{"an encryption beyond the cap", func(l *Literal) { l.Q = append([]uint64{primeOf(59)}, l.Q...) }, "want at most 411"},
+		{"no auxiliary prime", func(l *Literal) { l.P = nil }, "primes"}, {"one auxiliary prime", func(l *Literal) { l.P = l.P[:1] }, "primes"},
 		{"not a prime", func(l *Literal) { l.Q[3] += 2 }, "parameters"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

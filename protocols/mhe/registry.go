@@ -135,7 +135,7 @@ func (c Circuit) Spread(members int) float64 {
 
 // KeyBytes is what a member shares to make the keys, three steps.
 func (p Params) KeyBytes() int {
-	return rawSize + p.size(shape{{2 * p.digits(), p.top(), true}}) + p.size(shape{{p.digits(), p.top(), true}})
+	return rawSize + p.size(p.keyShape(2)) + p.size(p.keyShape(1))
 }
 
 // StepBytes is the share of one step that makes so many refreshes with so many

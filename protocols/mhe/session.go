@@ -71,7 +71,7 @@ type Session struct {
 	secret    secretKey
 	crs       crs
 	rkg       *relinGen // between its rounds
-	rlk       *rlwe.RelinearizationKey
+	rlk       *relinKey
 	tool      *toolbox
 	refreshed map[[32]byte]bool // ciphertexts whose decryption share was made
 	opened    int               // in all

@@ -10,16 +10,16 @@ import (
 // toolbox is a session's own part of the library: samplers and evaluators hold
 // scratch space, and two goroutines that share one spoil each other's noise.
 type toolbox struct {
-	p        Params
-	errors   *errorSampler
-	ternary  *ring.TernarySampler
-	eval     *rlwe.Evaluator
-	reducers []reducer // primes of Q
-	low      *garner   // at the level of refreshes
+	p          Params
+	errors     *errorSampler
+	ternary    *ring.TernarySampler
+	reducers   []reducer // primes of Q
+	low        *garner   // at the level of refreshes
+	multiplier *multiplier
 }
 
 func newToolbox(p Params, rand io.Reader) *toolbox {
-	t := &toolbox{p: p, errors: newErrorSampler(rand, p.lit.Sigma), eval: rlwe.NewEvaluator(p.rlwe, nil)}
+	t := &toolbox{p: p, errors: newErrorSampler(rand, p.lit.Sigma), multiplier: newMultiplier(p)}
 	ringQ := p.rlwe.RingQ()
 	var err error
 	if t.ternary, err = ring.NewTernarySampler(rand, ringQ, ring.Ternary{P: p.lit.Density}, false); err != nil {
@@ -49,6 +49,15 @@ func (t *toolbox) ring(level int) *ring.Ring { return t.p.rlwe.RingQ().AtLevel(l
 // disturb adds a fresh error to x, which holds coefficients.
 func (t *toolbox) disturb(x ring.Poly) error {
 	return t.errors.addTo(x.Coeffs, t.p.rlwe.RingQ().SubRings)
+}
+
+// disturbKey adds a fresh error to a polynomial of the key ring.
+func (t *toolbox) disturbKey(x share) error {
+	var subs []*ring.SubRing
+	for _, i := range t.multiplier.keys {
+		subs = append(subs, t.p.subring(i))
+	}
+	return t.errors.addTo(x, subs)
 }
 
 // place writes integers on coefficients of a polynomial at a level, all others

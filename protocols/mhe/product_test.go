@@ -1,0 +1,93 @@
+package mhe
+
+import (
+	"math/big"
+	"testing"
+
+	"github.com/consilium-health/consilium/protocols/round"
+)
+
+// However many pairs there are, their products add up, the largest residues included.
+func TestManyPairsAddUp(t *testing.T) {
+	p := InsecureTest(4)
+	w := newWorld(t, p, 2)
+	must(w, keys)
+	in := must(w, func(s *Session) (round.Machine[[]*Ciphertext], error) {
+		return s.Input([]Plain{p.plain("x", 8, 16, 1, 0.25), p.plain("y", 8, 16, 0.5)})
+	})
+	s, x, y := w.sessions[0], in[0][0], in[0][1]
+	for _, n := range []int{1, tensorPairs, tensorPairs + 1, 2*tensorPairs + 3} {
+		var pairs [][2]*Ciphertext
+		for range n {
+			pairs = append(pairs, [2]*Ciphertext{x, y})
+		}
+		c, err := s.Product(pairs...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := off(w.decrypt(c), []float64{2 * float64(n), 0.5 * float64(n)}); d > c.bound.Err {
+			t.Errorf("%d pairs: off by %g, bound %g", n, d, c.bound.Err)
+		}
+	}
+	// Sums of 2^7 products of the largest residues stay below 2^127, where the reduction is right.
+	m := s.tool.multiplier
+	for i := range p.lit.Q {
+		q := p.prime(i)
+		row, out := []uint64{q - 1}, []uint64{0}
+		m.clear()
+		for range 2 * tensorPairs {
+			m.add(0, row, row)
+		}
+		m.reduce(0, out, p.subring(i))
+		want := big.NewInt(2 * tensorPairs) // (-1)^2 each
+		prime := new(big.Int).SetUint64(q)
+		want.Mul(want, new(big.Int).ModInverse(new(big.Int).Lsh(one, 64), prime)).Mod(want, prime)
+		if out[0] != want.Uint64() {
+			t.Errorf("prime %d: %d products of -1 and -1 are %d, want %v", i, 2*tensorPairs, out[0], want)
+		}
+	}
+}
+
+// The key relinearises: b_w + a_w s is P g_w s^2 and a small error, at every digit.
+func TestRelinearisationKeyEncryptsItsGadget(t *testing.T) {
+	p := InsecureTest(6)
+	w := newWorld(t, p, 3)
+	must(w, keys)
+	s := w.sessions[1]
+	// The sum of all keys, and P s^2.
+	sum := s.keyRows(w.sessions[0].tool.newSecret())
+	for r, prime := range s.tool.multiplier.keys {
+		clear(sum[r])
+		for _, o := range w.sessions {
+			p.subring(prime).Add(sum[r], o.keyRows(o.secret)[r], sum[r])
+		}
+	}
+	for digit := range p.digits() {
+		for r, prime := range s.tool.multiplier.keys {
+			sub := p.subring(prime)
+			row := make([]uint64, p.Degree())
+			copy(row, s.rlk.b[digit][r])
+			sub.MulCoeffsMontgomeryThenAdd(s.rlk.a[digit][r], sum[r], row)
+			if prime/digitPrimes == digit && prime < p.top() {
+				square := make([]uint64, p.Degree())
+				sub.MulCoeffsMontgomery(sum[r], sum[r], square) // in Montgomery form
+				times := new(big.Int).Mod(product(p.lit.P), new(big.Int).SetUint64(sub.Modulus))
+				sub.MulScalarMontgomery(square, bigMForm(times, sub.Modulus), square)
+				sub.Sub(row, square, row)
+			}
+			sub.IMForm(row, row)
+			sub.INTT(row, row)
+			limit := uint64(3*64*3*3*20 + 2*3*20)
+			for k, x := range row {
+				if x > limit && x < sub.Modulus-limit {
+					t.Fatalf("digit %d prime %d coefficient %d: %d is no small error", digit, prime, k, x)
+				}
+			}
+		}
+	}
+}
+
+func bigMForm(x *big.Int, q uint64) uint64 {
+	y := new(big.Int).Lsh(x, 64)
+	return y.Mod(y, new(big.Int).SetUint64(q)).Uint64()
+}
