@@ -24,11 +24,13 @@ import (
 //	rekey to=b of=a                          a's X-Wing key is replaced by the hub's own
 //	stop a code=FOLD                         an order to stop
 //	speaks SEALS|UNLOCKS                     hands on what was held, without checking it
+//	withhold type=UNLOCKS                    says that a shown sum was collected for the reader
 //	shows to=b of=c                          c's other message, held before, in the place of its first
 func (s *Story) Lies() map[string]Verb {
 	return map[string]Verb{
 		"shift": s.AddRule(shift), "carry": s.AddRule(carry), "beheaded": s.AddRule(s.beheaded), "swapped": s.AddRule(s.swapped),
-		"repeated": s.AddRule(s.repeated), "part": s.AddRule(s.part), "rekey": s.AddRule(s.rekey), "shows": s.AddRule(s.shows), "stop": s.stop, "speaks": s.speaks,
+		"repeated": s.AddRule(s.repeated), "part": s.AddRule(s.part), "rekey": s.AddRule(s.rekey), "shows": s.AddRule(s.shows), "withhold": s.AddRule(withhold),
+		"stop": s.stop, "speaks": s.speaks,
 	}
 }
 
@@ -141,6 +143,18 @@ func (s *Story) rekey(e *wire.Envelope, c Command) error {
 			s.t.Error(err)
 		}
 	})
+}
+
+// withhold says COLLECTED where UNLOCKS are due, with what these are about.
+func withhold(e *wire.Envelope, _ Command) error {
+	list, u := new(wire.Unlocks), new(wire.Unlock)
+	err := first(wire.Decode(e.Body, list), wire.Decode(list.Unlocks[0].Body, u))
+	if err != nil {
+		return err
+	}
+	e.Type, e.Recipient = wire.Type_COLLECTED, ""
+	e.Body, err = wire.Encode(&wire.Collected{Label: u.Label, Heads: u.Heads, Sum: u.Sum})
+	return err
 }
 
 // shows puts another message of a member into its place in HELLOS or SUMMED.

@@ -20,7 +20,7 @@ import (
 //	members a b c [cells=3] [release=analyst]   a new world, attempt 1
 //	attempt 2 [a b] [closings=none]             the next attempt, maybe of other members
 //	setup [a b]                                 these (or all) join, until nothing moves
-//	sum n [a b] [ask.b=7] [state.b=7] [cells.b=2] [x.b=1,-2,2^127]
+//	sum n [a b] [ask.b=7] [state.b=7] [cells.b=2] [x.b=1,-2,2^127] [shown=yes] [shown.b=no]
 //	close CODE [a b]                            these (or all) close
 //	drop, twice, flip, hold, late from= to= type= seq= times=   network rules
 //	release                                     what was held goes out now
@@ -29,7 +29,7 @@ import (
 //	kill a [records=n]                          loses all but the journal (its first n records)
 //	restart a                                   goes on from the journal
 //	resend a, expire a|hub                      what a driver can do
-//	open n ask=n                                the reader opens package n
+//	open n ask=n [shown=yes]                    the reader opens package n
 //	restored a                                  the operator confirms it
 //	table a other                               a's table changes
 type Story struct {
@@ -202,6 +202,10 @@ func (s *Story) input(n int, m *Member, c Command) (asked, error) {
 		cells, _ = strconv.Atoi(v)
 	}
 	st := asked{ask: Ask(n, cells), x: make(secagg.Vector, cells)}
+	st.ask.Shown = c.Keys["shown"] == "yes"
+	if v := c.Keys["shown."+string(m.ID)]; v != "" {
+		st.ask.Shown = v == "yes"
+	}
 	if v := c.Keys["ask."+string(m.ID)]; v != "" {
 		st.ask.Digest = party.Hash("ask " + v)
 	}
@@ -334,7 +338,9 @@ func (s *Story) open(c Command) (string, error) {
 	if !ok || len(r.Packages) < n {
 		return "", errors.New("the hub has no such package")
 	}
-	total, err := secagg.OpenAtReader(s.reader, s.Charter, s.Roster, Ask(ask, 3), r.Packages[n-1])
+	about := Ask(ask, 3)
+	about.Shown = c.Keys["shown"] == "yes"
+	total, err := secagg.OpenAtReader(s.reader, s.Charter, s.Roster, about, r.Packages[n-1])
 	if err != nil {
 		return fmt.Sprintf("reader: %v\n", err), nil
 	}

@@ -11,7 +11,7 @@ import (
 func (s *Session) Beside(name string) round.Session {
 	out := round.Session{
 		Plan: s.cfg.Charter.Plan, Attempt: s.cfg.Charter.Attempt, Context: s.in(s.transcript[:]),
-		Roster: s.cfg.Roster, ID: s.cfg.ID, Identity: s.cfg.Identity, Limits: s.cfg.Charter.Limits,
+		Roster: s.cfg.Roster, ID: s.cfg.ID, Identity: s.cfg.Identity, Limits: s.cfg.Charter.limits(),
 		TagsOut: make([][32]byte, s.n), TagsIn: make([][32]byte, s.n),
 		Stop:    func(c wire.Code) ([]round.Message, error) { return s.close(c) },
 		OnClose: func(f func() error) { s.ending = append(s.ending, f) },

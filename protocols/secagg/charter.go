@@ -15,7 +15,7 @@ const Suite = "consilium/1 Ed25519+ML-DSA-65 X-Wing HKDF-SHA256 ChaCha20-Poly130
 // Who learns the totals.
 const (
 	ReleaseAll     = "all"     // every member
-	ReleaseAnalyst = "analyst" // the holder of the reader's key, and nobody else
+	ReleaseAnalyst = "analyst" // the holder of the reader's key and, but for sums that are Shown, nobody else
 )
 
 // Limits bound what a study's messages can be: how many members, how many cells a
@@ -37,6 +37,13 @@ type Charter struct {
 	Attempt    uint32   // from 1
 	Previous   [32]byte // RecordDigest of the attempt before; zero for the first
 	Limits     Limits
+}
+
+// limits are those of messages: a charter's own, and what its release implies.
+func (c Charter) limits() wire.Limits {
+	l := c.Limits
+	l.Reader = c.Release == ReleaseAnalyst
+	return l
 }
 
 // Digest binds every field, in their order.
@@ -64,6 +71,8 @@ func (c Charter) check(roster party.Roster, reader *party.PublicKey) error {
 		return fmt.Errorf("secagg: charter: at most %d cells a sum, want 1 to %d", c.Limits.Cells, wire.MaxCells)
 	case c.Limits.Share < 0 || c.Limits.Share == 0 && c.Limits.Full:
 		return fmt.Errorf("secagg: charter: limits for shares of %d bytes, to every member: %v", c.Limits.Share, c.Limits.Full)
+	case c.Limits.Reader:
+		return fmt.Errorf("secagg: charter: limits name a reader: whether there is one is said by release")
 	case c.Roster != roster.Digest():
 		return fmt.Errorf("secagg: charter: made for another roster than the one given (digest %x, have %x)", c.Roster[:8], first8(roster.Digest()))
 	case c.Attempt == 0:

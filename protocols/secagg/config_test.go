@@ -36,6 +36,7 @@ func TestConfigurationThatContradictsItselfIsRefused(t *testing.T) {
 		{"no cells", func(c *secagg.Config) { c.Charter.Limits.Cells = 0 }, "cells"},
 		{"too many cells", func(c *secagg.Config) { c.Charter.Limits.Cells = wire.MaxCells + 1 }, "cells"},
 		{"shares to all where there are none", func(c *secagg.Config) { c.Charter.Limits.Full = true }, "shares"},
+		{"limits that name a reader", func(c *secagg.Config) { c.Charter.Limits.Reader = true }, "said by release"},
 		{"attempt 0", func(c *secagg.Config) { c.Charter.Attempt = 0 }, "attempt"},
 		{"a first attempt with a past", func(c *secagg.Config) { c.Charter.Previous[0] = 1 }, "previous"},
 		{"unknown release", func(c *secagg.Config) { c.Charter.Release = "everybody" }, "release"},

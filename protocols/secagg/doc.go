@@ -20,6 +20,10 @@
 // GF(2^255-19) on what the members signed, which arrive together with the masks:
 // a changed sum is never used.
 //
+// With a reader (ReleaseAnalyst) own masks are sealed to its key instead, and
+// members learn only that the sum was collected. A sum that is Shown is unlocked both ways: its total is the members'
+// too. Who may know is part of the ask, of every head and of the label.
+//
 // # What is promised
 //
 // A malicious hub alone learns who takes part, sizes and timing; any change of

@@ -60,3 +60,9 @@ func FoldDigest(label, heads, sum [32]byte) [32]byte { return foldDigest(label, 
 func OwnCommitment(label [32]byte, id party.ID, u [32]byte) [32]byte {
 	return ownCommitment(label, id, u)
 }
+
+// OpenVeiled tries the key under which member j's own mask is veiled.
+func (s *Session) OpenVeiled(label [32]byte, j int, sealed []byte) bool {
+	_, ok := openOnce(derive(s.veil[:], "unlock", label[:], []byte(s.id(j))), sealed, label[:])
+	return ok
+}

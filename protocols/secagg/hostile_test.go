@@ -59,7 +59,7 @@ func (j *crashing) Append(kind string, record []byte) error {
 // A member is killed at each of its journal records, before or after it is
 // durable, and restarted: the sums come out right, and nothing it ever said is said differently.
 func TestMemberCanDieAtEveryStep(t *testing.T) {
-	for _, release := range []string{secagg.ReleaseAll, secagg.ReleaseAnalyst} {
+	for _, release := range []string{secagg.ReleaseAll, secagg.ReleaseAnalyst, "shown"} {
 		for _, id := range []party.ID{"a", "c"} {
 			for _, kept := range []bool{false, true} {
 				for n := 1; n <= 10; n++ {
@@ -72,6 +72,10 @@ func TestMemberCanDieAtEveryStep(t *testing.T) {
 }
 
 func dieAt(t *testing.T, release string, id party.ID, n int, kept bool) {
+	shown := release == "shown"
+	if shown {
+		release = secagg.ReleaseAnalyst
+	}
 	reader, err := party.NewIdentity(prototest.Rand(1, "reader"))
 	if err != nil {
 		t.Fatal(err)
@@ -108,22 +112,25 @@ func dieAt(t *testing.T, release string, id party.ID, n int, kept bool) {
 	d := prototest.Rand(uint64(n), "inputs")
 	for k := 1; k <= 2; k++ {
 		in, want := prototest.RandomInputs(d, 3, 5)
-		w.Sum(prototest.Ask(k, 5), in)
+		ask := prototest.Ask(k, 5)
+		ask.Shown = shown
+		w.Sum(ask, in)
 		died()
 		for _, m := range w.Members {
 			if len(m.Totals) != k {
 				t.Fatalf("sum %d: %s has %d totals: %v", k, m.ID, len(m.Totals), m.Err)
 			}
-			if sum := m.Totals[k-1].Sum; release == secagg.ReleaseAll && !prototest.Equal(sum, want) {
-				t.Errorf("sum %d: %s opened another total", k, m.ID)
+			if sum := m.Totals[k-1].Sum; (sum != nil) != (shown || release == secagg.ReleaseAll) || sum != nil && !prototest.Equal(sum, want) {
+				t.Errorf("sum %d: %s opened another total, or one that is not for it", k, m.ID)
 			}
 		}
 	}
 	if len(x.bad) > 0 {
 		t.Errorf("said differently: %v", x.bad)
 	}
-	if s := w.Close(wire.Code_DONE); s.Failure != nil || s.Sums != 2 {
-		t.Errorf("hub: %d sums, %v", s.Sums, s.Failure)
+	s := w.Close(wire.Code_DONE)
+	if s.Failure != nil || s.Sums != 2 || (len(s.Packages) == 2) != (release == secagg.ReleaseAnalyst) {
+		t.Errorf("hub: %d sums, %d packages, %v", s.Sums, len(s.Packages), s.Failure)
 	}
 }
 

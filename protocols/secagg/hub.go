@@ -90,7 +90,7 @@ func (h *Hub) Receive(m round.Message) ([]round.Message, error) {
 	if i < 0 || m.To != party.Hub || h.done {
 		return h.drop()
 	}
-	e, err := wire.Open(m.Body, h.cfg.Charter.Limits)
+	e, err := wire.Open(m.Body, h.cfg.Charter.limits())
 	if err != nil {
 		return h.stop(h.blame(i, wire.Code_MALFORMED, err))
 	}

@@ -30,11 +30,13 @@ func (s *sums) checkMasked(i int, e *wire.Envelope) error {
 	if err := errors.Join(decodeBody(e.Body, head, s.n), decodeBody(e.Bulk, bulk, s.n)); err != nil {
 		return s.blame(i, wire.Code_MALFORMED, err)
 	}
-	ask := Ask{digest(head.Ask), digest(head.State), int(head.Cells)}
+	ask := Ask{digest(head.Ask), digest(head.State), int(head.Cells), head.Shown}
 	hash := party.Hash("vector", bulk.Vector)
 	switch {
 	case ask.Cells > s.charter.Limits.Cells || len(bulk.Vector) != (ask.Cells+1)*wire.CellSize:
 		return s.blame(i, wire.Code_MALFORMED, fmt.Errorf("secagg: a vector of %d bytes for %d cells", len(bulk.Vector), ask.Cells))
+	case head.Shown && s.charter.Release != ReleaseAnalyst:
+		return s.blame(i, wire.Code_MALFORMED, errors.New("secagg: a sum shown to members as well, where there is no reader"))
 	case !bytes.Equal(hash[:], head.Vector):
 		return s.blame(i, wire.Code_MALFORMED, errors.New("secagg: the vector is not the one signed"))
 	case digest(head.Transcript) != s.trans:
@@ -107,10 +109,8 @@ func (s *sums) checkUnlock(i int, e *wire.Envelope) error {
 	if err := decodeBody(e.Body, u, s.n); err != nil {
 		return s.blame(i, wire.Code_MALFORMED, err)
 	}
-	a, size := &s.adder, wire.VeiledSize
-	if s.charter.Release == ReleaseAnalyst {
-		size = wire.ForReaderSize
-	}
+	a := &s.adder
+	size := s.audience().size()
 	switch {
 	case len(e.Bulk) != (s.n-1)*wire.TagSize || len(u.Own) != size:
 		return s.blame(i, wire.Code_MALFORMED, fmt.Errorf("secagg: an unlock with %d bytes of tags and an own mask of %d", len(e.Bulk), len(u.Own)))
@@ -122,16 +122,21 @@ func (s *sums) checkUnlock(i int, e *wire.Envelope) error {
 	return nil
 }
 
-// unlocks hands them to all members; or, for the reader, wraps them up and
-// tells the members that this was done.
+// audience of the present sum; the members' heads agree on it where there is a sum at all.
+func (s *sums) audience() audience { return audienceOf(s.charter.Release, s.adder.heads[0].Shown) }
+
+// unlocks wraps them up for the reader, if there is one, and hands them to all
+// members, or tells these that the reader has them.
 func (s *sums) unlocks(inbox []*wire.Envelope) (round.Answer, error) {
-	a := s.adder
+	a, to := s.adder, s.audience()
 	s.adder = adder{}
 	next := round.Place{Kind: wire.Type_MASKED, Sequence: inbox[0].Sequence + 1}
-	if s.charter.Release == ReleaseAnalyst {
+	if to.reader {
 		if err := s.wrap(a, inbox); err != nil {
 			return round.Answer{}, err
 		}
+	}
+	if !to.members {
 		return round.NewAnswer(wire.Type_COLLECTED, next, &wire.Collected{Label: a.label[:], Heads: a.hash[:], Sum: a.sum[:]})
 	}
 	var out []wire.Message

@@ -78,7 +78,14 @@ func transcriptDigest(s [32]byte, seals [][]byte) [32]byte {
 }
 
 func labelDigest(t [32]byte, ask Ask, sequence uint64) [32]byte {
-	return party.Hash("label c", t[:], ask.Digest[:], ask.State[:], uint64Bytes(sequence), uint64Bytes(uint64(ask.Cells)))
+	return party.Hash("label c", t[:], ask.Digest[:], ask.State[:], uint64Bytes(sequence), uint64Bytes(uint64(ask.Cells)), boolByte(ask.Shown))
+}
+
+func boolByte(b bool) []byte {
+	if b {
+		return []byte{1}
+	}
+	return []byte{0}
 }
 
 func headsDigest(heads [][]byte) [32]byte { return party.Hash("heads", heads...) }

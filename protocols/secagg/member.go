@@ -71,7 +71,7 @@ func (m *member) open(msg round.Message) (*wire.Envelope, error) {
 		m.dropped++
 		return nil, nil
 	}
-	e, err := wire.Open(msg.Body, m.cfg.Charter.Limits)
+	e, err := wire.Open(msg.Body, m.cfg.Charter.limits())
 	if err != nil {
 		return nil, m.hub(wire.Code_MALFORMED, err)
 	}

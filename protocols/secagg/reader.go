@@ -13,7 +13,9 @@ import (
 // OpenAtReader opens a sum that was sealed to the reader, from a package that a
 // hub wrote (Summary.Packages). The reader believes nothing of it: signatures
 // of every member, openings, claims and cell 0 are checked as members would
-// have checked them. charter, roster and ask are the reader's own copies.
+// have checked them. charter, roster and ask are the reader's own copies. Of a
+// sum that was shown, the members have checked their half of each own mask and only the reader can check its
+// own: one that does not open what its member committed to is an error here, and the member is named.
 func OpenAtReader(reader *party.Identity, charter Charter, roster party.Roster, ask Ask, pkg []byte) (Total, error) {
 	public := reader.Public()
 	if err := charter.check(roster, &public); err != nil {
@@ -22,6 +24,7 @@ func OpenAtReader(reader *party.Identity, charter Charter, roster party.Roster, 
 	if charter.Release != ReleaseAnalyst {
 		return Total{}, errors.New("secagg: open: the charter does not release to an analyst")
 	}
+	to := audienceOf(charter.Release, ask.Shown)
 	p, err := parsePackage(charter, pkg)
 	if err != nil {
 		return Total{}, fmt.Errorf("secagg: open: %w", err)
@@ -32,7 +35,7 @@ func OpenAtReader(reader *party.Identity, charter Charter, roster party.Roster, 
 	}
 	total, bad, err := o.open(roster, func(j int, sealed []byte) ([]byte, bool) {
 		info, aad := readerInfo(transcript, o.label, roster.At(j).ID)
-		key, err := reader.Open(info, aad, sealed)
+		key, err := reader.Open(info, aad, to.forReader(sealed))
 		return key, err == nil
 	})
 	switch {
@@ -49,7 +52,7 @@ func OpenAtReader(reader *party.Identity, charter Charter, roster party.Roster, 
 type readerPackage struct{ *wire.Package }
 
 func parsePackage(charter Charter, b []byte) (*readerPackage, error) {
-	if most := charter.Limits.MaxPackage(); len(b) > most {
+	if most := charter.limits().MaxPackage(); len(b) > most {
 		return nil, fmt.Errorf("the package has %d bytes, want at most %d", len(b), most)
 	}
 	p, n := new(wire.Package), charter.Limits.Members
@@ -83,7 +86,7 @@ func (p *readerPackage) verify(charter Charter, roster party.Roster, ask Ask) (*
 			transcript, veil, o.label = digest(h.Transcript), digest(h.Veil), labelDigest(digest(h.Transcript), ask, p.Sequence)
 		}
 		if digest(h.Transcript) != transcript || digest(h.Veil) != veil || digest(h.Ask) != ask.Digest || digest(h.State) != ask.State ||
-			int(h.Cells) != ask.Cells || digest(h.Label) != o.label {
+			int(h.Cells) != ask.Cells || h.Shown != ask.Shown || digest(h.Label) != o.label {
 			return nil, transcript, &round.Abort{Code: wire.Code_ASK, Err: fmt.Errorf("secagg: the head of %s is for another sum than asked", roster.At(i).ID)}
 		}
 		o.heads, raw = append(o.heads, h), append(raw, body)
@@ -105,6 +108,9 @@ func (p *readerPackage) verify(charter Charter, roster party.Roster, ask Ask) (*
 		if digest(u.Label) != o.label || digest(u.Heads) != o.headsHash || digest(u.Sum) != o.sumHash {
 			return nil, transcript, &round.Abort{Code: wire.Code_DUPLICATE, Err: fmt.Errorf("secagg: %s unlocked other heads or another sum", roster.At(i).ID)}
 		}
+		if len(u.Own) != audienceOf(charter.Release, ask.Shown).size() {
+			return nil, transcript, &round.Blame{Who: roster.At(i).ID, Code: wire.Code_MALFORMED, Err: errors.New("secagg: an own mask sealed for others than may know")}
+		}
 		o.unlocks = append(o.unlocks, u)
 	}
 	return o, transcript, nil
@@ -112,7 +118,7 @@ func (p *readerPackage) verify(charter Charter, roster party.Roster, ask Ask) (*
 
 // signed reads one member's original and verifies it in the session it names.
 func (p *readerPackage) signed(b []byte, t wire.Type, charter Charter, m party.Member, into body, session func() []byte) ([]byte, error) {
-	e, err := wire.Open(b, charter.Limits)
+	e, err := wire.Open(b, charter.limits())
 	if err == nil {
 		err = decodeBody(e.Body, into, charter.Limits.Members)
 	}

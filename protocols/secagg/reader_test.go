@@ -105,7 +105,7 @@ func TestReaderBelievesNothing(t *testing.T) {
 	if _, err := secagg.OpenAtReader(reader, w.Charter, w.Roster, prototest.Ask(1, 4), impossible); !errors.As(err, &stopped) || stopped.Code != wire.Code_CARRY {
 		t.Errorf("a carry of 3 with 3 members: %v", err)
 	}
-	for _, ask := range []secagg.Ask{prototest.Ask(2, 4), {Digest: prototest.Ask(1, 4).Digest, Cells: 4}, {Digest: prototest.Ask(1, 4).Digest, State: prototest.Ask(1, 4).State, Cells: 3}} {
+	for _, ask := range []secagg.Ask{prototest.Ask(2, 4), {Digest: prototest.Ask(1, 4).Digest, State: prototest.Ask(1, 4).State, Cells: 4, Shown: true}, {Digest: prototest.Ask(1, 4).Digest, Cells: 4}, {Digest: prototest.Ask(1, 4).Digest, State: prototest.Ask(1, 4).State, Cells: 3}} {
 		if _, err := secagg.OpenAtReader(reader, w.Charter, w.Roster, ask, pkg); err == nil {
 			t.Error("opened as another sum than it is")
 		}
@@ -120,6 +120,71 @@ func TestEveryChangedBitOfAPackageIsRefused(t *testing.T) {
 		b[at/8] ^= 1 << (at % 8)
 		if _, err := secagg.OpenAtReader(reader, w.Charter, w.Roster, prototest.Ask(1, 4), b); err == nil {
 			t.Errorf("bit %d is of no importance", at)
+		}
+	}
+}
+
+// One sum for the reader alone, one that is shown. What members and hub have
+// seen together opens the second and not the first; the reader has both.
+func TestMembersLearnWhatIsShownAndNothingElse(t *testing.T) {
+	reader, err := party.NewIdentity(prototest.Rand(43, "reader"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := reader.Public()
+	w := prototest.NewWith(t, 43, func(c *secagg.Charter) { c.Release, c.Reader = secagg.ReleaseAnalyst, key.Digest() }, "a", "b", "c")
+	for _, m := range w.Members {
+		m.Config.Reader = &key
+	}
+	unlocks := map[uint64][]*wire.Unlock{}
+	w.Seen = func(m round.Message) {
+		if e := prototest.Peek(m); e.Type == wire.Type_UNLOCK {
+			u := new(wire.Unlock)
+			if err := wire.Decode(e.Body, u); err != nil {
+				t.Fatal(err)
+			}
+			unlocks[e.Sequence] = append(unlocks[e.Sequence], u)
+		}
+	}
+	w.SetUp()
+	in, want := prototest.RandomInputs(prototest.Rand(43, "in"), 3, 4)
+	asks := []secagg.Ask{prototest.Ask(1, 4), prototest.Ask(2, 4)}
+	asks[1].Shown = true
+	for k, ask := range asks {
+		for id, got := range w.Sum(ask, in) {
+			if (got.Sum != nil) != ask.Shown || ask.Shown && !prototest.Equal(got.Sum, want) {
+				t.Errorf("sum %d: %s knows %v", k+1, id, got.Sum)
+			}
+		}
+	}
+	// Every stretch of every unlock, under every key that members have.
+	veil, err := secagg.SessionOf(w.Members[0].Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, ask := range asks {
+		opens := 0
+		for _, u := range unlocks[uint64(k+1)] {
+			for at := 0; at+wire.VeiledSize <= len(u.Own); at++ {
+				for j := range w.Members {
+					if veil.OpenVeiled([32]byte(u.Label), j, u.Own[at:at+wire.VeiledSize]) {
+						opens++
+					}
+				}
+			}
+		}
+		if want := map[bool]int{true: 3, false: 0}[ask.Shown]; opens != want {
+			t.Errorf("sum %d: members can open %d own masks, want %d", k+1, opens, want)
+		}
+	}
+	s := w.Close(wire.Code_DONE)
+	if len(s.Packages) != 2 {
+		t.Fatalf("%d packages, want one for every sum", len(s.Packages))
+	}
+	for k, ask := range asks {
+		got, err := secagg.OpenAtReader(reader, w.Charter, w.Roster, ask, s.Packages[k])
+		if err != nil || !prototest.Equal(got.Sum, want) {
+			t.Errorf("sum %d: the reader opens %v, %v", k+1, got, err)
 		}
 	}
 }

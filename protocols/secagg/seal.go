@@ -97,7 +97,7 @@ func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
 // this member against it.
 func (s *setup) parseSeal(i int, sealed *wire.Sealed) ([]byte, error) {
 	m, body := s.cfg.Roster.At(i), new(wire.Seal)
-	env, err := wire.Open(sealed.GetSeal(), s.cfg.Charter.Limits)
+	env, err := wire.Open(sealed.GetSeal(), s.cfg.Charter.limits())
 	if err == nil {
 		err = decodeBody(env.Body, body, s.n)
 	}

@@ -15,6 +15,7 @@ type Ask struct {
 	Digest [32]byte // of everything the cells mean
 	State  [32]byte // of the totals opened so far, which the asking rests on
 	Cells  int      // 1 to the charter's limit
+	Shown  bool     // with ReleaseAnalyst: members learn the total too, as with ReleaseAll, and the reader as from every sum
 }
 
 // Total is what a sum yielded.
@@ -62,6 +63,8 @@ func (s *Session) Sum(ask Ask, x Vector) (round.Machine[Total], error) {
 		return nil, ErrClosed
 	case s.busy:
 		return nil, errors.New("secagg: sum: the one before is not finished")
+	case ask.Shown && s.cfg.Reader == nil:
+		return nil, errors.New("secagg: sum: shown to members as well, where there is no reader: every sum is theirs")
 	case ask.Cells < 1 || ask.Cells > s.cfg.Charter.Limits.Cells:
 		return nil, fmt.Errorf("secagg: sum: %d cells, want 1 to the charter's %d", ask.Cells, s.cfg.Charter.Limits.Cells)
 	case len(x) != ask.Cells:

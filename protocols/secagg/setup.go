@@ -179,7 +179,7 @@ func (s *setup) parseHellos(e *wire.Envelope) ([]parsedHello, error) {
 	out := make([]parsedHello, s.n)
 	for i, raw := range list.Hellos {
 		h := new(wire.Hello)
-		env, err := wire.Open(raw, s.cfg.Charter.Limits)
+		env, err := wire.Open(raw, s.cfg.Charter.limits())
 		if err == nil {
 			err = decodeBody(env.Body, h, s.n)
 		}

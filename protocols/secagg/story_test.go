@@ -251,6 +251,8 @@ func (f forger) masked(m *prototest.Member, e *wire.Envelope, change string, c p
 		head.Transcript[0] ^= 1
 	case "cells":
 		head.Cells++
+	case "shown":
+		head.Shown = !head.Shown
 	case "tag", "as-unlock", "other-session":
 	default:
 		return errors.New("no such change of a masked vector")
@@ -278,6 +280,10 @@ func (f forger) unlock(m *prototest.Member, e *wire.Envelope, change string, c p
 	switch change {
 	case "own":
 		u.Own[0] ^= 1
+	case "reader-half":
+		u.Own[len(u.Own)-1] ^= 1
+	case "no-veiled-half":
+		u.Own = u.Own[wire.VeiledSize:]
 	case "claim":
 		u.Claim[0] ^= 1
 	case "big-claim":

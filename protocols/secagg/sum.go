@@ -167,7 +167,7 @@ func (m *sum) masked() ([]round.Message, error) {
 	vector := encode(y)
 	hash, own := party.Hash("vector", vector), ownCommitment(m.label, m.cfg.ID, u)
 	head := &wire.Head{
-		Transcript: m.transcript[:], Label: m.label[:], Ask: m.ask.Digest[:], State: m.ask.State[:], Cells: uint32(m.ask.Cells),
+		Transcript: m.transcript[:], Label: m.label[:], Ask: m.ask.Digest[:], State: m.ask.State[:], Cells: uint32(m.ask.Cells), Shown: m.ask.Shown,
 		Vector: hash[:], Own: own[:], Veil: m.veilCheck[:], Sequence: m.ledger.outbox.sequence, Chain: m.ledger.outbox.chain[:],
 	}
 	body, err := wire.Encode(head)
@@ -243,6 +243,9 @@ func (m *sum) sameAsk(j int, h *wire.Head) error {
 	}
 	if int(h.Cells) != m.ask.Cells {
 		return m.abort(wire.Code_ASK, "sum %d: %s sums %d cells, this member %d", m.sequence, m.id(j), h.Cells, m.ask.Cells)
+	}
+	if h.Shown != m.ask.Shown {
+		return m.abort(wire.Code_ASK, "sum %d: %s and this member differ about who learns the total: members too: %v, %v", m.sequence, m.id(j), h.Shown, m.ask.Shown)
 	}
 	if !bytes.Equal(h.Label, m.label[:]) {
 		return m.blame(j, wire.Code_MALFORMED, "sum %d: %s labels the same ask differently", m.sequence, m.id(j))

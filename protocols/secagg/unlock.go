@@ -86,15 +86,49 @@ func (m *sum) ownVector() ([]byte, error) {
 }
 
 // sealedOwn is u_i(c) for those who may learn the total: under the veil, which
-// the hub does not have, or to the reader's key alone.
+// the hub does not have; to the reader's key alone; or the one after the other,
+// for a sum that is shown. Both halves open one commitment, so neither can be of another mask unnoticed.
 func (m *sum) sealedOwn() ([]byte, error) {
-	u := m.ownKey()
-	if m.cfg.Reader != nil {
-		info, aad := readerInfo(m.transcript, m.label, m.cfg.ID)
-		return m.cfg.Reader.Seal(m.cfg.Rand, info, aad, u[:])
+	u, to := m.ownKey(), m.audience()
+	var out []byte
+	if to.members {
+		out = sealOnce(m.unlockKey(m.me), u[:], m.label[:])
 	}
-	return sealOnce(m.unlockKey(m.me), u[:], m.label[:]), nil
+	if to.reader {
+		info, aad := readerInfo(m.transcript, m.label, m.cfg.ID)
+		sealed, err := m.cfg.Reader.Seal(m.cfg.Rand, info, aad, u[:])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sealed...)
+	}
+	return out, nil
 }
+
+func (m *sum) audience() audience { return audienceOf(m.cfg.Charter.Release, m.ask.Shown) }
+
+// audience is who may learn a total.
+type audience struct{ members, reader bool }
+
+func audienceOf(release string, shown bool) audience {
+	reader := release == ReleaseAnalyst
+	return audience{members: !reader || shown, reader: reader}
+}
+
+// size is that of an own mask as sealed for all of them.
+func (a audience) size() int {
+	n := 0
+	if a.members {
+		n += wire.VeiledSize
+	}
+	if a.reader {
+		n += wire.ForReaderSize
+	}
+	return n
+}
+
+// forReader is the half that is sealed to the reader.
+func (a audience) forReader(own []byte) []byte { return own[len(own)-wire.ForReaderSize:] }
 
 func (m *sum) unlockKey(j int) [32]byte {
 	return derive(m.veil[:], "unlock", m.label[:], []byte(m.id(j)))
@@ -106,7 +140,8 @@ func (m *sum) onUnlocks(e *wire.Envelope) error {
 	if err := decodeBody(e.Body, body, m.n); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
-	if m.cfg.Reader != nil {
+	to := m.audience()
+	if !to.members {
 		return m.hub(wire.Code_MALFORMED, errors.New("secagg: unlocks for members, where only the reader may know"))
 	}
 	if err := m.peers("unlock", body.Unlocks, m.unlock); err != nil {
@@ -122,12 +157,15 @@ func (m *sum) onUnlocks(e *wire.Envelope) error {
 			err := m.evidence(m.unlock, t.Body)
 			return errors.Join(m.abort(wire.Code_DUPLICATE, "sum %d: %s unlocked other heads or another sum: the hub showed two", m.sequence, m.id(j)), err)
 		}
+		if len(u.Own) != to.size() {
+			return m.blame(j, wire.Code_MALFORMED, "sum %d: the own mask of %s is sealed for others than may know: %d bytes, want %d", m.sequence, m.id(j), len(u.Own), to.size())
+		}
 		unlocks[j] = u
 	}
 	s := m.summed
 	o := opening{label: m.label, heads: s.heads, unlocks: unlocks, headsHash: s.headsHash, sumHash: s.sumHash, vector: s.vector, carry: s.carry}
 	total, bad, err := o.open(m.cfg.Roster, func(j int, sealed []byte) ([]byte, bool) {
-		return openOnce(m.unlockKey(j), sealed, m.label[:])
+		return openOnce(m.unlockKey(j), sealed[:wire.VeiledSize], m.label[:])
 	})
 	if err != nil {
 		return m.cannotOpen(bad, err)
@@ -166,8 +204,8 @@ func (m *sum) onCollected(e *wire.Envelope) error {
 	if err := decodeBody(e.Body, c, m.n); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
-	if m.cfg.Reader == nil {
-		return m.hub(wire.Code_MALFORMED, errors.New("secagg: a sum collected where there is no reader"))
+	if m.audience().members {
+		return m.hub(wire.Code_MALFORMED, errors.New("secagg: a sum collected for a reader, where the members are to know it"))
 	}
 	if digest(c.Label) != m.label || digest(c.Heads) != m.summed.headsHash || digest(c.Sum) != m.summed.sumHash {
 		return m.hub(wire.Code_DUPLICATE, fmt.Errorf("secagg: sum %d: the hub collected other heads or another sum", m.sequence))

@@ -87,8 +87,10 @@ func (m *Summed) Check(n int) error {
 }
 
 func (m *Unlock) Check(int) error {
-	if len(m.Own) != VeiledSize && len(m.Own) != ForReaderSize {
-		return fmt.Errorf("wire: own has %d bytes, want %d or %d", len(m.Own), VeiledSize, ForReaderSize)
+	switch len(m.Own) {
+	case VeiledSize, ForReaderSize, VeiledSize + ForReaderSize:
+	default:
+		return fmt.Errorf("wire: own has %d bytes, want %d, %d or both", len(m.Own), VeiledSize, ForReaderSize)
 	}
 	return first(size("label", m.Label, DigestSize), size("heads", m.Heads, DigestSize), size("sum", m.Sum, DigestSize),
 		size("claim", m.Claim, DigestSize))

@@ -25,6 +25,7 @@ const (
 type Limits struct {
 	Members int  // 1 to MaxMembers; the number of members of the roster
 	Cells   int  // 1 to MaxCells; the most cells any one sum has
+	Reader  bool // there is a reader: some sums may be unlocked for it and for the members
 	Share   int  // bytes of the largest share of an encrypted session; 0 where there is none
 	Full    bool // the shares of an encrypted session go to every member
 }
@@ -43,10 +44,14 @@ func (l Limits) Max(t Type) int {
 	n, vector := l.Members, (l.Cells+1)*CellSize
 	const (
 		digest = DigestSize + field
-		head   = 7*digest + 3*11
+		head   = 7*digest + 3*11 + 2
 		unlock = 4*digest + field
 		closed = 4*digest + 4*field
 	)
+	shown := 0
+	if l.Reader {
+		shown = 1
+	}
 	hello := signed + 5*digest + KeySize + field + n*HeadSize
 	seal := signed + digest + n*DigestSize + 2*field
 	switch t {
@@ -63,9 +68,9 @@ func (l Limits) Max(t Type) int {
 	case Type_SUMMED:
 		return around + n*(head+TagSize+3*field) + vector + l.Cells + 1 + 2*field
 	case Type_UNLOCK:
-		return signed + unlock + ForReaderSize + n*TagSize
+		return signed + unlock + ForReaderSize + shown*VeiledSize + n*TagSize
 	case Type_UNLOCKS:
-		return around + n*(unlock+VeiledSize+TagSize+3*field)
+		return around + n*(unlock+VeiledSize+shown*ForReaderSize+TagSize+3*field)
 	case Type_COLLECTED:
 		return around + 3*digest
 	case Type_CLOSE:

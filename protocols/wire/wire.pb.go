@@ -15,7 +15,7 @@
 //     | MASKED  head, tags, vector -------> |   once per sum
 //     | <-- SUMMED  heads, sum, carry       |
 //     | UNLOCK  claim, sealed own mask ---> |
-//     | <-- UNLOCKS all (or COLLECTED)      |
+//     | <-- UNLOCKS all (or COLLECTED)      |   (COLLECTED: only the reader may know)
 //     |                                     |
 //     | VOW     work, claims, commitment -> |   once per step of an
 //     | <-- VOWS    all of them             |   encrypted session
@@ -681,6 +681,7 @@ type Head struct {
 	Veil          []byte                 `protobuf:"bytes,8,opt,name=veil,proto3" json:"veil,omitempty"`             // 32: check value of the veil
 	Sequence      uint64                 `protobuf:"varint,9,opt,name=sequence,proto3" json:"sequence,omitempty"`    // outbox
 	Chain         []byte                 `protobuf:"bytes,10,opt,name=chain,proto3" json:"chain,omitempty"`          // 32: outbox
+	Shown         bool                   `protobuf:"varint,11,opt,name=shown,proto3" json:"shown,omitempty"`         // a sum for the reader that the members see too
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -783,6 +784,13 @@ func (x *Head) GetChain() []byte {
 		return x.Chain
 	}
 	return nil
+}
+
+func (x *Head) GetShown() bool {
+	if x != nil {
+		return x.Shown
+	}
+	return false
 }
 
 // Masked is the bulk of a MASKED message.
@@ -960,7 +968,7 @@ type Unlock struct {
 	Heads         []byte                 `protobuf:"bytes,2,opt,name=heads,proto3" json:"heads,omitempty"` // 32: hash of all heads
 	Sum           []byte                 `protobuf:"bytes,3,opt,name=sum,proto3" json:"sum,omitempty"`     // 32: hash of Y and carry
 	Claim         []byte                 `protobuf:"bytes,4,opt,name=claim,proto3" json:"claim,omitempty"` // 32: element of F, little end first, below 2^255-19
-	Own           []byte                 `protobuf:"bytes,5,opt,name=own,proto3" json:"own,omitempty"`     // 48: the own-mask key under the veil; 1168: sealed to the reader
+	Own           []byte                 `protobuf:"bytes,5,opt,name=own,proto3" json:"own,omitempty"`     // 48: the own-mask key under the veil; 1168: sealed to the reader; 1216: both, for a sum that is shown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1778,7 +1786,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x04seal\x18\x01 \x01(\fR\x04seal\x12\x12\n" +
 	"\x04part\x18\x02 \x01(\fR\x04part\"8\n" +
 	"\x05Seals\x12/\n" +
-	"\x05seals\x18\x01 \x03(\v2\x19.consilium.wire.v1.SealedR\x05seals\"\xea\x01\n" +
+	"\x05seals\x18\x01 \x03(\v2\x19.consilium.wire.v1.SealedR\x05seals\"\x80\x02\n" +
 	"\x04Head\x12\x1e\n" +
 	"\n" +
 	"transcript\x18\x01 \x01(\fR\n" +
@@ -1792,7 +1800,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x04veil\x18\b \x01(\fR\x04veil\x12\x1a\n" +
 	"\bsequence\x18\t \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05chain\x18\n" +
-	" \x01(\fR\x05chain\"4\n" +
+	" \x01(\fR\x05chain\x12\x14\n" +
+	"\x05shown\x18\v \x01(\bR\x05shown\"4\n" +
 	"\x06Masked\x12\x12\n" +
 	"\x04tags\x18\x01 \x01(\fR\x04tags\x12\x16\n" +
 	"\x06vector\x18\x02 \x01(\fR\x06vector\".\n" +

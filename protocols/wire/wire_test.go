@@ -113,15 +113,19 @@ func full(t testing.TB, l Limits) map[Type]*Envelope {
 	out[Type_HELLO] = up(Type_HELLO, hello, nil)
 	seal := &Seal{Session: digest, Parts: make([]byte, (n-1)*32)}
 	out[Type_SEAL] = up(Type_SEAL, seal, make([]byte, (n-1)*PartSize))
-	head := &Head{Transcript: digest, Label: digest, Ask: digest, State: digest, Cells: 1<<32 - 1, Vector: digest, Own: digest, Veil: digest, Sequence: 1<<64 - 1, Chain: digest}
+	head := &Head{Transcript: digest, Label: digest, Ask: digest, State: digest, Cells: 1<<32 - 1, Vector: digest, Own: digest, Veil: digest, Sequence: 1<<64 - 1, Chain: digest, Shown: l.Reader}
 	out[Type_MASKED] = up(Type_MASKED, head, encode(t, &Masked{Tags: make([]byte, (n-1)*TagSize), Vector: vector}))
 	unlock := &Unlock{Label: digest, Heads: digest, Sum: digest, Claim: digest, Own: make([]byte, ForReaderSize)}
+	veiled := &Unlock{Label: digest, Heads: digest, Sum: digest, Claim: digest, Own: make([]byte, VeiledSize)}
+	if l.Reader { // the largest is for both
+		unlock.Own = make([]byte, VeiledSize+ForReaderSize)
+		veiled = unlock
+	}
 	out[Type_UNLOCK] = up(Type_UNLOCK, unlock, make([]byte, (n-1)*TagSize))
 	closing := &Close{Session: digest, Label: digest, Unlocked: true, Frozen: digest, Code: Code_INTERNAL, Roster: digest, Charter: digest}
 	out[Type_CLOSE] = up(Type_CLOSE, closing, nil)
 
 	hellos, seals, summed, unlocks, closed := &Hellos{}, &Seals{}, &Summed{Vector: vector, Carry: carry}, &Unlocks{}, &Closed{}
-	veiled := &Unlock{Label: digest, Heads: digest, Sum: digest, Claim: digest, Own: make([]byte, VeiledSize)}
 	for range n {
 		hellos.Hellos = append(hellos.Hellos, encode(t, out[Type_HELLO]))
 		seals.Seals = append(seals.Seals, &Sealed{Seal: encode(t, up(Type_SEAL, seal, nil)), Part: make([]byte, PartSize)})
@@ -137,15 +141,18 @@ func full(t testing.TB, l Limits) map[Type]*Envelope {
 }
 
 func TestLimitsFitTheLargestMessageOfEveryType(t *testing.T) {
-	for _, l := range []Limits{{Members: 2, Cells: 1}, {Members: 3, Cells: 64}, {Members: 100, Cells: 10000}, {Members: 200, Cells: 20000}} {
+	for _, l := range []Limits{
+		{Members: 2, Cells: 1}, {Members: 3, Cells: 64}, {Members: 100, Cells: 10000}, {Members: 200, Cells: 20000},
+		{Members: 2, Cells: 1, Reader: true}, {Members: 100, Cells: 10, Reader: true},
+	} {
 		all := full(t, l)
 		for ty := Type_HELLO; ty <= Type_STOP; ty++ {
 			got := len(encode(t, all[ty]))
 			if got > l.Max(ty) {
-				t.Errorf("%d members, %d cells: a %v can have %d bytes, the limit is %d", l.Members, l.Cells, ty, got, l.Max(ty))
+				t.Errorf("%+v: a %v can have %d bytes, the limit is %d", l, ty, got, l.Max(ty))
 			}
 			if l.Max(ty) > got*5/4+300 {
-				t.Errorf("%d members, %d cells: a %v has at most %d bytes, the limit is %d: too generous", l.Members, l.Cells, ty, got, l.Max(ty))
+				t.Errorf("%+v: a %v has at most %d bytes, the limit is %d: too generous", l, ty, got, l.Max(ty))
 			}
 		}
 	}
