@@ -16,7 +16,8 @@ import (
 //	                                                          └── with drop1's and null ◄──┘
 //
 // Columns are centred and scaled by the opened means and SDs, so that float64
-// suffices for the information and beta starts at 0.
+// suffices for the information and beta starts at 0. With `reveal: model` the Newton
+// steps from there to near the maximum are encrypted (veiledLogistic).
 type Logistic struct{}
 
 // Begin implements Statistic.
@@ -41,6 +42,11 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 	if args.Evaluate != nil {
 		l.evaluation.cells = args.Evaluate.Cells
 	}
+	if args.Veil {
+		if err := l.veil(); err != nil {
+			return nil, err
+		}
+	}
 	l.lay()
 	p := &program{census: c, parts: []part{l}}
 	p.start = func() error {
@@ -51,6 +57,10 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 		return l.begin()
 	}
 	p.finish = func() (Frame, error) { return l.finish(c.counts()), nil }
+	if l.veiled != nil {
+		c.shown, p.blind = true, l.veiled.steps == 0
+		return &veiledProgram{p, []veiledPart{l}}, nil
+	}
 	return p, nil
 }
 
@@ -63,7 +73,8 @@ type logisticPart struct {
 	asks   []Ask
 
 	openings []Opening
-	place    struct{ sums, events, squares, fit, null, drops, evaluate int } // of openings; -1: none
+	place    struct{ sums, events, squares, residuals, solution, fit, null, drops, evaluate int } // of openings; -1: none
+	veiled   *veiledLogistic                                                                      // nil with reveal: sums
 
 	scale      []float64 // SD of each column, 40 bits; 0: constant
 	varies     []int     // columns that are not constant
@@ -85,6 +96,8 @@ type dropped struct {
 const (
 	logisticSums = iota
 	logisticSquares
+	logisticResiduals
+	logisticSolution
 	logisticNewton
 	logisticEvaluate
 )
@@ -102,10 +115,14 @@ func (l *logisticPart) lay() {
 	}
 	l.place.events, l.place.null, l.place.evaluate = -1, -1, -1
 	l.place.sums = put("sums of the columns of the model ("+list+"): their means; of a yes/no column, how many people have it", q, 1, zeroOnes(l.most.Columns) > 0)
-	if l.args.Rules.MinCell > 1 && l.most.CellVariables() != nil {
+	if l.args.Rules.MinCell > 1 && l.most.CellVariables() != nil && l.veiled == nil {
 		l.place.events = put("the same sums over the people with the event: to refuse a model that is a table with small cells", q, 1, true)
 	}
 	l.place.squares = put("sums of squares of the columns about their means: their SDs", 2*q, 1, false)
+	if l.veiled != nil {
+		l.layVeiled(put)
+		return
+	}
 	fit := func(name string, q, rounds int, bounded bool) int {
 		what := "how " + name + " fits at each step: score, information, deviance"
 		if name == "the model" {
@@ -166,6 +183,9 @@ func (l *logisticPart) begin() error {
 	if l.cells, err = l.crossTable(); err != nil {
 		return err
 	}
+	if l.veiled != nil && l.cells != nil {
+		return saturatedRefusal()
+	}
 	var cells, events []Cell
 	for _, c := range l.columns {
 		cell := countCell("rows with "+c.Name, Plain)
@@ -204,6 +224,7 @@ func (l *logisticPart) add(rows *table.View, out *fixed.Sums) error {
 				at += 2
 			}
 		}
+	case logisticResiduals, logisticSolution: // opened from under encryption
 	case logisticNewton:
 		l.addNewton(m, out)
 	default:
@@ -220,8 +241,15 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 		return l.takeSums(t)
 	case logisticSquares:
 		return l.takeSquares(t)
+	case logisticResiduals:
+		return l.takeResiduals(t)
+	case logisticSolution:
+		return l.takeSolution(t)
 	case logisticNewton:
 		l.takeNewton(asks, t)
+		if l.veiled != nil && l.main.done {
+			return l.settled()
+		}
 	default:
 		l.evaluation.take(t)
 	}

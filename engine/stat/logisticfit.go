@@ -114,7 +114,7 @@ func (l *logisticPart) newtonCells(f *newton) []Cell {
 	var cells []Cell
 	offset := math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax))
 	resid := 1.0
-	if f.rounds == 0 {
+	if f.rounds == 0 && l.veiled == nil {
 		resid = math.Max(1, 0.5+offset/4)
 	}
 	far := offset + math.Ln2
@@ -143,7 +143,7 @@ func (l *logisticPart) addNewton(m *Panels, out *fixed.Sums) {
 			l.sums[f] = s
 		}
 		s.Reset()
-		if f.rounds == 0 && l.model.HasOffset {
+		if f.rounds == 0 && l.model.HasOffset && l.veiled == nil {
 			startBlock(m, f.cols, s)
 		} else {
 			NewtonBlock(m, 0, m.Len(), f.cols, f.beta, s)

@@ -28,7 +28,7 @@ func (l *logisticPart) matrix(rows *table.View) (*Panels, error) {
 		c = &panelCache{of: rows.Table, selected: len(rows.Rows), m: m}
 		l.cache = c
 	}
-	if l.stage >= logisticNewton && !c.standard {
+	if l.stage > logisticSquares && !c.standard {
 		for k := range c.m.Len() {
 			n := min(PanelRows, c.m.N-k*PanelRows)
 			for _, j := range l.varies {
@@ -203,6 +203,10 @@ func (l *logisticPart) takeSquares(t fixed.Totals) error {
 	if len(l.varies) == 0 {
 		return &Refusal{Rule: "rows", Message: "every column of the model is the same for everyone", Remedy: "leave out the terms that do not vary, or widen the cohort"}
 	}
-	l.startNewton()
+	if l.veiled != nil {
+		l.startVeiled()
+	} else {
+		l.startNewton()
+	}
 	return nil
 }

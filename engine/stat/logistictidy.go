@@ -111,7 +111,7 @@ func (l *logisticPart) originalEstimate() []float64 {
 // originalCovariance is the inverse information of the model matrix, nil when it is singular or the fit is penalised.
 func (l *logisticPart) originalCovariance() *symmetric {
 	m := l.main
-	if l.penalty() > 0 {
+	if l.penalty() > 0 || m.info == nil {
 		return nil
 	}
 	v := m.covariance()
@@ -177,6 +177,10 @@ func (l *logisticPart) nullDeviance() float64 {
 	switch {
 	case l.null != nil:
 		return l.null.deviance
+	case l.veiled != nil && l.model.HasOffset: // that of the offset alone would be another fit
+		return math.NaN()
+	case l.veiled != nil && !l.model.Intercept:
+		return 2 * math.Ln2 * float64(l.n)
 	case !l.model.Intercept:
 		return l.main.start // p from the offset, or 1/2
 	}
@@ -191,6 +195,9 @@ func (l *logisticPart) glance(f *Frame) Record {
 		first = 1
 	}
 	null, deviance, slopes := l.nullDeviance(), m.deviance, rank-first
+	if l.veiled != nil && l.model.HasOffset {
+		f.Warnings = append(f.Warnings, "null_deviance is that of the offset alone, a fit of its own, which an encrypted model does not open: it and what is compared with it are null")
+	}
 	aic, bic, df := deviance+2*rank, deviance+math.Log(n)*rank, n-rank
 	lr, lrP := null-deviance, math.NaN()
 	if slopes > 0 {
@@ -217,7 +224,12 @@ func (l *logisticPart) glance(f *Frame) Record {
 			Put("lr_statistic", lr).Put("lr_df", slopes).Put("lr_p", lrP)
 	}
 	g = g.Put("mcfadden_r2", 1-deviance/null).Put("nagelkerke_r2", nagelkerke).Put("nobs", l.n).Put("n_event", l.nEvent).
-		Put("events_per_parameter", perParameter).Put("iterations", m.rounds-1).Put("converged", m.converged)
+		Put("events_per_parameter", perParameter)
+	if l.veiled != nil {
+		g = l.veiled.glance(g, f)
+	} else {
+		g = g.Put("iterations", m.rounds-1).Put("converged", m.converged)
+	}
 	if l.penalty() > 0 {
 		g = g.Put("ridge", l.penalty())
 	}

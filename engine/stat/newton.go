@@ -19,11 +19,11 @@ const separationFrom = 4
 // beta. It sees totals only. It ends when the squared Newton decrement is below
 // 1e-18 (deviance + 1): the last step is then taken without another sum.
 type newton struct {
-	cols    []int     // columns of the matrix in use
-	penalty []float64 // L of each, 0 for the intercept
-	bounded bool      // it certainly has a maximum, being penalised or of the intercept alone: nothing is counted
-	aliased func(info *symmetric) *factored
-	forced  int // this many rounds, whatever the decrement; 0: until convergence
+	cols    []int                           // columns of the matrix in use
+	penalty []float64                       // L of each, 0 for the intercept
+	bounded bool                            // it certainly has a maximum, being penalised or of the intercept alone: nothing is counted
+	aliased func(info *symmetric) *factored // nil: no column is
+	forced  int                             // this many rounds, whatever the decrement; 0: until convergence
 
 	beta      []float64 // where the next sums are taken, 40 bits each
 	from      []float64 // the last accepted beta, and the step from it
@@ -52,7 +52,9 @@ func newNewton(cols []int, bounded bool, penalty func(col int) float64, aliased 
 	for _, j := range cols {
 		f.penalty = append(f.penalty, penalty(j))
 	}
-	f.aliased = func(info *symmetric) *factored { return aliased(f, info) }
+	if aliased != nil {
+		f.aliased = func(info *symmetric) *factored { return aliased(f, info) }
+	}
 	return f
 }
 
@@ -77,8 +79,10 @@ func (f *newton) reduce(t fixed.Totals) {
 	f.rounds++
 	if f.rounds == 1 {
 		f.start = deviance
-		score, info = f.dropAliased(score, info)
-		q = len(f.cols)
+		if f.aliased != nil {
+			score, info = f.dropAliased(score, info)
+			q = len(f.cols)
+		}
 	}
 	objective := deviance
 	for a, b := range f.beta {

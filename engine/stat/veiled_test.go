@@ -33,14 +33,16 @@ func unveil(t *testing.T, programs []Program, views []*table.View, ask Ask, at i
 		inputs = append(inputs, in)
 	}
 	var results []*big.Rat
+	r := rand.New(rand.NewPCG(uint64(len(views)), uint64(at)))
 	switch {
+	case c.Root != nil:
+		results = rootInTheClear(t, c.Root, inputs).outcome(ask.From.Outcome, r)
 	case c.Products != nil:
 		results = productsInTheClear(t, c.Products, inputs)
 	default:
 		t.Fatalf("circuit %s is of no kind", c.Name)
 	}
 	cells := make([]Cell, len(ask.Cells))
-	r := rand.New(rand.NewPCG(uint64(len(views)), uint64(at)))
 	for i, x := range results {
 		cells[i] = ask.Cells[i]
 		cells[i].Cell = fixed.Cell{Max: 2, Step: fixed.Pow2(unveiledStep)}

@@ -9,20 +9,32 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// veiledProgram is a program of a census and one part that opens sums of products.
+// veiledPart is a part with a circuit.
+type veiledPart interface {
+	part
+	circuit() Circuit
+	input(rows *table.View, first bool) (Input, error)
+}
+
+// veiledProgram is a program some of whose parts open what is computed under encryption.
 type veiledProgram struct {
 	*program
-	part *productsPart
+	veiled []veiledPart // by circuit
 }
 
 var _ Veiled = (*veiledProgram)(nil)
 
 // Circuits implements Veiled.
-func (p *veiledProgram) Circuits() []Circuit { return []Circuit{p.part.circuit()} }
+func (p *veiledProgram) Circuits() (all []Circuit) {
+	for _, q := range p.veiled {
+		all = append(all, q.circuit())
+	}
+	return all
+}
 
 // Input implements Veiled.
-func (p *veiledProgram) Input(_ int, rows *table.View, _ bool) (Input, error) {
-	return p.part.input(rows)
+func (p *veiledProgram) Input(c int, rows *table.View, first bool) (Input, error) {
+	return p.veiled[c].input(rows, first)
 }
 
 // veil makes a veiled program of a census and a part. What is asked after the
@@ -30,7 +42,7 @@ func (p *veiledProgram) Input(_ int, rows *table.View, _ bool) (Input, error) {
 func veil(c *census, q *productsPart) *veiledProgram {
 	c.shown = true
 	q.n = func() int64 { return c.n }
-	return &veiledProgram{&program{census: c, parts: []part{q}, blind: true}, q}
+	return &veiledProgram{&program{census: c, parts: []part{q}, blind: true}, []veiledPart{q}}
 }
 
 // productsPart opens sums over the cells of a grid of products of histograms,
@@ -84,7 +96,7 @@ func (p *productsPart) reduce(t fixed.Totals) error {
 // are divided by before they are encrypted: it is at least n.
 func unitOf(n int64) int { return bits.Len64(uint64(max(n, 1) - 1)) }
 
-func (p *productsPart) input(rows *table.View) (Input, error) {
+func (p *productsPart) input(rows *table.View, _ bool) (Input, error) {
 	k := &p.products
 	counts := make([][]int64, k.Histograms)
 	for i := range counts {

@@ -1,0 +1,295 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/consilium-health/consilium/engine/formula"
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+// With `reveal: model` the way to the model is encrypted:
+//
+//	census ──► column sums ──► squares ──► [each hospital's polynomials, added and solved under encryption]
+//	       ──► two residuals ──► start model ──► final_steps exact Newton steps
+//
+// The start model is the root of the sum of the hospitals' score polynomials (projection). It is within a few
+// tenths of a standard error of the maximum of the likelihood, farther the more hospitals differ.
+// Each final step opens score, information and deviance at the model that is already open, and
+// leads to the maximum quadratically: from 0.1 standard errors to 0.001, then 1e-7.
+
+// veiledLogistic is what logisticPart needs beside for that.
+type veiledLogistic struct {
+	root       Root
+	steps      int
+	projection projection
+
+	correction float64 // squared length of the last one
+	lastStep   float64 // largest change of a coefficient by the last final step, in standard errors
+	remains    float64 // what the next would be about
+}
+
+const (
+	// veiledColumns is the most columns an encrypted model has: what a hospital sends grows as their fourth power.
+	veiledColumns = 72
+	// cubicColumns is the most columns with degree 3, whose coefficients grow as their fourth power.
+	cubicColumns = 34
+	// veiledCorrections bring the start model to its place: each leaves at most half of what the one before left, mostly a fifth.
+	veiledCorrections = 4
+	// DefaultCondition is what columns may be near collinear by: n p/4 over the smallest eigenvalue of the
+	// information of standardised columns is at most 3,100 in all reference models that have a sound fit.
+	DefaultCondition = 1 << 13
+	mostCondition    = 1 << 20
+	defaultSteps     = 1
+	mostSteps        = 2
+)
+
+// veil checks the keys of an encrypted model, and refuses what is known to be without rows.
+func (l *logisticPart) veil() error {
+	a := l.args
+	v := &veiledLogistic{steps: defaultSteps}
+	if a.FinalSteps != nil {
+		v.steps = *a.FinalSteps
+	}
+	dim := len(l.most.Columns)
+	v.root = Root{Dim: dim, Degree: a.Degree, Corrections: veiledCorrections, Condition: a.Condition}
+	if v.root.Degree == 0 {
+		if v.root.Degree = 3; dim > cubicColumns {
+			v.root.Degree = 2
+		}
+	}
+	if v.root.Condition == 0 {
+		v.root.Condition = DefaultCondition
+	}
+	switch {
+	case v.steps < 0 || v.steps > mostSteps:
+		return fmt.Errorf("logistic: final_steps is %d, want 0 to %d", v.steps, mostSteps)
+	case v.root.Degree != 2 && v.root.Degree != 3:
+		return fmt.Errorf("logistic: degree is %d, want 2 or 3", v.root.Degree)
+	case !(v.root.Condition >= 2) || v.root.Condition > mostCondition:
+		return fmt.Errorf("logistic: condition is %v, want 2 to %d", v.root.Condition, mostCondition)
+	case dim > veiledColumns:
+		return fmt.Errorf("logistic: the model has up to %d columns, encrypted models at most %d: merge levels, leave out terms, or use privacy.reveal: sums", dim, veiledColumns)
+	case v.root.Degree == 3 && dim > cubicColumns:
+		return fmt.Errorf("logistic: degree 3 is for at most %d columns, the model has up to %d: leave out degree", cubicColumns, dim)
+	case a.Drop1:
+		return fmt.Errorf("logistic: drop1 fits further models, whose ways would be open: leave it out, or use privacy.reveal: sums")
+	}
+	if a.Sealed && v.steps > 0 {
+		return &Refusal{Rule: "release", Message: fmt.Sprintf("%d exact Newton steps at the model need the model at the hospitals, which do not see it under release: analyst", v.steps),
+			Remedy: "final_steps: 0, or release: all"}
+	}
+	if a.Rules.MinCell > 1 && formula.Saturated(l.most) {
+		return saturatedRefusal()
+	}
+	v.projection = projection{degree: v.root.Degree}
+	v.root.Largest = largestInputs(dim, v.root.Degree, l.farthestOffset())
+	l.veiled = v
+	return nil
+}
+
+func saturatedRefusal() error {
+	return &Refusal{Rule: "saturated", Message: "the model has a coefficient for every cell of a cross table, and under encryption nobody can see whether a cell has too few people",
+		Remedy: "leave out the highest interaction, or use a crosstab"}
+}
+
+func (l *logisticPart) farthestOffset() float64 {
+	return math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax))
+}
+
+// layVeiled declares what an encrypted model opens after the squares.
+func (l *logisticPart) layVeiled(put func(what string, cells, times int, people bool) int) {
+	v := l.veiled
+	l.place.residuals = put("of the solution under encryption, two numbers that should be 0: whether the information matrix could be inverted, and how long the last correction was", 2, 1, false)
+	l.place.solution = put("the start model: a coefficient for each standardised column, with noise. It is near the result; how near depends on how different the hospitals are", v.root.Dim, 1, false)
+	// What hospitals do next depends on these, but on no model.
+	for i := range l.openings[:l.place.solution] {
+		l.openings[i].Shown = true
+	}
+	if v.steps == 0 {
+		l.openings[l.place.solution].Released = true
+		return
+	}
+	l.place.fit = put("score, information and deviance at the model that is already open, once for each final step. The information is what the result's vcov is the inverse of; at full precision a reader can compute sums of covariates, weighted by it, from either. The score is near 0",
+		newtonCells(v.root.Dim), v.steps, false)
+}
+
+// startVeiled asks for the residuals of the solution.
+func (l *logisticPart) startVeiled() {
+	l.stage = logisticResiduals
+	l.asks = []Ask{{Opening: l.place.residuals, From: &From{Outcome: RootResiduals},
+		Cells: []Cell{{Name: "eigenvalues of the product of the information and its inverse, together"}, {Name: "squared length of the last correction"}}}}
+}
+
+// circuit implements veiledPart.
+func (l *logisticPart) circuit() Circuit {
+	r := l.veiled.root
+	return Circuit{Name: "model", Root: &r, Outcomes: []Outcome{{Name: "residuals", Cells: 2}, {Name: "solution", Cells: r.Dim}}}
+}
+
+// input implements veiledPart: everything divided by n columns / 4, more than the information's trace.
+// Columns that do not vary here, and places of levels without rows, have coefficient 0 by the first hospital's term.
+func (l *logisticPart) input(rows *table.View, first bool) (Input, error) {
+	m, err := l.matrix(rows)
+	if err != nil {
+		return Input{}, err
+	}
+	v := l.veiled
+	n, dim := float64(l.n), v.root.Dim
+	centre := make([]float64, len(l.varies))
+	if l.model.Intercept && !l.model.HasOffset {
+		centre[0] = Round40(math.Log(float64(l.nEvent) / (n - float64(l.nEvent)))) // of all hospitals
+	}
+	c := n*float64(dim)/4 + l.penalty()
+	term := v.projection.sums(m, l.varies, centre).root(dim, l.varies, c)
+	if !first {
+		return Input{Root: term}, nil
+	}
+	idle := make([]float64, dim)
+	for j := range idle {
+		idle[j] = 1
+	}
+	for _, j := range l.varies {
+		idle[j] = 0
+		if l.columns[j].Term >= 0 {
+			idle[j] = l.penalty() / c
+		}
+	}
+	columns := newMonomials(dim, 1)
+	for j, x := range idle {
+		term.A[j][j] += x
+		term.Score[j][columns.at([]int{j})] -= x
+	}
+	return Input{Root: term}, nil
+}
+
+// takeResiduals decides whether the solution may be opened.
+func (l *logisticPart) takeResiduals(t fixed.Totals) error {
+	v := l.veiled
+	v.correction = math.Max(0, t.Float(1))
+	left := float64(v.root.Dim) - t.Float(0)
+	if left > 1.0/64 {
+		return &Refusal{Rule: "singular",
+			Message: fmt.Sprintf("the information matrix is singular, or its condition exceeds %g: columns of the model are collinear, or nearly", v.root.Condition),
+			Remedy:  "leave out columns that follow from others, or set condition higher"}
+	}
+	// No standard error is below 2 over the root of n: the last correction was less than half of that. Where no step
+	// follows it must be less than an eighth.
+	limit := float64(len(l.varies)) / float64(l.n)
+	if v.steps == 0 {
+		limit /= 16
+	}
+	if v.correction > limit {
+		return l.unconverged("the corrections under encryption do not settle")
+	}
+	var cells []Cell
+	for j := range v.root.Dim {
+		name := "nothing"
+		if j < len(l.columns) {
+			name = "coefficient of " + l.columns[j].Name + ", standardised"
+		}
+		cells = append(cells, Cell{Name: name})
+	}
+	l.stage = logisticSolution
+	l.asks = []Ask{{Opening: l.place.solution, Cells: cells, From: &From{Outcome: RootSolution}}}
+	return nil
+}
+
+func (l *logisticPart) unconverged(what string) error {
+	remedy := []string{"leave out terms", "ridge", "or reveal: sums"}
+	switch v := l.veiled; {
+	case v.steps > 0 && v.steps < mostSteps:
+		remedy = append([]string{fmt.Sprintf("final_steps: %d", mostSteps)}, remedy...)
+	case v.root.Degree == 2 && v.root.Dim <= cubicColumns:
+		remedy = append([]string{"degree: 3"}, remedy...)
+	}
+	return &Refusal{Rule: "unconverged", Message: what + ": the hospitals' patients or effects differ too much for a polynomial of degree " + fmt.Sprint(l.veiled.root.Degree) + ", or the outcomes separate",
+		Remedy: strings.Join(remedy, ", ")}
+}
+
+// takeSolution starts the final steps at the start model.
+func (l *logisticPart) takeSolution(t fixed.Totals) error {
+	v := l.veiled
+	length := 0.0
+	for j := range v.root.Dim {
+		length += t.Float(j) * t.Float(j)
+	}
+	if !(length <= v.root.Largest.Solve*v.root.Largest.Solve) {
+		return l.separates()
+	}
+	penalty := func(j int) float64 {
+		if l.columns[j].Term < 0 {
+			return 0
+		}
+		return l.penalty()
+	}
+	l.sums = make(map[*newton]*NewtonSums)
+	l.main = newNewton(l.varies, true, penalty, nil)
+	l.main.forced = v.steps
+	for a, j := range l.varies {
+		l.main.beta[a] = Round40(t.Float(j))
+	}
+	if v.steps == 0 {
+		l.main.done, l.main.converged, l.main.estimate = true, true, l.main.beta
+		l.main.deviance, l.main.decrement = math.NaN(), math.NaN()
+	}
+	l.stage = logisticNewton
+	l.next()
+	return nil
+}
+
+func (l *logisticPart) separates() error {
+	return &Refusal{Rule: "separation", Message: "some outcomes are predicted perfectly, or the model is far from settled: an estimate would not be finite",
+		Remedy: "ridge, leave out the terms that separate, or reveal: sums, which names them"}
+}
+
+// settled judges the last exact step. Towards a separation every step moves some linear predictor by 1, and
+// on the way to a maximum the step after one of se standard errors that moves
+// predictors by r is about r/2 as long, in standard errors too.
+func (l *logisticPart) settled() error {
+	m := l.main
+	v := m.covariance()
+	if m.newton == nil || v == nil {
+		return l.separates()
+	}
+	reach, errors := 0.0, 0.0
+	for a, j := range m.cols {
+		d := math.Abs(m.newton[a])
+		errors = math.Max(errors, d/math.Sqrt(rounded(v.at(a, a))))
+		if l.columns[j].ZeroOne && l.columns[j].Term >= 0 {
+			d /= l.scale[j]
+		}
+		reach = math.Max(reach, d)
+	}
+	l.veiled.lastStep, l.veiled.remains = errors, errors*reach/2
+	switch {
+	case l.penalty() == 0 && !(reach < mostReach):
+		return l.separates()
+	case !(l.veiled.remains < mostRemaining):
+		return l.unconverged(fmt.Sprintf("after %d exact steps the model may still be %.2g standard errors off", l.veiled.steps, l.veiled.remains))
+	}
+	// The sums were taken at the model before the last step, which lowers the penalised deviance by the decrement.
+	m.converged = true
+	m.deviance = m.objective - m.decrement
+	for a, b := range m.estimate {
+		m.deviance -= m.penalty[a] * b * b
+	}
+	return nil
+}
+
+const (
+	mostReach     = 0.5  // in all reference sets: 1 or more where outcomes separate, below 0.25 elsewhere
+	mostRemaining = 0.05 // standard errors
+)
+
+// glance says how the model was reached, and warns of what it lacks.
+func (v *veiledLogistic) glance(g Record, f *Frame) Record {
+	g = g.Put("iterations", v.steps).Put("final_steps", v.steps).Put("degree", v.root.Degree).Put("correction", math.Sqrt(v.correction))
+	if v.steps > 0 {
+		return g.Put("converged", true).Put("last_step", v.lastStep).Put("remaining_error", v.remains)
+	}
+	f.Warnings = append(f.Warnings, "final_steps is 0: the coefficients are those of the start model, which are near the maximum of the likelihood where hospitals are alike; nothing has measured how near, nor whether outcomes separate. There are no standard errors, tests and deviance")
+	return g.Put("converged", nil).Put("last_step", nil).Put("remaining_error", nil)
+}
