@@ -2,6 +2,7 @@ package blind
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/consilium-health/consilium/protocols/mhe"
 )
@@ -34,9 +35,17 @@ type keep struct {
 	outcome int
 	name    string // within the circuit
 	cells   [][]int
+	scale   int // a coefficient is 2^scale times what is opened
 }
 
 func (k keep) circuit(job int) string { return fmt.Sprintf("%d %s", job, k.name) }
+
+// unscaled is a registered opening in the unit of what is opened.
+func (k keep) unscaled(c mhe.Circuit) mhe.Circuit {
+	c.Grid += k.scale
+	c.Max, c.Eps = math.Ldexp(c.Max, -k.scale), math.Ldexp(c.Eps, -k.scale)
+	return c
+}
 
 // width is the most coefficients of a cell.
 func (k keep) width() int {

@@ -134,7 +134,7 @@ func (l *Plan) Outcome(job, outcome int) []mhe.Circuit {
 		if err != nil {
 			panic(err) // NewPlan asked for it
 		}
-		out = append(out, c)
+		out = append(out, k.unscaled(c))
 	}
 	return out
 }

@@ -21,28 +21,25 @@ const (
 // need, and how many pairs share a class:
 //
 //	shift   sum e Order(u)      twice the pairs won, less all pairs
+//	tied    sum e u             where it is asked for
 //	        sum e Order(u)^2    of those with the event
 //	        sum u Order(e)^2    of those without
-//	tied    sum e u
 func areaProducts(cells int, tied bool) Products {
-	x := Products{Cells: cells, Histograms: 2, Orders: []int{areaEvents, areaOthers}, Sums: [][]int{
-		{areaEvents, areaBelowOthers},
-		{areaEvents, areaBelowOthers, areaBelowOthers},
-		{areaOthers, areaBelowEvents, areaBelowEvents},
-	}}
+	x := Products{Cells: cells, Histograms: 2, Orders: []int{areaEvents, areaOthers}, Sums: [][]int{{areaEvents, areaBelowOthers}}}
 	if tied {
 		x.Sums = append(x.Sums, []int{areaEvents, areaOthers})
 	}
+	x.Sums = append(x.Sums, []int{areaEvents, areaBelowOthers, areaBelowOthers}, []int{areaOthers, areaBelowEvents, areaBelowEvents})
 	return x
 }
 
 // areaLegend names the cells of areaProducts.
 func areaLegend(tied bool) []string {
-	names := []string{"pairs of people with and without the event that the score tells apart, less those it takes the wrong way", "squares of that over people with the event", "squares of that over people without the event"}
+	names := []string{"pairs of people with and without the event that the score tells apart, less those it takes the wrong way"}
 	if tied {
 		names = append(names, "pairs of people with and without the event in one class of the score")
 	}
-	return names
+	return append(names, "squares of that over people with the event", "squares of that over people without the event")
 }
 
 // areaOpened is what the sums of areaProducts come to.
@@ -55,14 +52,16 @@ type areaOpened struct {
 func openArea(o openedProducts, events, others int64, tied bool) (a areaOpened) {
 	a = areaOpened{events: events, others: others, tiedPairs: new(big.Rat)}
 	a.shift, _ = o.sum(0, 2)
-	a.squaresEvents, a.loose = o.sum(1, 3)
-	a.squaresOthers, _ = o.sum(2, 3)
+	at := 1
 	if tied {
-		a.tiedPairs, _ = o.sum(3, 2)
+		a.tiedPairs, _ = o.sum(at, 2)
 		if a.tiedPairs.Sign() < 0 {
 			a.tiedPairs.SetInt64(0)
 		}
+		at++
 	}
+	a.squaresEvents, a.loose = o.sum(at, 3)
+	a.squaresOthers, _ = o.sum(at+1, 3)
 	return a
 }
 
