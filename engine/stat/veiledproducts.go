@@ -129,11 +129,11 @@ type openedProducts struct {
 
 // noiseSteps bounds how many steps of its cell the standard deviation of an
 // opening's noise is. Package blind proves it of every plan.
-const noiseSteps = 1 << 53
+const noiseSteps = 1 << 54
 
 // whole is how small the noise must be, in people, for a number to be taken to the nearest whole one:
-// half a person is then 16 standard deviations away.
-const whole = 1.0 / 32
+// half a person is then 8 standard deviations away.
+const whole = 1.0 / 16
 
 // sum returns cell i, a sum of products of so many whole numbers: itself where
 // the noise is small enough to tell, and otherwise off by at most loose.
@@ -142,7 +142,7 @@ func (o openedProducts) sum(i, factors int) (x *big.Rat, loose float64) {
 	noise := new(big.Float).SetMantExp(o.totals.Step(i).Big(), factors*o.unit)
 	sd, _ := noise.Mul(noise, big.NewFloat(noiseSteps)).Float64()
 	if sd > whole {
-		return x, 16 * sd
+		return x, 8 * sd
 	}
 	// floor(x + 1/2)
 	x.Add(x, big.NewRat(1, 2))

@@ -1,0 +1,215 @@
+package blind
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/protocols/mhe"
+)
+
+// Circuits as package stat makes them.
+func rankOfTwo(cells int) stat.Products {
+	return stat.Products{Cells: cells, Histograms: 2, Orders: []int{0}, Sums: [][]int{{1, 2}, {0, 0, 0}}}
+}
+
+func rankOfThree(cells int) stat.Products {
+	return stat.Products{Cells: cells, Histograms: 5, Orders: []int{0}, Sums: [][]int{{1, 5}, {0, 0, 0}}, Squares: [][]int{{2, 5}, {3, 5}, {4, 5}}}
+}
+
+func areaTied(cells int) stat.Products {
+	return stat.Products{Cells: cells, Histograms: 2, Orders: []int{0, 1}, Sums: [][]int{{0, 3}, {0, 1}, {0, 3, 3}, {1, 2, 2}}}
+}
+
+func productsJob(x stat.Products) Job {
+	return Job{"a", stat.Circuit{Name: "products", Products: &x, Outcomes: []stat.Outcome{{Name: "products", Cells: x.Opened()}}}}
+}
+
+// people are whole numbers by hospital, histogram and cell.
+type people [][][]int64
+
+// draw deals so many people to hospitals and cells. The last hospital has none.
+func draw(r *rand.Rand, x stat.Products, hospitals, n int, kind string) people {
+	out := make(people, hospitals)
+	for i := range out {
+		for range x.Histograms {
+			out[i] = append(out[i], make([]int64, x.Cells))
+		}
+	}
+	for k := range n {
+		cell := r.IntN(x.Cells)
+		switch kind {
+		case "tied":
+			cell = x.Cells / 2
+		case "ends": // the first and the last cell
+			cell = (x.Cells - 1) * (k % 2)
+		}
+		h := out[r.IntN(max(1, hospitals-1))]
+		if x.Histograms == 2 && len(x.Orders) == 2 { // with and without the event
+			h[r.IntN(2)][cell]++
+			continue
+		}
+		h[0][cell]++
+		g := r.IntN(x.Histograms - 1)
+		if kind == "tied" {
+			g = 0
+		}
+		if x.Histograms == 2 {
+			if g = k % 2; g == 0 {
+				h[1][cell]++
+			}
+			continue
+		}
+		if g == 0 { // two groups have people, and the first stands for itself
+			h[1][cell]++
+		}
+		h[2+g%3][cell]++
+	}
+	return out
+}
+
+// terms are the hospitals' inputs, divided by 2^unit.
+func (p people) terms(unit int) (out []stat.Input) {
+	for _, hospital := range p {
+		term := &stat.ProductsTerm{}
+		for _, h := range hospital {
+			x := make([]float64, len(h))
+			for i, n := range h {
+				x[i] = math.Ldexp(float64(n), -unit)
+			}
+			term.Histograms = append(term.Histograms, x)
+		}
+		out = append(out, stat.Input{Products: term})
+	}
+	return out
+}
+
+// want are the sums as whole numbers, and how many factors each has.
+func (p people) want(x stat.Products) (out []*big.Int, factors []int) {
+	vectors := make([][]int64, x.Histograms)
+	for v := range vectors {
+		vectors[v] = make([]int64, x.Cells)
+		for _, hospital := range p {
+			for i, n := range hospital[v] {
+				vectors[v][i] += n
+			}
+		}
+	}
+	for _, of := range x.Orders {
+		var below, above int64
+		for _, n := range vectors[of] {
+			above += n
+		}
+		order := make([]int64, x.Cells)
+		for i, n := range vectors[of] {
+			above -= n
+			order[i] = below - above
+			below += n
+		}
+		vectors = append(vectors, order)
+	}
+	dot := func(s []int) *big.Int {
+		sum := new(big.Int)
+		for i := range x.Cells {
+			p := big.NewInt(1)
+			for _, v := range s {
+				p.Mul(p, big.NewInt(vectors[v][i]))
+			}
+			sum.Add(sum, p)
+		}
+		return sum
+	}
+	for _, s := range x.Sums {
+		out, factors = append(out, dot(s)), append(factors, len(s))
+	}
+	if len(x.Squares) > 0 {
+		sum := new(big.Int)
+		for _, s := range x.Squares {
+			d := dot(s)
+			sum.Add(sum, d.Mul(d, d))
+		}
+		out, factors = append(out, sum), append(factors, 4)
+	}
+	return out, factors
+}
+
+// check computes products under encryption and wants the whole numbers they are in the clear.
+func check(t *testing.T, p mhe.Params, x stat.Products, given people, unit int) {
+	t.Helper()
+	l := newPlan(t, p, len(given), productsJob(x))
+	got, _ := compute(t, l, given.terms(unit))
+	want, factors := given.want(x)
+	circuits := l.Outcome(0, 0)
+	for i, k := range l.jobs[0].bounds.kept[0] {
+		cell := new(big.Float).SetMantExp(got[0].exact[i], -k.scale+factors[i]*unit)
+		off, _ := new(big.Float).Sub(cell, new(big.Float).SetInt(want[i])).Float64()
+		spread := math.Ldexp(circuits[i].Spread(len(given)), factors[i]*unit)
+		if math.Abs(off) > 8*spread {
+			t.Errorf("%d cells, sum %d: off by %g, noise %g", x.Cells, i, off, spread)
+		}
+		if spread > 1.0/16 {
+			t.Errorf("%d cells, sum %d: noise of %g people", x.Cells, i, spread)
+			continue
+		}
+		whole, _ := cell.Add(cell, big.NewFloat(math.Copysign(0.5, float64(want[i].Sign())))).Int(nil)
+		if whole.Cmp(want[i]) != 0 {
+			t.Errorf("%d cells, sum %d: %v, want %v", x.Cells, i, whole, want[i])
+		}
+	}
+}
+
+func TestProductsAreTheWholeNumbersTheyAreInTheClear(t *testing.T) {
+	p := mhe.InsecureTest(6) // 32 slots
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, cells := range []int{1, 31, 32, 33, 64, 65} {
+		for _, make := range []func(int) stat.Products{rankOfTwo, rankOfThree, areaTied} {
+			x := make(cells)
+			kind := []string{"spread", "tied", "ends"}[r.IntN(3)]
+			t.Run(fmt.Sprintf("%d cells, %d histograms, %s", cells, x.Histograms, kind), func(t *testing.T) {
+				n := 200
+				check(t, p, x, draw(r, x, 3, n, kind), 8)
+			})
+		}
+	}
+}
+
+func TestProductsInTheStandardRing(t *testing.T) {
+	p, err := mhe.NewParams(mhe.Standard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := areaTied(9000) // two blocks
+	check(t, p, x, draw(rand.New(rand.NewPCG(5, 5)), x, 3, 3000, "spread"), 12)
+}
+
+// The noise is at most 2^54 steps, on which package stat relies, for any plan.
+func TestNoiseIsBoundedInSteps(t *testing.T) {
+	p, err := mhe.NewParams(mhe.Standard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, members := range []int{2, 10, p.MaxMembers()} {
+		var jobs []Job
+		for i := range 20 {
+			for _, x := range []stat.Products{rankOfTwo(60), rankOfThree(65536), areaTied(65536)} {
+				j := productsJob(x)
+				j.Analysis = fmt.Sprint(i)
+				jobs = append(jobs, j)
+			}
+		}
+		l := newPlan(t, p, members, jobs...)
+		for j := range 3 {
+			for i, c := range l.Outcome(j, 0) {
+				steps := c.Spread(members) / math.Ldexp(1, -c.Grid)
+				t.Logf("%d members, job %d, sum %d: step 2^%d, largest %g, noise 2^%.1f steps", members, j, i, -c.Grid, c.Max, math.Log2(steps))
+				if steps > 1<<54 {
+					t.Errorf("%d members: noise of 2^%.1f steps", members, math.Log2(steps))
+				}
+			}
+		}
+		t.Logf("%d members: %+v, %+v, %+v", members, l.jobCost(0), l.jobCost(1), l.jobCost(2))
+	}
+}
