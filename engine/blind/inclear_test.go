@@ -30,13 +30,13 @@ type clearNumber struct {
 
 func (c clearNumber) Bound() mhe.Bound { return c.bound }
 
-func float(x float64) *big.Float { return new(big.Float).SetPrec(400).SetFloat64(x) }
+func wide(x float64) *big.Float { return new(big.Float).SetPrec(400).SetFloat64(x) }
 
 // spoilt adds an error of this size to every coefficient.
 func (c *inClear) spoilt(true, off []*big.Float, size float64, b mhe.Bound) clearNumber {
 	out := clearNumber{true: true, bound: b}
 	for k, x := range off {
-		e := float(size)
+		e := wide(size)
 		if true[k].Sign() < 0 {
 			e.Neg(e)
 		}
@@ -48,7 +48,7 @@ func (c *inClear) spoilt(true, off []*big.Float, size float64, b mhe.Bound) clea
 func (c *inClear) zeros() []*big.Float {
 	out := make([]*big.Float, c.n)
 	for k := range out {
-		out[k] = float(0)
+		out[k] = wide(0)
 	}
 	return out
 }
@@ -86,7 +86,7 @@ func (c *inClear) product(pairs [][2]number) (number, error) {
 
 // multiply adds x y modulo X^n + 1.
 func (c *inClear) multiply(sum, x, y []*big.Float) {
-	p := float(0)
+	p := wide(0)
 	for i := range x {
 		for j := range y {
 			if p.Mul(x[i], y[j]); i+j < c.n {
@@ -111,8 +111,8 @@ func (c *inClear) refresh(parts []part) (out [][]number, _ error) {
 		for _, o := range p.outputs {
 			true, off, times := c.zeros(), c.zeros(), math.Ldexp(float64(o.Times), -40)
 			for _, copy := range o.Copies {
-				true[copy.To] = float(0).Mul(x.true[copy.From], float(times))
-				off[copy.To] = float(0).Mul(x.off[copy.From], float(times))
+				true[copy.To] = wide(0).Mul(x.true[copy.From], wide(times))
+				off[copy.To] = wide(0).Mul(x.off[copy.From], wide(times))
 			}
 			b, err := c.calc.Output(x.bound, o)
 			if err != nil {
@@ -123,9 +123,9 @@ func (c *inClear) refresh(parts []part) (out [][]number, _ error) {
 		out = append(out, list)
 		if p.keep != nil {
 			c.checked("kept", x)
-			e, _ := float(0).Sub(x.off[0], x.true[0]).Float64()
+			e, _ := wide(0).Sub(x.off[0], x.true[0]).Float64()
 			c.worst = max(c.worst, math.Abs(e)/x.bound.Err)
-			c.last = append(c.last, float(0).SetMantExp(x.true[0], -p.keep.scale))
+			c.last = append(c.last, wide(0).SetMantExp(x.true[0], -p.keep.scale))
 		}
 	}
 	return out, nil
@@ -137,7 +137,7 @@ func (c *inClear) checked(what string, x clearNumber) clearNumber {
 	most, sum, err := 0.0, 0.0, 0.0
 	for k := range x.true {
 		v, _ := x.true[k].Float64()
-		e, _ := float(0).Sub(x.off[k], x.true[k]).Float64()
+		e, _ := wide(0).Sub(x.off[k], x.true[k]).Float64()
 		most, sum, err = max(most, math.Abs(v)), sum+math.Abs(v), max(err, math.Abs(e))
 	}
 	const little = 1 + 1e-9

@@ -23,7 +23,7 @@ func TestProductsOfTheFinestGrid(t *testing.T) {
 	}{{rankOfTwo(100), 10}, {areaTied(65536), 3}} {
 		began := time.Now()
 		l := newPlan(t, p, c.members, productsJob(c.x))
-		check(t, p, c.x, draw(rand.New(rand.NewPCG(5, 5)), c.x, c.members, 3000, "spread"), 12)
+		checkProducts(t, p, c.x, draw(rand.New(rand.NewPCG(5, 5)), c.x, c.members, 3000, "spread"), 12)
 		t.Logf("%d cells, %d members: %s, %+v", c.x.Cells, c.members, time.Since(began).Round(time.Millisecond), l.Cost())
 	}
 }

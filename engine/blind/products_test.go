@@ -136,25 +136,28 @@ func (p people) want(x stat.Products) (out []*big.Int, factors []int) {
 	return out, factors
 }
 
-// check computes products under encryption and wants the whole numbers they are in the clear.
-func check(t *testing.T, p mhe.Params, x stat.Products, given people, unit int) {
+// checkProducts computes products under encryption and wants the whole numbers they are in the clear.
+func checkProducts(t *testing.T, p mhe.Params, x stat.Products, given people, unit int) {
 	t.Helper()
 	l := newPlan(t, p, len(given), productsJob(x))
 	got, _ := compute(t, l, given.terms(unit))
 	want, factors := given.want(x)
 	circuits := l.Outcome(0, 0)
 	for i, k := range l.jobs[0].bounds.kept[0] {
-		cell := new(big.Float).SetMantExp(got[0].exact[i], -k.scale+factors[i]*unit)
-		off, _ := new(big.Float).Sub(cell, new(big.Float).SetInt(want[i])).Float64()
+		people := factors[i]*unit - k.scale
+		off, _ := new(big.Float).Sub(got[0].bare[i], new(big.Float).SetMantExp(new(big.Float).SetInt(want[i]), -people)).Float64()
+		if math.Abs(off) > got[0].eps[i] {
+			t.Errorf("%d cells, sum %d: an error of %g without the noise, registered is %g", x.Cells, i, off, got[0].eps[i])
+		}
 		spread := math.Ldexp(circuits[i].Spread(len(given)), factors[i]*unit)
-		if math.Abs(off) > 8*spread {
-			t.Errorf("%d cells, sum %d: off by %g, noise %g", x.Cells, i, off, spread)
+		if own := math.Ldexp(got[0].spread[i], people); math.Abs(spread/own-1) > 1e-9 {
+			t.Errorf("%d cells, sum %d: noise %g in people, the plan says %g", x.Cells, i, own, spread)
 		}
 		if spread > 1.0/16 {
 			t.Errorf("%d cells, sum %d: noise of %g people", x.Cells, i, spread)
 			continue
 		}
-		whole, _ := cell.Add(cell, big.NewFloat(math.Copysign(0.5, float64(want[i].Sign())))).Int(nil)
+		whole, _ := big.NewFloat(math.Round(math.Ldexp(got[0].cells[i], people))).Int(nil)
 		if whole.Cmp(want[i]) != 0 {
 			t.Errorf("%d cells, sum %d: %v, want %v", x.Cells, i, whole, want[i])
 		}
@@ -170,7 +173,7 @@ func TestProductsAreTheWholeNumbersTheyAreInTheClear(t *testing.T) {
 			kind := []string{"spread", "tied", "ends"}[r.IntN(3)]
 			t.Run(fmt.Sprintf("%d cells, %d histograms, %s", cells, x.Histograms, kind), func(t *testing.T) {
 				n := 200
-				check(t, p, x, draw(r, x, 3, n, kind), 8)
+				checkProducts(t, p, x, draw(r, x, 3, n, kind), 8)
 			})
 		}
 	}
@@ -182,7 +185,7 @@ func TestProductsInTheStandardRing(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := areaTied(9000) // two blocks
-	check(t, p, x, draw(rand.New(rand.NewPCG(5, 5)), x, 3, 3000, "spread"), 12)
+	checkProducts(t, p, x, draw(rand.New(rand.NewPCG(5, 5)), x, 3, 3000, "spread"), 12)
 }
 
 // The noise is at most 2^54 steps, on which package stat relies, for any plan.

@@ -25,7 +25,7 @@ func (c *products) run(e *evaluator, in []number) {
 	for _, s := range c.Squares {
 		squares = append(squares, f.single(s))
 	}
-	got := refreshAll(e, f.parts)
+	got := e.Refresh(f.parts...)
 	at := func(p place) number { return got[p.part][p.output] }
 
 	var last []part
@@ -51,7 +51,7 @@ func (c *products) run(e *evaluator, in []number) {
 		product := c.argue(e, pairs, mhe.LogLargest+c.logM, sum, sum)
 		last = append(last, part{of: product, keep: c.opened("squares", mhe.LogLargest)})
 	}
-	refreshAll(e, last)
+	e.Refresh(last...)
 }
 
 // opened keeps coefficient 0, which is 2^scale times what is opened.
@@ -153,13 +153,4 @@ func (f *firsts) output(at int, o mhe.Output, b mhe.Bound) place {
 	}
 	p.outputs = append(p.outputs, o)
 	return place{at, len(p.outputs) - 1}
-}
-
-// refreshAll refreshes parts in as many steps as they need.
-func refreshAll(e *evaluator, parts []part) (out [][]number) {
-	for len(parts) > 0 {
-		k := min(len(parts), mhe.MaxParts)
-		out, parts = append(out, e.Refresh(parts[:k]...)...), parts[k:]
-	}
-	return out
 }

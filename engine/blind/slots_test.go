@@ -22,7 +22,7 @@ func cosine(k, d int) *big.Float {
 	return sum
 }
 
-func exact(f fraction) *big.Float {
+func valueOf(f fraction) *big.Float {
 	x := new(big.Float).SetPrec(300).SetInt(f.integer(fractionBits))
 	return x.SetMantExp(x, -fractionBits)
 }
@@ -58,7 +58,7 @@ func TestTheTransformIsExact(t *testing.T) {
 					}
 				}
 				want.Quo(want, new(big.Float).SetInt64(int64(m)))
-				off, _ := new(big.Float).Sub(exact(a[k]), want).Float64()
+				off, _ := new(big.Float).Sub(valueOf(a[k]), want).Float64()
 				worst = max(worst, math.Abs(off))
 				if k > 0 && a[2*m-k] != a[k].neg() {
 					t.Fatalf("coefficient %d of %d is not minus coefficient %d", 2*m-k, 2*m, k)
@@ -88,7 +88,7 @@ func TestTheRingMultipliesSlots(t *testing.T) {
 	}
 	for i := range a {
 		for j := range b {
-			p := new(big.Float).SetPrec(300).Mul(exact(a[i]), exact(b[j]))
+			p := new(big.Float).SetPrec(300).Mul(valueOf(a[i]), valueOf(b[j]))
 			if k := i + j; k < 2*m {
 				got[k].Add(got[k], p)
 			} else { // X^n = -1
@@ -97,7 +97,7 @@ func TestTheRingMultipliesSlots(t *testing.T) {
 		}
 	}
 	for k := range got {
-		if off, _ := new(big.Float).Sub(got[k], exact(want[k])).Float64(); math.Abs(off) > 0x1p-118 {
+		if off, _ := new(big.Float).Sub(got[k], valueOf(want[k])).Float64(); math.Abs(off) > 0x1p-118 {
 			t.Errorf("coefficient %d is off by 2^%.1f", k, math.Log2(math.Abs(off)))
 		}
 	}
@@ -108,13 +108,13 @@ func TestFractionsMultiplyToTheNearestUnit(t *testing.T) {
 	for range 2000 {
 		draw := func() fraction { return fraction{r.Int64()>>2 - 1<<60, r.Uint64()} }
 		a, b := draw(), draw()
-		want := new(big.Float).SetPrec(300).Mul(exact(a), exact(b))
-		off, _ := want.Sub(exact(a.mul(b)), want).Float64()
+		want := new(big.Float).SetPrec(300).Mul(valueOf(a), valueOf(b))
+		off, _ := want.Sub(valueOf(a.mul(b)), want).Float64()
 		if math.Abs(off) > 0x1p-126 {
 			t.Fatalf("%v times %v is off by 2^%.2f", a, b, math.Log2(math.Abs(off)))
 		}
 		x := math.Ldexp(r.Float64()*2-1, -r.IntN(90))
-		if off, _ := new(big.Float).Sub(exact(fractionOf(x)), new(big.Float).SetFloat64(x)).Float64(); math.Abs(off) > 0x1p-125 {
+		if off, _ := new(big.Float).Sub(valueOf(fractionOf(x)), new(big.Float).SetFloat64(x)).Float64(); math.Abs(off) > 0x1p-125 {
 			t.Fatalf("%v is off by %v", x, off)
 		}
 	}
