@@ -50,9 +50,6 @@ func newLockstep(s *study.Spec, gate policy.Gate, t *table.Table, veil *blind.Pl
 
 // begin makes the program of an analysis, or says which rule refuses it before any row is read.
 func begin(args stat.Args, s *study.Spec) (stat.Program, *stat.Refusal, error) {
-	if s.Privacy.Reveal == "model" && s.Privacy.Release == "analyst" {
-		return nil, nil, errors.New("study: this version does not support privacy.reveal: model with release: analyst yet")
-	}
 	kind, ok := stat.Lookup(args.Kind)
 	if !ok {
 		return nil, nil, fmt.Errorf("runner: analysis %s: no kind %q", args.ID, args.Kind)

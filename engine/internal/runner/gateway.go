@@ -125,7 +125,7 @@ func (g *Gateway) sum(ctx context.Context, v *veil, steps *lockstep, shown bool)
 	if name := g.meter.sum(steps); name == "final steps" {
 		g.show(Phase{Name: "final step"})
 	}
-	ask := secagg.Ask{Digest: digest, State: steps.state, Cells: len(x)}
+	ask := secagg.Ask{Digest: digest, State: steps.state, Cells: len(x), Shown: g.Reader != nil && shown}
 	machine, err := v.sums.Sum(ask, x)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func Open(s *study.Spec, c secagg.Charter, roster party.Roster, reader *party.Id
 			if taken == len(packages) {
 				return nil, wrongNumber(len(packages))
 			}
-			ask := secagg.Ask{Digest: digest, State: steps.state, Cells: len(x)}
+			ask := secagg.Ask{Digest: digest, State: steps.state, Cells: len(x), Shown: shown}
 			total, err := secagg.OpenAtReader(reader, c, roster, ask, packages[taken])
 			if taken++; err != nil {
 				return nil, fmt.Errorf("sum %d: %w", taken, err)
