@@ -144,7 +144,7 @@ func (s *Session) FromConst(consts []Const, c *Ciphertext) (*Ciphertext, error) 
 			put(consts[i].At, &list[i])
 		}
 	})
-	r.NTT(plain, plain)
+	s.params.ntt(plain)
 	r.Sub(plain, c.c0, out.c0)
 	r.Neg(c.c1, out.c1)
 	return out, nil

@@ -61,8 +61,8 @@ func (s *Session) relinOne() (round.Machine[struct{}], error) {
 				}
 				for r, prime := range s.tool.multiplier.keys {
 					sub := p.subring(prime)
-					sub.NTT(first[r], first[r])
-					sub.NTT(second[r], second[r])
+					p.transforms[prime].ntt(first[r])
+					p.transforms[prime].ntt(second[r])
 					sub.MulCoeffsMontgomeryThenSub(eph[r], a[w*size+r], first[r])
 					sub.MulCoeffsMontgomeryThenAdd(own[r], a[w*size+r], second[r])
 					if prime == w*digitPrimes || prime == w*digitPrimes+1 {
@@ -119,7 +119,7 @@ func (s *Session) relinTwo() (round.Machine[struct{}], error) {
 				}
 				for r, prime := range s.tool.multiplier.keys {
 					sub := p.subring(prime)
-					sub.NTT(h[r], h[r])
+					p.transforms[prime].ntt(h[r])
 					sub.MulCoeffsMontgomeryThenAdd(own[r], g.first[2*w*size+r], h[r])
 					sub.MulCoeffsMontgomeryThenAdd(eph[r], g.first[(2*w+1)*size+r], h[r])
 				}

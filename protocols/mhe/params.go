@@ -77,6 +77,8 @@ type Params struct {
 	lit      Literal
 	rlwe     rlwe.Parameters
 	insecure bool
+
+	transforms []*transform // by prime, Q's before P's
 }
 
 // NewParams checks lit: 128 bits against quantum computers, no sparse secrets,
@@ -143,6 +145,9 @@ func build(lit Literal, insecure bool) (Params, error) {
 	}
 	if lit.LogMask > 64*(limbs-1) || log2(product(lit.Q[:p.low()+1])) > 64*(limbs-1) {
 		return wrong("masks of %d bits, want at most %d", lit.LogMask, 64*(limbs-1))
+	}
+	for i := range len(lit.Q) + len(lit.P) {
+		p.transforms = append(p.transforms, newTransform(p.subring(i)))
 	}
 	return p, nil
 }

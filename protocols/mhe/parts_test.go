@@ -23,15 +23,15 @@ func BenchmarkPart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	at, r := p.challenge(s, [32]byte{1}), tool.ring(p.top())
+	at := p.challenge(s, [32]byte{1})
 	x := take(sh, 0, p.top())
 	for name, f := range map[string]func(){
 		"pack":   func() { p.pack(s, sh) },
 		"unpack": func() { p.unpack(s, packed) },
 		"each":   func() { p.each(s, packed, func(int, int, []uint64) {}) },
 		"fold":   func() { p.fold(s, sh, at) },
-		"ntt":    func() { r.NTT(x, x) },
-		"intt":   func() { r.INTT(x, x) },
+		"ntt":    func() { p.ntt(x) },
+		"intt":   func() { p.intt(x) },
 		"noise":  func() { tool.disturb(x) },
 		"crp":    func() { crs{}.poly(p, crp{"bench", 1, 1, p.top()}) },
 		"hash":   func() { shareHash(packed) },

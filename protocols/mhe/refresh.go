@@ -249,7 +249,7 @@ func (m *refresh) share() (es, ws share, err error) {
 	if err := m.tool.disturb(e); err != nil { // an error's sign does not matter
 		return nil, nil, err
 	}
-	r.NTT(e, e)
+	p.ntt(e)
 	r.Neg(e, e)
 	r.MulCoeffsMontgomeryThenAdd(m.c.c1, m.secret.key.Value.Q, e)
 	for o, w := range m.maps(m.masks) {
@@ -301,7 +301,7 @@ func (m *refresh) done(es, ws share) error {
 	r := m.tool.ring(low)
 	d := r.NewPoly()
 	r.Add(m.c.c0, take(es, 0, low), d)
-	r.INTT(d, d)
+	p.intt(d)
 	values, limit := make([]wide, p.Degree()), m.limit()
 	for k := range values {
 		v := m.tool.low.value(d.Coeffs, k)
@@ -311,7 +311,7 @@ func (m *refresh) done(es, ws share) error {
 	}
 	for o, w := range m.maps(values) {
 		ring := m.tool.ring(top)
-		ring.NTT(w, w)
+		p.ntt(w)
 		ring.Add(w, take(ws, o*(top+1), top), w)
 		m.out.Outputs = append(m.out.Outputs, &Ciphertext{owner: m.Session, c0: w, c1: m.a[o], level: top, scale: p.scale(), bound: m.bounds[o]})
 	}

@@ -236,7 +236,7 @@ func (m *multiplier) reduce(k int, out []uint64, sub *ring.SubRing) {
 func (m *multiplier) relinearise(key *relinKey) {
 	c := m.t[2]
 	for i, row := range c {
-		m.p.subring(i).INTT(row, row)
+		m.p.transforms[i].intt(row)
 	}
 	last := c[len(m.c)]
 	m.cLast.of(last, last)
@@ -259,7 +259,7 @@ func (m *multiplier) relinearise(key *relinKey) {
 			} else {
 				m.spread[w][r].of(x, c[w*digitPrimes], high[w])
 			}
-			sub.NTT(x, x)
+			m.p.transforms[prime].lazy(x) // its products are reduced
 			sub.MulCoeffsMontgomeryThenAdd(x, key.b[w][r], m.g[0][r])
 			sub.MulCoeffsMontgomeryThenAdd(x, key.a[w][r], m.g[1][r])
 		}
@@ -273,13 +273,13 @@ func (m *multiplier) divide(k int) ring.Poly {
 	for j, r := range rows {
 		v := m.rest[j]
 		m.rests[j].of(v, r...)
-		m.rests[j].sub.INTT(v, v)
+		m.p.transforms[m.divided[j]].intt(v)
 		m.mixed[j].of(v, append(append([][]uint64{}, m.rest[:j]...), v)...)
 	}
 	x, out := m.rest[len(rows)], m.p.rlwe.RingQ().AtLevel(low).NewPoly()
 	for i, o := range out.Coeffs {
 		m.minus[i].of(x, m.rest[:len(rows)]...)
-		m.minus[i].sub.NTT(x, x)
+		m.p.transforms[i].lazy(x) // so is this sum
 		m.out[i].of(o, t[i], g[i], x)
 	}
 	return out

@@ -80,11 +80,19 @@ func (s *errorSampler) addTo(rows [][]uint64, subrings []*ring.SubRing) error {
 		return err
 	}
 	defer clear(words)
-	for k := range n {
-		size, negative := s.draw(binary.LittleEndian.Uint64(words[8*k:]))
+	var size, negative [256]uint64
+	defer func() { clear(size[:]); clear(negative[:]) }()
+	for from := 0; from < n; from += len(size) {
+		to := min(from+len(size), n)
+		size, negative := size[:to-from], negative[:to-from]
+		for k := range size {
+			size[k], negative[k] = s.draw(binary.LittleEndian.Uint64(words[8*(from+k):]))
+		}
 		for i, row := range rows {
-			q := subrings[i].Modulus
-			row[k] = ring.CRed(row[k]+(size^negative)-negative+q&negative, q)
+			q, row := subrings[i].Modulus, row[from:to]
+			for k, x := range size {
+				row[k] = ring.CRed(row[k]+(x^negative[k])-negative[k]+q&negative[k], q)
+			}
 		}
 	}
 	return nil

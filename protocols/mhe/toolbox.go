@@ -79,7 +79,7 @@ func (t *toolbox) hide(x, a ring.Poly, s secretKey, level int) error {
 		return err
 	}
 	r := t.ring(level)
-	r.NTT(x, x)
+	t.p.ntt(x)
 	r.MulCoeffsMontgomeryThenSub(a, s.key.Value.Q, x)
 	return nil
 }

@@ -1,0 +1,72 @@
+package mhe
+
+import (
+	"slices"
+	"testing"
+)
+
+// The transform is the library's, at every degree and prime, also for the largest residues.
+func TestTransformIsTheLibrarys(t *testing.T) {
+	for _, logN := range []int{4, 5, 6, 9, 14} {
+		p := InsecureTest(logN)
+		for i := range len(p.lit.Q) + len(p.lit.P) {
+			sub := p.subring(i)
+			tr := newTransform(sub)
+			random := make([]uint64, p.Degree())
+			crs{}.stream(crp{level: i}).uniform(random, sub.Modulus)
+			if tr.ahead < 2 || tr.inverse < 2 {
+				t.Fatalf("prime %d: %d and %d layers without a reduction", i, tr.ahead, tr.inverse)
+			}
+			largest := slices.Repeat([]uint64{sub.Modulus - 1}, p.Degree())
+			for name, x := range map[string][]uint64{"random": random, "largest": largest, "zero": make([]uint64, p.Degree())} {
+				got, want := slices.Clone(x), make([]uint64, p.Degree())
+				tr.ntt(got)
+				sub.NTT(x, want)
+				if !slices.Equal(got, want) {
+					t.Fatalf("2^%d, prime %d: %s residues are transformed otherwise", logN, i, name)
+				}
+				tr.intt(got)
+				if !slices.Equal(got, x) {
+					t.Fatalf("2^%d, prime %d: %s residues do not come back", logN, i, name)
+				}
+				got = slices.Clone(x)
+				tr.intt(got)
+				sub.INTT(x, want)
+				if !slices.Equal(got, want) {
+					t.Fatalf("2^%d, prime %d: %s residues are transformed back otherwise", logN, i, name)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkTransform(b *testing.B) {
+	p, err := NewParams(Standard())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, i := range []int{0, 1, 7} {
+		tr, x, sub := newTransform(p.subring(i)), make([]uint64, p.Degree()), p.subring(i)
+		crs{}.stream(crp{}).uniform(x, tr.q)
+		b.Run("ntt", func(b *testing.B) {
+			for range b.N {
+				tr.ntt(x)
+			}
+		})
+		b.Run("intt", func(b *testing.B) {
+			for range b.N {
+				tr.intt(x)
+			}
+		})
+		b.Run("lattigo", func(b *testing.B) {
+			for range b.N {
+				sub.NTT(x, x)
+			}
+		})
+		b.Run("lattigo-inv", func(b *testing.B) {
+			for range b.N {
+				sub.INTT(x, x)
+			}
+		})
+	}
+}
