@@ -275,8 +275,7 @@ func TestSilenceBurnsTheKey(t *testing.T) {
 	}
 }
 
-// A session emits one vow and one share per step, the same bytes however often
-// it is asked, and none after its process died: whatever was persisted, a second session is refused.
+// A session emits one vow and one share per step, the same bytes however often it is asked.
 func TestOneSharePerStepForEver(t *testing.T) {
 	w := newWorld(t, InsecureTest(4), 2)
 	seen := map[string]map[string]bool{}
@@ -321,18 +320,56 @@ func TestOneSharePerStepForEver(t *testing.T) {
 			t.Errorf("%s was said in %d ways", k, len(v))
 		}
 	}
-	// Killed after any record: there is no way back into this attempt.
-	for n := 1; n <= w.journals[0].Len(); n++ {
-		c := w.configs[0]
-		c.Journal = w.journals[0].Copy(n)
-		if _, err := New(c); !errors.Is(err, ErrBurnt) {
-			t.Errorf("after %d records: %v, want ErrBurnt", n, err)
+}
+
+// Killed after any record of a whole study: the set-up goes on from the journal, which
+// both protocols write to, and can close; the encrypted session is gone once it was begun, whatever was said
+// in it, and the next attempt has another.
+func TestNoWayBackIntoASessionAfterAKill(t *testing.T) {
+	p := InsecureTest(4)
+	w := newWorld(t, p, 2, withRegistry(t, p, 2))
+	last := 0
+	w.network = func(m round.Message) []round.Message {
+		if prototest.Peek(m).Type == wire.Type_CLOSE && last == 0 {
+			last = w.journals[0].Len() - 2 // without the two endings
+		}
+		return []round.Message{m}
+	}
+	w.live(w.acts)
+	burnt := 0
+	for n := range last + 1 {
+		member, config := w.members[0], w.configs[0]
+		j := w.journals[0].Copy(n)
+		member.Journal, config.Journal = j, j
+		begun := false
+		if err := j.Replay(func(kind string, _ []byte) error { begun = begun || kind == KindBegan; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		m, err := secagg.NewMember(member)
+		if err != nil {
+			t.Fatalf("after %d records: %v", n, err)
+		}
+		s, ok := m.Result()
+		if !ok {
+			continue
+		}
+		config.Session = s.Beside("encrypted")
+		if _, err := New(config); errors.Is(err, ErrBurnt) != begun || !begun && err != nil {
+			t.Errorf("after %d records, begun %v: %v", n, begun, err)
+		}
+		if out, err := s.Close(wire.Code_CANCELLED).Start(); err != nil || len(out) != 1 {
+			t.Errorf("after %d records: no closing: %v", n, err)
+		}
+		if begun {
+			burnt++
+		}
+		config.Session.Attempt = 2
+		if _, err := New(config); err != nil {
+			t.Errorf("after %d records: the next attempt is refused: %v", n, err)
 		}
 	}
-	c := w.configs[0]
-	c.Session.Attempt = 2
-	if _, err := New(c); err != nil {
-		t.Errorf("the next attempt is refused: %v", err)
+	if burnt < 10 {
+		t.Errorf("killed %d times within a session, want to see every step", burnt)
 	}
 }
 

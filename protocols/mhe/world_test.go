@@ -24,6 +24,7 @@ type world struct {
 	configs  []Config
 	hub      *secagg.Hub
 	setups   []*secagg.Session                   // that the sessions are beside
+	members  []secagg.Config                     // of the setups
 	held     [][]round.Message                   // for each member: what came while it had no machine
 	network  func(round.Message) []round.Message // nil: honest
 	closed   []wire.Code                         // what each member told the others when it stopped
@@ -96,9 +97,10 @@ func (w *world) setUp(ids []*party.Identity) {
 	}
 	machines := map[party.ID]round.Machine[*secagg.Session]{}
 	for i, id := range ids {
-		m, err := secagg.NewMember(secagg.Config{
-			Charter: charter, Roster: w.roster, ID: w.roster.At(i).ID, Identity: id, Rand: rand.NewChaCha8([32]byte{byte(i), 2}), Journal: new(secagg.MemoryJournal),
+		w.members = append(w.members, secagg.Config{
+			Charter: charter, Roster: w.roster, ID: w.roster.At(i).ID, Identity: id, Rand: rand.NewChaCha8([32]byte{byte(i), 2}), Journal: w.configs[i].Journal, // one for both
 		})
+		m, err := secagg.NewMember(w.members[i])
 		if err != nil {
 			w.t.Fatal(err)
 		}

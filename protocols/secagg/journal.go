@@ -21,7 +21,8 @@ const (
 )
 
 // Journal is a member's memory across crashes: one for each plan, the same for
-// all attempts at it. Nobody else writes to it.
+// all attempts at it. Nobody else writes to it but protocols beside this one, whose kinds
+// have their name and a space in front ("mhe began").
 //
 // The records of kinds began, sealing and agreed hold keys, masked and unlocked
 // what was made of them, totalled the totals. Once an attempt is closed, a

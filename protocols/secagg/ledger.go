@@ -3,6 +3,7 @@ package secagg
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -72,6 +73,9 @@ func openLedger(j Journal, plan [32]byte) (*ledger, error) {
 		data: map[party.ID][32]byte{}, attempts: map[uint32]*attemptLog{},
 	}
 	err := j.Replay(func(kind string, record []byte) error {
+		if strings.Contains(kind, " ") {
+			return nil // of a protocol beside this one
+		}
 		m := newRecord(kind)
 		if m == nil {
 			return fmt.Errorf("secagg: journal: a record of unknown kind %q: written by another version", kind)
