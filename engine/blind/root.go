@@ -79,8 +79,10 @@ func checkRoot(x stat.Root) error {
 		return fmt.Errorf("root: degree %d with %d corrections: there are none to a linear system, and one at least to others", x.Degree, x.Corrections)
 	case !(l.Right > 0) || !(l.Solve > 0):
 		return errors.New("root: the largest right side and solution are needed")
-	case x.Degree > 1 && (!(l.Contract > 0) || l.Contract >= 1):
-		return fmt.Errorf("root: corrections that leave %g of an error, want more than 0 and less than 1", l.Contract)
+	case x.Degree > 1 && (!(l.Contract > 0) || l.Contract >= 1 || !(l.First > 0)):
+		return fmt.Errorf("root: corrections from %g that leave %g of an error, want more than 0, and more than 0 and less than 1", l.First, l.Contract)
+	case x.Degree > 1 && !(l.Row[x.Degree] > 0):
+		return errors.New("root: the largest coefficients of an equation are needed")
 	}
 	return nil
 }

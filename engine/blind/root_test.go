@@ -92,6 +92,7 @@ func newSystem(n, dim, degree int, seed uint64, absent ...int) system {
 		}
 		s.terms = append(s.terms, stat.Input{Root: t})
 	}
+	row := make([][4]float64, dim)
 	for _, t := range s.terms {
 		for i := range dim {
 			largest.Right = math.Max(largest.Right, math.Abs(t.Root.Right[i])*float64(n))
@@ -100,11 +101,13 @@ func newSystem(n, dim, degree int, seed uint64, absent ...int) system {
 					x := math.Abs(t.Root.Score[i][k])
 					largest.Score[len(m)] = math.Max(largest.Score[len(m)], x*float64(n))
 					largest.Sum[len(m)] += x
+					row[i][len(m)] += x
+					largest.Row[len(m)] = math.Max(largest.Row[len(m)], row[i][len(m)])
 				}
 			}
 		}
 	}
-	largest.Solve, largest.Contract = 2, 0.4
+	largest.Solve, largest.First, largest.Contract = 2, 1, 0.4
 	s.root.Largest = largest
 	return s
 }

@@ -17,12 +17,15 @@ import (
 //
 // and so |error of b'| <= Contract |error of b| + |dX F| + |X| |dF|, where
 //
-//	F = A d, d the correction it makes, so |dX F| <= |dX A| |d|, and |d| <= 2 (1 + Contract) Solve Contract^k
+//	F = A d, d the correction it makes, so |dX F| <= |dX A| |d|, and |d| <= First Contract^k
 //	dF is what the monomials' and the score's encryptions leave, with the calculus, for |b| <= Solve
+//
+// The errors of monomials are on the places of monomials alone: those of one equation add up to Row, and
+// only what an encryption leaves on every coefficient adds up to Sum.
 //
 // Corrections do not carry the inverse's own error on: they take it away.
 //
-// What rests on what: that |b| <= Solve and that corrections contract is declared, not
+// What rests on what: that |b| <= Solve and that corrections are as short as that is declared, not
 // known. The residuals are opened first and test it; where they show that it does not
 // hold, nothing more is to be opened and the key is to be burnt. Until then monomials of
 // a b that grows may have grown beyond what refreshes hide with full strength. The trace's bound
@@ -48,7 +51,7 @@ func (r *root) analyse() rootErrors {
 	out.solution = append(out.solution, b)
 	contracted := 1.0
 	for range r.Corrections {
-		length := 2 * (1 + l.Contract) * size * contracted
+		length := l.First * contracted
 		score := c.Refresh(mhe.Bound{Err: r.scoreError()}, 1, 1).Err
 		sum := d * (d*d*norm + r.inverse.Scale()*length) // of the inverse's and of F's coefficients
 		fresh := solved*length + norm*d*score + d*(sum*c.Refresh(mhe.Bound{}, 1, 0).Err+c.Product().Err)
@@ -81,7 +84,7 @@ func (r *root) scoreError() float64 {
 	// Blocks of u are sums of a few refreshes, each with an encryption's error on every coefficient.
 	err, sum := scale*l.Sum[0]*4*encrypted, 1.0
 	for n := 1; n <= r.Degree; n++ {
-		err += scale * l.Sum[n] * (power.Err + 4*encrypted)
+		err += scale * (l.Row[n]*power.Err + l.Sum[n]*4*encrypted)
 		sum += power.Sum
 		product := c.Product([2]mhe.Bound{power, b})
 		power = mhe.Bound{Max: power.Max * b.Max, Sum: power.Sum * b.Sum, Err: product.Err + copied}

@@ -85,7 +85,7 @@ func (l *logisticPart) veil() error {
 		return saturatedRefusal()
 	}
 	v.projection = projection{degree: v.root.Degree}
-	v.root.Largest = largestInputs(dim, v.root.Degree, l.farthestOffset())
+	v.root.Largest = largestInputs(dim, v.root.Degree, math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax)), farthestCentre)
 	l.veiled = v
 	return nil
 }
@@ -93,10 +93,6 @@ func (l *logisticPart) veil() error {
 func saturatedRefusal() error {
 	return &Refusal{Rule: "saturated", Message: "the model has a coefficient for every cell of a cross table, and under encryption nobody can see whether a cell has too few people",
 		Remedy: "leave out the highest interaction, or use a crosstab"}
-}
-
-func (l *logisticPart) farthestOffset() float64 {
-	return math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax))
 }
 
 // layVeiled declares what an encrypted model opens after the squares.
@@ -139,9 +135,7 @@ func (l *logisticPart) input(rows *table.View, first bool) (Input, error) {
 	v := l.veiled
 	n, dim := float64(l.n), v.root.Dim
 	centre := make([]float64, len(l.varies))
-	if l.model.Intercept && !l.model.HasOffset {
-		centre[0] = Round40(math.Log(float64(l.nEvent) / (n - float64(l.nEvent)))) // of all hospitals
-	}
+	centre[0] = l.centre()
 	c := n*float64(dim)/4 + l.penalty()
 	term := v.projection.sums(m, l.varies, centre).root(dim, l.varies, c)
 	if !first {
@@ -165,6 +159,16 @@ func (l *logisticPart) input(rows *table.View, first bool) (Input, error) {
 	return Input{Root: term}, nil
 }
 
+// centre is the intercept of all hospitals without any other column, from which the
+// solution under encryption counts; 0 without an intercept, or with offsets.
+func (l *logisticPart) centre() float64 {
+	if !l.model.Intercept || l.model.HasOffset {
+		return 0
+	}
+	e := float64(l.nEvent)
+	return Round40(math.Max(-farthestCentre, math.Min(farthestCentre, math.Log(e/(float64(l.n)-e)))))
+}
+
 // takeResiduals decides whether the solution may be opened.
 func (l *logisticPart) takeResiduals(t fixed.Totals) error {
 	v := l.veiled
@@ -181,7 +185,8 @@ func (l *logisticPart) takeResiduals(t fixed.Totals) error {
 	if v.steps == 0 {
 		limit /= 16
 	}
-	if v.correction > limit {
+	// Of very many rows the opening's own noise is larger.
+	if v.correction > math.Max(limit, t.Step(1).Float()*noiseSteps/2) {
 		return l.unconverged("the corrections under encryption do not settle")
 	}
 	var cells []Cell
@@ -229,7 +234,11 @@ func (l *logisticPart) takeSolution(t fixed.Totals) error {
 	l.main = newNewton(l.varies, true, penalty, nil)
 	l.main.forced = v.steps
 	for a, j := range l.varies {
-		l.main.beta[a] = Round40(t.Float(j))
+		l.main.beta[a] = t.Float(j)
+		if a == 0 {
+			l.main.beta[a] += l.centre()
+		}
+		l.main.beta[a] = Round40(l.main.beta[a])
 	}
 	if v.steps == 0 {
 		l.main.done, l.main.converged, l.main.estimate = true, true, l.main.beta

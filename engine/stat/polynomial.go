@@ -61,40 +61,71 @@ func (n nodes) polynomial(eta, at, w float64) (line, s [4]float64) {
 	return line, s
 }
 
-// steepest bounds the coefficients of polynomial, s[0] as its distance from the outcome, for any
-// eta = at and any w up to projectionMost.
+// steepest bounds the coefficients of rows' polynomials. At most so large is any whose
+// predictor's origin is within 3 of eta.
 var steepest = [4][4]float64{
-	2: {1.001, 0.294, 0.0482},
-	3: {1.001, 0.349, 0.0818, 0.0209},
+	2: {2.5, 0.6, 0.05},
+	3: {3.4, 1.4, 0.28, 0.021},
+}
+
+// steep reports whether a polynomial has a larger coefficient.
+func steep(degree int, s [4]float64) bool {
+	for k := range degree + 1 {
+		if math.Abs(s[k]) > steepest[degree][k] {
+			return true
+		}
+	}
+	return false
+}
+
+// farthest is the sum of absolute standardised values up to which a row's polynomial is used.
+func farthest(columns int) float64 { return float64(2*columns + 32) }
+
+// weightOf bounds, by hospital and row on average, the absolute coefficient of degree d times the
+// d+1st power of that sum, which is about the number of columns.
+func weightOf(columns, degree, d int) float64 {
+	return 2 * steepest[degree][d] * math.Pow(float64(columns), float64(d+1))
 }
 
 // largestInputs bounds the inputs of a Root of so many columns, of every hospital and of
-// all together, when everything is divided by n columns / 4. Columns are standardised:
-// over all rows z_j^2 comes to n at most, hence |z_j z_k| too, (sum |z_j|)^2 to n columns^2; and
-// no row with a sum of |z_j| beyond farthest has a score of degree above 1. An
-// offset up to so much shifts the polynomials.
-func largestInputs(columns, degree int, offset float64) Largest {
+// all together, when everything is divided by n columns / 4. Columns are standardised: over
+// all rows z_j^2 comes to n at most, hence |z_j z_k| too; farthest bounds every
+// row, and weightOf the rows of every hospital together. Then, with s the row's
+// coefficient of degree d, at most S, and r its sum of absolute values,
+//
+//	one coefficient       mean |s z_j z_k ...|  <= S far^(d-1)
+//	of one equation       mean |s z_j| r^d      <= (mean s z_j^2 mean |s| r^2d)^(1/2) <= (S far^(d-1) weight)^(1/2)
+//	of all                mean |s| r^(d+1)      <= weight
+//
+// offset is the largest, and centre the largest first coefficient to begin at.
+func largestInputs(columns, degree int, offset, centre float64) Largest {
 	const rounded = 1.001 // columns are standardised to 40 bits
-	d, far := float64(columns), farthest(columns)
-	var s [4]float64
-	for k := range s {
-		for j, c := k, 1.0; j <= degree; j++ { // (u - offset)^j
-			s[k] += c * steepest[degree][j] * math.Pow(offset, float64(j-k))
-			c *= float64(j+1) / float64(j+1-k)
+	n, far := float64(columns), farthest(columns)
+	unit := 4 / n * rounded
+	right := 1 + (offset+centre)/4 // a line's constant is within 1 at its origin, and its slope at most 1/4
+	l := Largest{Right: unit * right, Solve: farthestModel, First: 0.5, Contract: 0.6}
+	for d := range degree + 1 {
+		s := steepest[degree][d]
+		switch d {
+		case 0:
+			s = math.Max(right, 1+s)
+			l.Score[d], l.Row[d], l.Sum[d] = unit*s, unit*s, unit*s*n
+		case 1: // and 1 for a coefficient that is kept at 0, or penalised
+			l.Score[d], l.Row[d], l.Sum[d] = unit*s+1, unit*s*n+1, unit*s*n*n+n
+		default:
+			w := weightOf(columns, degree, d)
+			// In how many orders: 6 of 3 columns, whose last two have a product of far^2/4; 2 of 2.
+			l.Score[d] = unit * s * math.Pow(far, float64(d-1)) * []float64{2: 2, 3: 1.5}[d]
+			l.Row[d] = unit * math.Min(w, math.Sqrt(s*math.Pow(far, float64(d-1))*w))
+			l.Sum[d] = unit * w
 		}
-		s[k] *= 4 / d * rounded
 	}
-	return Largest{
-		Right: 4 / d * (1 + offset/4) * rounded,
-		// Of j, k, l: at most 6 orders; the product of the last two is at most far^2/4, in 6 orders, or far^2, in 1.
-		// 1 and columns in degree 1: what keeps the coefficient of an absent column at 0, and a penalty.
-		Score:    [4]float64{s[0], s[1] + 1, 2 * far * s[2], 1.5 * far * far * s[3]},
-		Sum:      [4]float64{d * s[0], d*d*s[1] + d, d * d * far * s[2], d * d * far * far * s[3]},
-		Solve:    farthestModel,
-		Contract: 0.75,
-	}
+	return l
 }
 
-// farthestModel is the largest length of a model's standardised coefficients: an
-// intercept of a thousandth is 7, others together are rarely beyond 4.
-const farthestModel = 16
+const (
+	// farthestModel is the largest length of a model's standardised coefficients less the centre; 2.3 in all reference sets.
+	farthestModel = 6
+	// farthestCentre is the log odds that the centre is at most.
+	farthestCentre = 8
+)

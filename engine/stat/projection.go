@@ -47,25 +47,34 @@ func (p projection) orDefault() projection {
 	return p
 }
 
-// farthest is the sum of absolute standardised values up to which a row's
-// polynomial is used: beyond, one of degree 1 takes its place. It bounds what a hospital puts in,
-// whatever the declared ranges; of 365,000 rows tried one was beyond.
-func farthest(columns int) float64 { return float64(2*columns + 32) }
-
-// sums are the hospital's polynomials on columns cols of m. centre is where its
-// own fit is drawn to.
+// sums are the hospital's polynomials on columns cols of m, in coefficients less
+// centre, where its own fit is drawn to; centre is 0 but for the first column.
+//
+// What is put in keeps within largestInputs, whatever the rows and the declared ranges: where a row is too far
+// out, the polynomial of degree 1 takes its place.
 func (p projection) sums(m *Panels, cols []int, centre []float64) *tensors {
 	p = p.orDefault()
-	t := newTensors(len(cols), p.degree)
 	if m.N == 0 {
-		return t
+		return newTensors(len(cols), p.degree)
 	}
 	beta, half := p.fit(m, cols, centre)
 	w := newProjecting(p, half, len(cols))
-	for k := range m.Len() {
-		w.panel(m, k, cols, beta, t)
+	w.centre = centre[0]
+	for {
+		t := newTensors(len(cols), p.degree)
+		w.weight = [4]float64{}
+		for k := range m.Len() {
+			w.panel(m, k, cols, beta, t)
+		}
+		over := false
+		for d := 2; d <= p.degree; d++ {
+			over = over || w.weight[d] > weightOf(len(cols), p.degree, d)*float64(m.N)
+		}
+		if !over {
+			return t
+		}
+		w.limit *= 0.75
 	}
-	return t
 }
 
 // fit is the hospital's own penalised fit, and the inverse of the Cholesky factor of its information.
@@ -146,8 +155,12 @@ type projecting struct {
 	half  []float64 // inverse factor of the information
 	nodes nodes
 
+	centre float64    // of the first column's coefficient
+	limit  float64    // rows with a larger sum of absolute values have a line for a score
+	weight [4]float64 // by degree, absolute coefficients of the rows' scores times a power of that sum
+
 	pairs       []float64 // products of columns a <= b, ordered by a, on the panel's rows
-	eta, at     []float64 // the row's predictor, with and without the offset
+	eta         []float64 // the row's predictor
 	far, size   []float64 // square of w; sum of absolute values
 	slope       []float64 // of the polynomial of degree 1
 	right       []float64 // outcome less its constant
@@ -156,8 +169,8 @@ type projecting struct {
 }
 
 func newProjecting(p projection, half []float64, q int) *projecting {
-	w := &projecting{projection: p, q: q, half: half, nodes: newNodes(p.degree), pairs: make([]float64, q*(q+1)/2*PanelRows)}
-	for _, v := range []*[]float64{&w.eta, &w.at, &w.far, &w.size, &w.slope, &w.right, &w.once, &w.twice, &w.score[0], &w.score[1], &w.score[2], &w.score[3]} {
+	w := &projecting{projection: p, q: q, half: half, nodes: newNodes(p.degree), limit: farthest(q), pairs: make([]float64, q*(q+1)/2*PanelRows)}
+	for _, v := range []*[]float64{&w.eta, &w.far, &w.size, &w.slope, &w.right, &w.once, &w.twice, &w.score[0], &w.score[1], &w.score[2], &w.score[3]} {
 		*v = make([]float64, PanelRows)
 	}
 	return w
@@ -198,16 +211,18 @@ func (w *projecting) rows(m *Panels, k int, cols []int, beta []float64) {
 	m.eta(k, cols, beta, w.eta)
 	w.distances(m, k, cols)
 	n := min(PanelRows, m.N-k*PanelRows)
-	limit := farthest(w.q)
 	for i := range n {
-		offset := 0.0
+		at := w.eta[i] - w.centre
 		if m.Offset != nil {
-			offset = m.Offset[k*PanelRows+i]
+			at -= m.Offset[k*PanelRows+i]
 		}
 		sd := min(w.most, max(leastWidth, math.Sqrt(w.far[i])))
-		line, s := w.nodes.polynomial(w.eta[i], w.eta[i]-offset, sd)
-		if w.size[i] > limit {
+		line, s := w.nodes.polynomial(w.eta[i], at, sd)
+		if w.size[i] > w.limit || steep(w.degree, s) {
 			s = line
+		}
+		for d := 2; d <= w.degree; d++ {
+			w.weight[d] += math.Abs(s[d]) * math.Pow(w.size[i], float64(d+1))
 		}
 		y := m.Y[k*PanelRows+i]
 		w.slope[i], w.right[i] = line[1], y-line[0]

@@ -68,8 +68,10 @@ type Root struct {
 type Largest struct {
 	Right    float64    // an entry of a
 	Score    [4]float64 // a coefficient of a monomial of that degree
-	Sum      [4]float64 // absolute values of all coefficients of that degree together, over all equations
+	Row      [4]float64 // absolute values of the coefficients of that degree in one equation together
+	Sum      [4]float64 // the same, over all equations
 	Solve    float64    // Euclid's length of b: solutions beyond it are refused after they are opened
+	First    float64    // length of the first correction
 	Contract float64    // a correction leaves at most this part of the error before it; the residual tests it
 }
 

@@ -16,10 +16,13 @@ const startNoise = 0x1p-10
 type solved struct {
 	traceP, correction float64
 	b                  []float64
-	rho                float64    // condition of A
+	rho                float64 // condition of A
+	first              float64
 	rate               float64    // of the last correction to the one before
 	sums               [4]float64 // absolute values of the coefficients
 }
+
+var lastSolved solved
 
 // rootInTheClear computes what Root says, and checks that every input is within its bounds.
 func rootInTheClear(t *testing.T, r *Root, inputs []Input) solved {
@@ -79,6 +82,7 @@ func rootInTheClear(t *testing.T, r *Root, inputs []Input) solved {
 	}
 	s.b = times(total.Right)
 	last := 0.0
+	defer func() { lastSolved = s }()
 	for range r.Corrections {
 		f := make([]float64, r.Dim)
 		for k, u := range monomials {
@@ -95,6 +99,9 @@ func rootInTheClear(t *testing.T, r *Root, inputs []Input) solved {
 			s.b[j] += d
 			s.correction += d * d
 		}
+		if last == 0 {
+			s.first = math.Sqrt(s.correction)
+		}
 		s.rate, last = math.Sqrt(s.correction)/last, math.Sqrt(s.correction)
 	}
 	return s
@@ -107,6 +114,15 @@ func withinLargest(t *testing.T, r *Root, x *RootTerm, monomials [][]int) (sums 
 		t.Fatal("a term of another shape")
 	}
 	for j := range r.Dim {
+		var row [4]float64
+		for k, u := range monomials {
+			row[len(u)] += math.Abs(x.Score[j][k])
+		}
+		for d, s := range row {
+			if !(s <= r.Largest.Row[d]) {
+				t.Fatalf("coefficients of degree %d of an equation come to %v, want at most %v", d, s, r.Largest.Row[d])
+			}
+		}
 		if !(math.Abs(x.Right[j]) <= r.Largest.Right) {
 			t.Fatalf("right side %d is %v, want at most %v", j, x.Right[j], r.Largest.Right)
 		}
