@@ -7,14 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
-// Record adds an event of kind KindDisclosed, KindEvidence or KindOperator to
-// the audit log. The other kinds are written by the methods they stand for.
+// byHand are the kinds that Record takes.
+func byHand(k Kind) bool {
+	return slices.Contains([]Kind{KindDisclosed, KindDeclined, KindEvidence, KindOperator}, k)
+}
+
+// Record adds an event of kind KindDisclosed, KindDeclined, KindEvidence or
+// KindOperator to the audit log. The others are written by the methods they stand for.
 func (s *Store) Record(e Event) error {
-	switch e.Kind {
-	case KindDisclosed, KindEvidence, KindOperator:
-	default:
+	if !byHand(e.Kind) {
 		return fmt.Errorf("store: record: an event of kind %q is not written by hand", e.Kind)
 	}
 	if e.What == "" || e.Decision != nil || e.Request != nil || e.Freeze != nil {

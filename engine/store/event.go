@@ -15,6 +15,7 @@ type Kind string
 // gateway may do; only their own methods write them.
 const (
 	KindDisclosed Kind = "disclosed" // an opening: what, how many cells, to whom
+	KindDeclined  Kind = "declined"  // the gateway's own rules refused what somebody asked for
 	KindEvidence  Kind = "evidence"  // a party sent what no honest party sends
 	KindOperator  Kind = "operator"  // somebody changed or did something by hand
 

@@ -68,7 +68,11 @@ func connect(dir string, settings ...string) (*sql.DB, *sql.Conn, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
-	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "mode=rw"} // never made by mistake
+	slashed := filepath.ToSlash(path)
+	if slashed[0] != '/' {
+		slashed = "/" + slashed // before a drive's letter
+	}
+	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "mode=rw"} // never made by mistake
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: %s: %w", path, err)

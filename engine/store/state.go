@@ -49,7 +49,7 @@ func (s *state) apply(e *Event) error {
 		s.frozen[e.Freeze.Cohort] = *e.Freeze
 	case e.Kind == KindCleared && e.Freeze != nil:
 		delete(s.frozen, e.Freeze.Cohort)
-	case e.Kind == KindDisclosed, e.Kind == KindEvidence, e.Kind == KindOperator:
+	case byHand(e.Kind):
 	default:
 		return fmt.Errorf("store: an audit event of kind %q is not understood: it was written by another version of this program", e.Kind)
 	}

@@ -139,6 +139,19 @@ func TestReplayedRecordMayBeAnsweredByAnother(t *testing.T) {
 	}
 }
 
+func TestDirectoryMayHaveAnyName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a b?mode=memory&x#y%20'z;ü")
+	s := open(t, dir)
+	add(t, journal(t, s, plan("a")), "began", "1")
+	s = reopen(t, s, dir)
+	if got := told(t, journal(t, s, plan("a"))); got != "began 1" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "store.db")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestJournalOfAPlanIsOpenOnce(t *testing.T) {
 	s, _ := fresh(t)
 	j := journal(t, s, plan("a"))
