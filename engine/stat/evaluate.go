@@ -6,8 +6,12 @@ import (
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 )
 
-// DefaultCells is the number of classes of predicted probability a fit is evaluated in.
-const DefaultCells = 100
+// DefaultCells is the number of classes of predicted probability a fit is
+// evaluated in; of an encrypted one, whose classes nobody sees, as many as fill one polynomial.
+const (
+	DefaultCells       = 100
+	DefaultVeiledCells = 8192
+)
 
 // maxEvaluate bounds evaluate: {cells: ...}.
 const maxEvaluate = 65536
@@ -19,41 +23,66 @@ type evaluation struct {
 	cells          int
 	events, others []int64
 	squares        float64 // sum of (y-p)^2
+	veiled         *areaOpened
+	part           *productsPart // that opens it
 }
 
 func (e *evaluation) ask(rows uint64) []Cell {
 	var cells []Cell
+	if e.part != nil {
+		return []Cell{e.squaresCell(rows)}
+	}
 	for _, what := range []string{"events, predicted in ", "others, predicted in "} {
 		for c := range e.cells {
 			low, high := float64(c)/float64(e.cells), float64(c+1)/float64(e.cells)
 			cells = append(cells, countCell(what+"["+number(low)+", "+number(high)+")", Plain))
 		}
 	}
-	return append(cells, Cell{Cell: fixed.Binary(1, rows), Name: "sum of squared errors of prediction"})
+	return append(cells, e.squaresCell(rows))
 }
 
-// add counts the rows of m predicted at beta.
+func (e *evaluation) squaresCell(rows uint64) Cell {
+	return Cell{Cell: fixed.Binary(1, rows), Name: "sum of squared errors of prediction"}
+}
+
+// add counts the rows of m predicted at beta; those of an encrypted evaluation are counted elsewhere.
 func (e *evaluation) add(m *Panels, cols []int, beta []float64, out *fixed.Sums) {
-	eta := make([]float64, PanelRows)
 	high, low := 0.0, 0.0
+	e.each(m, cols, beta, func(class int, y, p float64) {
+		add(&high, &low, (y-p)*(y-p))
+		switch {
+		case e.part != nil:
+		case y == 0:
+			out.Add(e.cells+class, 1)
+		default:
+			out.Add(class, 1)
+		}
+	})
+	at := 2 * e.cells
+	if e.part != nil {
+		at = 0
+	}
+	out.AddFloat(at, high)
+	out.AddFloat(at, low)
+}
+
+// each visits the rows of m predicted at beta, with their class, outcome and prediction.
+func (e *evaluation) each(m *Panels, cols []int, beta []float64, visit func(class int, y, p float64)) {
+	eta := make([]float64, PanelRows)
 	for k := range m.Len() {
 		m.eta(k, cols, beta, eta)
 		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			y := m.Y[k*PanelRows+i]
 			p := 1 / (1 + math.Exp(-v))
-			c := min(int(p*float64(e.cells)), e.cells-1)
-			if y == 0 {
-				c += e.cells
-			}
-			out.Add(c, 1)
-			add(&high, &low, (y-p)*(y-p))
+			visit(min(int(p*float64(e.cells)), e.cells-1), m.Y[k*PanelRows+i], p)
 		}
 	}
-	out.AddFloat(2*e.cells, high)
-	out.AddFloat(2*e.cells, low)
 }
 
 func (e *evaluation) take(t fixed.Totals) {
+	if e.part != nil {
+		e.squares = t.Float(0)
+		return
+	}
 	for c := range e.cells {
 		e.events, e.others = append(e.events, t.Count(c)), append(e.others, t.Count(e.cells+c))
 	}
@@ -64,6 +93,13 @@ func (e *evaluation) take(t fixed.Totals) {
 // the largest error of that, and DeLong's standard error on the classes
 // (DeLong, DeLong, Clarke-Pearson 1988).
 func (e *evaluation) auc() (auc, bound, se float64) {
+	if e.veiled != nil {
+		a := e.veiled.area()
+		if a.se == 0 && a.bound > 0 {
+			a.se = math.NaN()
+		}
+		return a.auc, a.bound, a.se
+	}
 	var n, m float64 // events, others
 	for c := range e.cells {
 		n += float64(e.events[c])

@@ -58,8 +58,13 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 	}
 	p.finish = func() (Frame, error) { return l.finish(c.counts()), nil }
 	if l.veiled != nil {
-		c.shown, p.blind = true, l.veiled.steps == 0
-		return &veiledProgram{p, []veiledPart{l}}, nil
+		c.shown, p.blind = true, l.veiled.steps == 0 && l.evaluation.part == nil
+		v := &veiledProgram{p, []veiledPart{l}}
+		if q := l.evaluation.part; q != nil {
+			q.n = func() int64 { return c.n }
+			p.parts, v.veiled = append(p.parts, q), append(v.veiled, q)
+		}
+		return v, nil
 	}
 	return p, nil
 }

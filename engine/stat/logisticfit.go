@@ -90,12 +90,15 @@ func (l *logisticPart) next() {
 		return
 	}
 	l.stage = logisticEvaluate
-	if k := l.args.Rules.MinCell; k > 1 {
+	if k := l.args.Rules.MinCell; k > 1 && l.evaluation.part == nil {
 		l.evaluation.cells = min(l.evaluation.cells, int(l.n)/k)
 	}
 	beta := make([]float64, len(l.main.estimate))
 	for i, b := range l.main.estimate {
 		beta[i] = Round40(b)
+	}
+	if q := l.evaluation.part; q != nil {
+		q.state, q.ended = beta, false
 	}
 	l.asks = []Ask{{Opening: l.place.evaluate, Cells: l.evaluation.ask(l.rows), State: beta}}
 }

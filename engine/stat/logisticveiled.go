@@ -84,6 +84,9 @@ func (l *logisticPart) veil() error {
 	if a.Rules.MinCell > 1 && formula.Saturated(l.most) {
 		return saturatedRefusal()
 	}
+	if err := l.veilEvaluation(); err != nil {
+		return err
+	}
 	v.projection = projection{degree: v.root.Degree}
 	v.root.Largest = largestInputs(dim, v.root.Degree, math.Max(math.Abs(l.model.OffsetMin), math.Abs(l.model.OffsetMax)), farthestCentre)
 	l.veiled = v
@@ -106,10 +109,50 @@ func (l *logisticPart) layVeiled(put func(what string, cells, times int, people 
 	}
 	if v.steps == 0 {
 		l.openings[l.place.solution].Released = true
-		return
+	} else {
+		l.place.fit = put("score, information and deviance at the model that is already open, once for each final step. The information is what the result's vcov is the inverse of; at full precision a reader can compute sums of covariates, weighted by it, from either. The score is near 0",
+			newtonCells(v.root.Dim), v.steps, false)
 	}
-	l.place.fit = put("score, information and deviance at the model that is already open, once for each final step. The information is what the result's vcov is the inverse of; at full precision a reader can compute sums of covariates, weighted by it, from either. The score is near 0",
-		newtonCells(v.root.Dim), v.steps, false)
+	if l.evaluation.part != nil {
+		l.place.evaluate = put("the sum of squared errors of the model's predictions: its Brier score", 1, 1, false)
+	}
+}
+
+// veilEvaluation lays the evaluation of a model that hospitals know: where they do not, there is none.
+func (l *logisticPart) veilEvaluation() error {
+	e := l.evaluation
+	switch {
+	case l.args.Sealed && l.args.Evaluate != nil && e.cells > 0:
+		return &Refusal{Rule: "release", Message: "evaluating a model needs it at the hospitals, which do not see it under release: analyst", Remedy: "evaluate: {cells: 0}, or release: all"}
+	case l.args.Sealed:
+		e.cells = 0
+	case l.args.Evaluate == nil:
+		e.cells = DefaultVeiledCells
+	}
+	if e.cells == 0 {
+		return nil
+	}
+	e.part = &productsPart{name: "evaluation", number: 1, ended: true, products: areaProducts(e.cells, true), legend: areaLegend(true),
+		what: "computed from encrypted histograms of predicted risk with and without the event, of which nothing else is opened: the area under the curve, how exact it is, and DeLong's sums for its error",
+		take: func(o openedProducts) {
+			a := openArea(o, l.nEvent, l.n-l.nEvent, true)
+			e.veiled = &a
+		},
+		count: func(rows *table.View, h [][]int64) error {
+			m, err := l.matrix(rows)
+			if err != nil {
+				return err
+			}
+			e.each(m, l.main.cols, e.part.state, func(class int, y, _ float64) {
+				of := areaOthers
+				if y != 0 {
+					of = areaEvents
+				}
+				h[of][class]++
+			})
+			return nil
+		}}
+	return nil
 }
 
 // startVeiled asks for the residuals of the solution.

@@ -12,7 +12,7 @@ import (
 
 // encrypted makes an analysis one of an encrypted model with so many final steps.
 func encrypted(a Args, steps int) Args {
-	a.Veil, a.FinalSteps, a.Drop1, a.Evaluate = true, &steps, false, nil
+	a.Veil, a.FinalSteps, a.Drop1, a.Evaluate = true, &steps, false, &Evaluate{}
 	return a
 }
 

@@ -57,6 +57,7 @@ type productsPart struct {
 	count    func(rows *table.View, histograms [][]int64) error // people of this hospital
 	weights  func(histogram int) float64                        // of a person, at most 1/n of the histogram's people; nil: 1/unit
 	take     func(o openedProducts)
+	state    []float64 // that the histograms are taken at
 	ended    bool
 }
 
@@ -77,7 +78,7 @@ func (p *productsPart) ask() []Ask {
 	for _, name := range p.legend {
 		cells = append(cells, Cell{Name: name})
 	}
-	return []Ask{{Cells: cells, From: &From{Circuit: p.number}}}
+	return []Ask{{Cells: cells, State: p.state, From: &From{Circuit: p.number}}}
 }
 
 // stop ends the part without opening anything.
