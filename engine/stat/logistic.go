@@ -247,7 +247,7 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 	case logisticSquares:
 		return l.takeSquares(t)
 	case logisticResiduals:
-		return l.takeResiduals(t)
+		return l.takeResiduals(asks, t)
 	case logisticSolution:
 		return l.takeSolution(t)
 	case logisticNewton:

@@ -213,7 +213,7 @@ func (l *logisticPart) centre() float64 {
 }
 
 // takeResiduals decides whether the solution may be opened.
-func (l *logisticPart) takeResiduals(t fixed.Totals) error {
+func (l *logisticPart) takeResiduals(asks []Ask, t fixed.Totals) error {
 	v := l.veiled
 	v.correction = math.Max(0, t.Float(1))
 	left := float64(v.root.Dim) - t.Float(0)
@@ -229,7 +229,7 @@ func (l *logisticPart) takeResiduals(t fixed.Totals) error {
 		limit /= 16
 	}
 	// Of very many rows the opening's own noise is larger.
-	if v.correction > math.Max(limit, t.Step(1).Float()*noiseSteps/2) {
+	if v.correction > limit+5*asks[0].Cells[1].Noise {
 		return l.unconverged("the corrections under encryption do not settle")
 	}
 	var cells []Cell

@@ -76,7 +76,8 @@ type Cell struct {
 	fixed.Cell        // bound on one row's term and step
 	Name       string // the legend, e.g. "sum of age, interferon"
 	Meaning    Meaning
-	Part       Part // whose people the cell counts, or some of whose: the gate adds cells of the same part up
+	Part       Part    // whose people the cell counts, or some of whose: the gate adds cells of the same part up
+	Noise      float64 // with Ask.From, once the ask is made: standard deviation of the noise in the opened number
 }
 
 // Ask is a round's request for a sum of cells.

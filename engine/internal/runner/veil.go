@@ -70,6 +70,7 @@ func (a *analysis) measure() {
 		c, at := a.circuits[ask.From.Circuit], 0
 		for _, o := range c.plan.Outcome(c.job, ask.From.Outcome) {
 			for range o.Cells {
+				ask.Cells[at].Noise = o.Spread(c.plan.Members())
 				ask.Cells[at].Cell = fixed.Cell{Max: o.Max + o.Eps + 20*o.Spread(c.plan.Members()), Step: fixed.Pow2(-o.Grid)}
 				at++
 			}
