@@ -1,6 +1,10 @@
 package blind
 
-import "github.com/consilium-health/consilium/protocols/mhe"
+import (
+	"fmt"
+
+	"github.com/consilium-health/consilium/protocols/mhe"
+)
 
 // bounds is the backend of a plan: it computes errors and counts steps.
 type bounds struct {
@@ -73,6 +77,9 @@ func (b *bounds) refresh(parts []part) ([][]number, error) {
 	s := size{refreshes: len(parts)}
 	var out [][]number
 	for _, p := range parts {
+		if !(p.of.Bound().Max <= 1<<mhe.LogLargest) {
+			return nil, fmt.Errorf("values of up to %g, want at most 2^%d", p.of.Bound().Max, mhe.LogLargest)
+		}
 		var list []number
 		for _, o := range p.outputs {
 			x, err := b.calc.Output(p.of.Bound(), o)

@@ -127,7 +127,7 @@ func (x *exact) refresh(parts []part) ([][]number, error) {
 					}
 				}
 				f := new(big.Float).SetPrec(500).SetInt(s)
-				x.kept[p.keep.outcome] = append(x.kept[p.keep.outcome], f.SetMantExp(f, -exactBits))
+				x.kept[p.keep.outcome] = append(x.kept[p.keep.outcome], f.SetMantExp(f, -exactBits-p.keep.scale))
 			}
 		}
 		var list []number

@@ -143,8 +143,8 @@ func checkProducts(t *testing.T, p mhe.Params, x stat.Products, given people, un
 	got, _ := compute(t, l, given.terms(unit))
 	want, factors := given.want(x)
 	circuits := l.Outcome(0, 0)
-	for i, k := range l.jobs[0].bounds.kept[0] {
-		people := factors[i]*unit - k.scale
+	for i := range circuits {
+		people := factors[i] * unit
 		off, _ := new(big.Float).Sub(got[0].bare[i], new(big.Float).SetMantExp(new(big.Float).SetInt(want[i]), -people)).Float64()
 		if math.Abs(off) > got[0].eps[i] {
 			t.Errorf("%d cells, sum %d: an error of %g without the noise, registered is %g", x.Cells, i, off, got[0].eps[i])

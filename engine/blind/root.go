@@ -28,6 +28,7 @@ type root struct {
 	score   mhe.Layout // of one block of monomials
 	terms   [][]int    // stat.Monomials
 	index   map[[3]int]int
+	shifts  rootShifts
 	bounds  rootErrors
 }
 
@@ -66,6 +67,9 @@ func newRoot(p mhe.Params, members int, x stat.Root) (circuit, error) {
 		for t, m := range r.terms {
 			r.index[key(m...)] = t
 		}
+	}
+	if r.shifts, err = r.shift(); err != nil {
+		return nil, err
 	}
 	r.bounds = r.analyse()
 	return r, nil
@@ -106,12 +110,13 @@ func (r *root) run(e *evaluator, in []number) {
 	n := len(r.blocks)
 	p, onRight, a, score := in[:n], in[n:2*n], in[2*n], in[2*n+1:]
 	inverse := r.invert(e, p, onRight)
-	b := e.Argue(e.Product([2]number{inverse, a}), r.bounds.solution[0])
+	f := r.shifts.vector
+	b := e.Argue(e.Product([2]number{inverse, a}), scaled(r.bounds.solution[0], f))
 	var last number
 	for k := range r.Corrections {
-		f := r.scoreAt(e, score, b, r.bounds.correction[k])
-		last = e.Argue(e.Product([2]number{inverse, f}), r.bounds.correction[k])
-		b = e.Argue(e.Add(b, last), r.bounds.solution[k+1])
+		is := r.bounds.correction[k]
+		last = e.Argue(e.Product([2]number{inverse, r.scoreAt(e, score, b, is)}), scaled(is, f))
+		b = e.Argue(e.Add(b, last), scaled(r.bounds.solution[k+1], f))
 	}
 	r.finish(e, b, last)
 }
@@ -132,26 +137,38 @@ func (r *root) place(on side, i, k int) int {
 	return r.square.Left(i, k)
 }
 
-// invert returns A^-1 / Scale on the left of a vector: see mhe.Inverse. The trace of the
+func (r *root) shiftOf(on side) int {
+	if on == right {
+		return r.inverse.RightShift
+	}
+	return r.inverse.LeftShift
+}
+
+// invert returns A^-1 / Scale on the left of a vector: see mhe.Inverse, also for the shifts. The trace of the
 // last P is retained.
 func (r *root) invert(e *evaluator, p, onRight []number) number {
-	y := r.twoLess(e, left, p) // of the first step: T itself
+	onLeft := r.inverse.LeftShift
+	both := onLeft + r.inverse.RightShift
+	y, above := r.twoLess(e, left, p), onLeft // of the first step: T itself
 	for k, s := range r.inverse.Times {
 		t := r.twoLess(e, right, onRight)
-		nextP, nextY := multiply(e, p, t), number(nil)
-		if k > 0 {
-			nextY = multiply(e, y, t)
-		}
 		boundP, boundY := r.inverse.After(r.calc, k+1)
+		nextP, nextY := e.Argue(multiply(e, p, t), scaled(boundP, both)), number(nil)
+		timesY := s
+		if k > 0 {
+			above += r.inverse.RightShift
+			nextY = e.Argue(multiply(e, y, t), scaled(boundY, above))
+			timesY, above = down(s, above)
+		}
 		if k == len(r.inverse.Times)-1 {
-			out := e.Refresh(
-				part{of: e.Argue(nextP, boundP), keep: r.trace()},
-				part{of: nextY, outputs: []mhe.Output{r.onVector(s, boundY)}})
+			out := e.Refresh(part{of: nextP, keep: r.trace(both)}, part{of: nextY, outputs: []mhe.Output{r.onVector(timesY, boundY)}})
 			return out[1][0]
 		}
-		parts := []part{{of: nextP, outputs: append(r.arrange(left, s, boundP), r.arrange(right, s, boundP)...)}}
+		outputs := r.arrange(left, s>>r.inverse.RightShift, scaled(boundP, onLeft))
+		outputs = append(outputs, r.arrange(right, s>>onLeft, scaled(boundP, r.inverse.RightShift))...)
+		parts := []part{{of: nextP, outputs: outputs}}
 		if k > 0 {
-			parts = append(parts, part{of: nextY, outputs: r.arrange(left, s, boundY)})
+			parts = append(parts, part{of: nextY, outputs: r.arrange(left, timesY, scaled(boundY, above))})
 		}
 		out := e.Refresh(parts...)
 		p, onRight = out[0][:len(r.blocks)], out[0][len(r.blocks):]
@@ -162,13 +179,14 @@ func (r *root) invert(e *evaluator, p, onRight []number) number {
 	return nil // not reached: an inverse has three steps at least
 }
 
-// twoLess is 2 I - m.
+// twoLess is 2 I - m, as m is shifted.
 func (r *root) twoLess(e *evaluator, on side, m []number) []number {
+	two := math.Ldexp(2, r.shiftOf(on))
 	var out []number
 	for b, at := range r.blocks {
 		var diagonal []mhe.Const
 		for k := at[0]; k < at[1]; k++ {
-			diagonal = append(diagonal, mhe.Const{At: r.place(on, k, k-at[0]), X: r.params.Fixed(2)})
+			diagonal = append(diagonal, mhe.Const{At: r.place(on, k, k-at[0]), X: r.params.Fixed(two)})
 		}
 		out = append(out, e.FromConst(diagonal, m[b]))
 	}
@@ -206,12 +224,12 @@ func (r *root) onVector(times uint64, is mhe.Bound) mhe.Output {
 	return o
 }
 
-func (r *root) trace() *keep {
+func (r *root) trace(shift int) *keep {
 	var diagonal []int
 	for i := range r.Dim {
 		diagonal = append(diagonal, r.square.At(i, i))
 	}
-	return &keep{outcome: stat.RootResiduals, name: "trace", cells: [][]int{diagonal}}
+	return &keep{outcome: stat.RootResiduals, name: "trace", cells: [][]int{diagonal}, scale: shift}
 }
 
 // multiply is the product of matrices in blocks.

@@ -7,102 +7,119 @@ import (
 )
 
 // rootErrors bounds what a root computes. Max and Err of a vector are Euclid's lengths,
-// which no entry exceeds.
+// which no entry exceeds. Nothing is shifted here.
 //
-// The solution b_0 has the error of mhe.Inverse.Solve. A correction is b' = b + X F(b),
+// With Y = X / Scale the computed inverse and right sides times Scale, the solution b_0 = X a has the
+// error |dX A| |b_0| + |X| |da| + that of its product. A correction is b' = b + X F(b),
 // which two points of the ball of radius Solve leave closer by the factor
 // Contract. Computed is, from the computed b,
 //
-//	b' = b + X F(b) + dX F(b) + X dF
+//	b' = b + X F(b) + dX F(b) + X dF + its product's error
 //
-// and so |error of b'| <= Contract |error of b| + |dX F| + |X| |dF|, where
+// and so |error of b'| <= Contract |error of b| + |dX F| + |X| |dF| + ..., where
 //
 //	F = A d, d the correction it makes, so |dX F| <= |dX A| |d|, and |d| <= First Contract^k
-//	dF is what the monomials' and the score's encryptions leave, with the calculus, for |b| <= Solve
-//
-// The errors of monomials are on the places of monomials alone: those of one equation add up to Row, and
-// only what an encryption leaves on every coefficient adds up to Sum.
+//	dF is what the encryptions of monomials and score leave at |b| <= Solve: see scoreError
 //
 // Corrections do not carry the inverse's own error on: they take it away.
 //
-// What rests on what: that |b| <= Solve and that corrections are as short as that is declared, not
-// known. The residuals are opened first and test it; where they show that it does not
-// hold, nothing more is to be opened and the key is to be burnt. Until then monomials of
-// a b that grows may have grown beyond what refreshes hide with full strength. The trace's bound
-// rests on nothing but A's spectrum in [0, 1].
+// What rests on what: that |b| <= Solve, that corrections are as short as that and that the last one is not longer than 1 is
+// declared, not known. The residuals are opened first and test it; where they show that it does not
+// hold, nothing more is to be opened and the key is to be burnt. By then monomials of
+// a b that grows may have grown beyond what refreshes hide with full strength, and the
+// squared correction was covered by fewer bits: two less for each doubling of its length beyond 1. The trace's
+// bound rests on nothing but A's spectrum in [0, 1].
 type rootErrors struct {
 	solution   []mhe.Bound // b after so many corrections
 	correction []mhe.Bound // each one's
-	length     mhe.Bound   // the last one's, squared
+	squared    mhe.Bound   // the last one's length
 }
 
-// largestSolution is what a solution is registered with: beyond it an opening is
-// not read, and long before it a program refuses it.
-const largestSolution = 1 << 16
+// length bounds correction k, from 0.
+func (r *root) length(k int) float64 {
+	return r.Largest.First * math.Pow(r.Largest.Contract, float64(k))
+}
+
+func (r *root) lastLength() float64 { return math.Min(1, r.length(r.Corrections-1)) }
 
 func (r *root) analyse() rootErrors {
 	var out rootErrors
 	c, l := r.calc, r.Largest
-	d, size := math.Sqrt(float64(r.Dim)), l.Solve
+	d, scale := math.Sqrt(float64(r.Dim)), r.inverse.Scale()
 	solved, norm := r.inverse.Solution(c)
-	plain := c.Input(1, 1).Err
-	right := mhe.Bound{Max: l.Right * r.inverse.Scale(), Sum: l.Right * r.inverse.Scale() * d * d, Err: plain}
-	b := r.inverse.Solve(c, right, size)
-	out.solution = append(out.solution, b)
-	contracted := 1.0
-	for range r.Corrections {
-		length := l.First * contracted
-		score := c.Refresh(mhe.Bound{Err: r.scoreError()}, 1, 1).Err
-		sum := d * (d*d*norm + r.inverse.Scale()*length) // of the inverse's and of F's coefficients
-		fresh := solved*length + norm*d*score + d*(sum*c.Refresh(mhe.Bound{}, 1, 0).Err+c.Product().Err)
-		out.correction = append(out.correction, mhe.Bound{Max: length, Sum: d * length, Err: (1+l.Contract)*b.Err + fresh})
-		b = mhe.Bound{Max: size, Sum: d * size, Err: l.Contract*b.Err + fresh}
-		out.solution = append(out.solution, b)
-		contracted *= l.Contract
+	vector := math.Ldexp(1, -r.shifts.vector)
+	// of the product of Y with a right side of such length, entry by entry, in Euclid's length
+	product := func(length float64) float64 {
+		return d * (vector*c.Draws(d*norm) + c.Draws(length) + vector*r.product())
 	}
-	out.solution[len(out.solution)-1].Max = largestSolution
+	e := solved*l.Solve + norm*d*vector*c.Rounded() + product(scale*d*l.Right)
+	for k := range r.Corrections + 1 {
+		out.solution = append(out.solution, mhe.Bound{Max: l.Solve, Sum: d * l.Solve, Err: e})
+		if k < r.Corrections {
+			length := r.length(k)
+			fresh := solved*length + norm*r.scoreError() + product(scale*length) + d*vector*c.Read()
+			out.correction = append(out.correction, mhe.Bound{Max: length, Sum: d * length, Err: (1+l.Contract)*e + fresh})
+			e = l.Contract*e + fresh
+		}
+	}
+	out.solution[r.Corrections].Max = largest(r.shifts.vector)
 	if r.Degree > 1 {
-		last := out.correction[r.Corrections-1]
-		copied := c.Refresh(mhe.Bound{}, 1, 1).Err
-		e := last.Err + d*copied
-		out.length = c.Product([2]mhe.Bound{{Sum: last.Sum, Err: copied}, {Sum: last.Sum, Err: copied}})
-		out.length.Max, out.length.Sum = largestSolution, largestSolution
-		out.length.Err += (2*last.Max + e) * e
+		last, length, point := out.correction[r.Corrections-1], r.lastLength(), math.Ldexp(1, -r.shifts.last)
+		e := last.Err + d*(vector*c.Read()+point*c.Rounded())
+		out.squared = mhe.Bound{Max: largest(2 * r.shifts.last), Sum: largest(2 * r.shifts.last), Err: (2*length+e)*e + 2*point*c.Draws(length) + point*point*r.product()}
 	}
 	return out
 }
 
-// scoreError bounds the error of an entry of F at a b of length up to Solve, as
-// the circuit computes it of that b, apart from b's own error.
+// product is the error of a product, that of two encryptions' errors in it, and of its decryption shares.
+func (r *root) product() float64 {
+	e := mhe.Bound{Err: r.calc.Refresh(mhe.Bound{}, 1, 0).Err}
+	return r.calc.Product([2]mhe.Bound{e, e}).Err + r.calc.Read()
+}
+
+// scoreError bounds the error of Scale F in Euclid's length, as the circuit computes it of a b of length up to
+// Solve, apart from b's own error and that of its refresh, which all monomials have in common.
+//
+// Errors on entries go through the monomials as derivatives do, and are on the places of monomials alone: those of
+// one equation add up to Row, of all to Sum, which Euclid's length does not exceed. A fresh encryption's
+// errors, also where nothing is, count with the length of what they meet: a list of all monomials of one
+// degree is not longer than that power of b.
 func (r *root) scoreError() float64 {
-	c, l, d := r.calc, r.Largest, math.Sqrt(float64(r.Dim))
-	encrypted := c.Refresh(mhe.Bound{}, 1, 0).Err
-	scale := r.inverse.Scale()
-	copied := c.Refresh(mhe.Bound{}, 1, 1).Err
-	b := mhe.Bound{Max: l.Solve, Sum: d * l.Solve, Err: copied}
-	power := b
-	// Blocks of u are sums of a few refreshes, each with an encryption's error on every coefficient.
-	err, sum := scale*l.Sum[0]*4*encrypted, 1.0
-	for n := 1; n <= r.Degree; n++ {
-		err += scale * (l.Row[n]*power.Err + l.Sum[n]*4*encrypted)
-		sum += power.Sum
-		product := c.Product([2]mhe.Bound{power, b})
-		power = mhe.Bound{Max: power.Max * b.Max, Sum: power.Sum * b.Sum, Err: product.Err + copied}
+	c, l, s, d := r.calc, r.Largest, r.shifts, math.Sqrt(float64(r.Dim))
+	scale, size := r.inverse.Scale(), l.Solve
+	down := func(shift int) float64 { return math.Ldexp(1, -shift) }
+	point, pair := down(s.point), down(s.pair)
+
+	var entry [4]float64
+	entry[1] = point * c.Rounded()
+	two := 2*size*point*c.Rounded() + 2*point*c.Draws(size) + point*point*r.product()
+	entry[2] = two + down(s.term[2])*c.Rounded()
+	entry[3] = size*(two+pair*c.Rounded()) + size*size*point*c.Rounded() +
+		point*c.Draws(size*size) + pair*c.Draws(size) + point*pair*r.product() + down(s.term[3])*c.Rounded()
+
+	onEntries, met, monomials, rounded := 0.0, 0.0, 0.0, 0.0
+	for k := range r.Degree + 1 {
+		onEntries += scale * math.Min(l.Sum[k], d*l.Row[k]) * entry[k]
+		met += scale * down(s.term[k]) * math.Sqrt(l.Sum[k]*l.Score[k])
+		monomials += math.Pow(size, float64(k)) / down(s.term[k])
+		rounded += math.Pow(d*size, float64(k)) / down(s.term[k])
 	}
-	plain := c.Input(1, 1).Err
-	return err + sum*plain + float64(r.params.Degree())*plain*power.Err*float64(r.scoreBlocks()) + c.Product().Err
+	// A block of monomials is the sum of up to four encryptions.
+	return onEntries + d*(c.Draws(2*met)+down(s.vector)*(c.Draws(monomials)+rounded*c.Rounded()+r.product()+c.Rounded()))
 }
 
 func (r *root) scoreBlocks() int {
 	return (len(r.terms) + r.score.Inner - 1) / r.score.Inner
 }
 
-// limit says of a product of so many b what |b| <= Solve does.
-func (r *root) limit(e *evaluator, x number, degree int) number {
+// limit says of a product of so many b, times 2^shift, what |b| <= Solve does.
+func (r *root) limit(e *evaluator, x number, degree, shift int) number {
 	if e.err != nil {
 		return nil
 	}
-	max := math.Pow(r.Largest.Solve, float64(degree))
-	sum := max * math.Pow(float64(r.Dim), float64(degree)/2)
-	return e.Argue(x, mhe.Bound{Max: max, Sum: sum, Err: x.Bound().Err})
+	most := math.Pow(r.Largest.Solve, float64(degree))
+	sum := most * math.Pow(float64(r.Dim), float64(degree)/2)
+	out := scaled(mhe.Bound{Max: most, Sum: sum}, shift)
+	out.Err = x.Bound().Err
+	return e.Argue(x, out)
 }

@@ -28,28 +28,28 @@ func (r *root) inputs(in stat.Input) ([]mhe.Plain, error) {
 	}
 	d, l := float64(r.Dim), r.Largest
 	var out []mhe.Plain
-	entry := r.inverse.Scaled(r.params, 1, false)
-	most := r.params.Float(entry) * over
 	for _, on := range []side{left, right} {
+		shift := r.shiftOf(on)
+		most := r.params.Float(r.inverse.First(r.params, 1, shift)) * over
 		for b, at := range r.blocks {
 			x := mhe.Plain{Name: fmt.Sprintf("A %v %d", on, b), Max: most, Sum: most * math.Pow(d, 1.5)}
 			if t != nil {
 				x.At = make([]*big.Int, r.params.Degree())
 				for i := range r.Dim {
 					for k := at[0]; k < at[1]; k++ {
-						x.At[r.place(on, i, k-at[0])] = r.inverse.Scaled(r.params, t.A[i][k], false)
+						x.At[r.place(on, i, k-at[0])] = r.inverse.First(r.params, t.A[i][k], shift)
 					}
 				}
 			}
 			out = append(out, x)
 		}
 	}
-	scale := r.inverse.Scale() * over
+	scale := math.Ldexp(r.inverse.Scale()*over, r.shifts.vector)
 	a := mhe.Plain{Name: "a", Max: scale * l.Right, Sum: scale * l.Right * d}
 	if t != nil {
 		a.At = make([]*big.Int, r.Dim)
 		for i, x := range t.Right {
-			a.At[r.vector.Right(i, 0)] = r.inverse.Scaled(r.params, x, true)
+			a.At[r.vector.Right(i, 0)] = r.inverse.Right(r.params, x, r.shifts.vector)
 		}
 	}
 	out = append(out, a)
@@ -59,9 +59,11 @@ func (r *root) inputs(in stat.Input) ([]mhe.Plain, error) {
 	return out, nil
 }
 
+// scoreShift of a degree's coefficients makes their products with monomials one vector.
+func (r *root) scoreShift(degree int) int { return r.shifts.vector - r.shifts.term[degree] }
+
 // block is the score's coefficients on one block of monomials.
 func (r *root) block(t *stat.RootTerm, b int) mhe.Plain {
-	scale := r.inverse.Scale() * over
 	from := b * r.score.Inner
 	to := min(from+r.score.Inner, len(r.terms))
 	x := mhe.Plain{Name: fmt.Sprintf("score %d", b), Max: least}
@@ -73,6 +75,7 @@ func (r *root) block(t *stat.RootTerm, b int) mhe.Plain {
 			}
 		}
 		if count > 0 {
+			scale := math.Ldexp(r.inverse.Scale()*over, r.scoreShift(degree))
 			x.Max = math.Max(x.Max, scale*r.Largest.Score[degree])
 			x.Sum += scale * math.Min(r.Largest.Sum[degree], r.Largest.Score[degree]*float64(count*r.Dim))
 		}
@@ -84,7 +87,7 @@ func (r *root) block(t *stat.RootTerm, b int) mhe.Plain {
 	x.At = make([]*big.Int, r.params.Degree())
 	for i := range r.Dim {
 		for k := from; k < to; k++ {
-			x.At[r.score.Left(i, k-from)] = r.inverse.Scaled(r.params, t.Score[i][k], true)
+			x.At[r.score.Left(i, k-from)] = r.inverse.Right(r.params, t.Score[i][k], r.scoreShift(len(r.terms[k])))
 		}
 	}
 	return x

@@ -1,6 +1,8 @@
 package blind
 
 import (
+	"math"
+
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/protocols/mhe"
 )
@@ -22,7 +24,9 @@ func (r *root) scoreAt(e *evaluator, score []number, b number, is mhe.Bound) num
 		}
 	}
 	d := r.Dim
-	rows, columns := mhe.Output{}, mhe.Output{}
+	s := r.shifts
+	times := power(s.point - s.vector)
+	rows, columns := mhe.Output{Times: times}, mhe.Output{Times: times}
 	for i := range d {
 		from := r.vector.At(i, 0)
 		rows.Copies = append(rows.Copies, mhe.Copy{From: from, To: i * d})
@@ -30,10 +34,10 @@ func (r *root) scoreAt(e *evaluator, score []number, b number, is mhe.Bound) num
 	}
 	out := e.Refresh(part{of: b, outputs: []mhe.Output{rows, columns}})
 	onRows, onColumns := out[0][0], out[0][1]
-	add(0, e.Plus([]mhe.Const{{At: 0, X: r.params.Fixed(1)}}, onColumns)) // monomial 0 is 1
+	add(0, e.Plus([]mhe.Const{{At: 0, X: r.params.Fixed(math.Ldexp(1, s.term[0]))}}, onColumns)) // monomial 0 is 1
 
 	squares := e.Product([2]number{onRows, onColumns})
-	squares = r.limit(e, squares, 2)
+	squares = r.limit(e, squares, 2, s.term[2])
 	at := func(i, j int) int { return i*d + j + 1 }
 	blocks, outputs := r.gather(func(yield func(from, monomial int)) {
 		for i := range d {
@@ -50,7 +54,7 @@ func (r *root) scoreAt(e *evaluator, score []number, b number, is mhe.Bound) num
 	}
 	lists := r.pairs()
 	for _, list := range lists {
-		o := mhe.Output{}
+		o := mhe.Output{Times: power(s.pair - s.term[2])}
 		for q, p := range list {
 			o.Copies = append(o.Copies, mhe.Copy{From: at(p[0], p[1]), To: q * d})
 		}
@@ -63,7 +67,7 @@ func (r *root) scoreAt(e *evaluator, score []number, b number, is mhe.Bound) num
 	var parts []part
 	var where []int
 	for n, list := range lists {
-		cubes := r.limit(e, e.Product([2]number{got[len(blocks)+n], onColumns}), 3)
+		cubes := r.limit(e, e.Product([2]number{got[len(blocks)+n], onColumns}), 3, s.term[3])
 		blocks, outputs := r.gather(func(yield func(from, monomial int)) {
 			for q, p := range list {
 				for k := p[1]; k < d; k++ {
@@ -120,7 +124,7 @@ func (r *root) contract(e *evaluator, score, u []number, is mhe.Bound) number {
 		return nil
 	}
 	scale := r.inverse.Scale()
-	f = e.Argue(f, mhe.Bound{Max: scale * is.Max, Sum: scale * is.Sum, Err: f.Bound().Err})
+	f = e.Argue(f, scaled(mhe.Bound{Max: scale * is.Max, Sum: scale * is.Sum, Err: scale*is.Err + r.scoreError()}, r.shifts.vector))
 	o := mhe.Output{}
 	for i := range r.Dim {
 		o.Copies = append(o.Copies, mhe.Copy{From: r.score.At(i, 0), To: r.vector.Right(i, 0)})
@@ -130,7 +134,7 @@ func (r *root) contract(e *evaluator, score, u []number, is mhe.Bound) number {
 
 // finish retains the squared length of the last correction, and b.
 func (r *root) finish(e *evaluator, b, last number) {
-	solution := &keep{outcome: stat.RootSolution, name: "solution"}
+	solution := &keep{outcome: stat.RootSolution, name: "solution", scale: r.shifts.vector}
 	for i := range r.Dim {
 		solution.cells = append(solution.cells, []int{r.vector.At(i, 0)})
 	}
@@ -139,13 +143,15 @@ func (r *root) finish(e *evaluator, b, last number) {
 		return
 	}
 	l := mhe.Layout{Rows: 1, Inner: r.Dim, Cols: 1}
-	row, column := mhe.Output{}, mhe.Output{}
+	times := power(r.shifts.last - r.shifts.vector)
+	row, column := mhe.Output{Times: times}, mhe.Output{Times: times}
 	for i := range r.Dim {
 		from := r.vector.At(i, 0)
 		row.Copies = append(row.Copies, mhe.Copy{From: from, To: l.Left(0, i)})
 		column.Copies = append(column.Copies, mhe.Copy{From: from, To: l.Right(i, 0)})
 	}
 	out := e.Refresh(part{of: last, outputs: []mhe.Output{row, column}}, part{of: b, keep: solution})
-	length := e.Argue(e.Product([2]number{out[0][0], out[0][1]}), r.bounds.length)
-	e.Refresh(part{of: length, keep: &keep{outcome: stat.RootResiduals, name: "correction", cells: [][]int{{l.At(0, 0)}}}})
+	squared := 2 * r.shifts.last
+	length := e.Argue(e.Product([2]number{out[0][0], out[0][1]}), scaled(r.bounds.squared, squared))
+	e.Refresh(part{of: length, keep: &keep{outcome: stat.RootResiduals, name: "correction", cells: [][]int{{l.At(0, 0)}}, scale: squared}})
 }

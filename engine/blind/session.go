@@ -99,6 +99,7 @@ func (s *Session) Open(job, outcome int) ([]*mhe.Opening, error) {
 		if err != nil {
 			return nil, s.fail(err)
 		}
+		o.Circuit = r.unscaled(o.Circuit)
 		out = append(out, o)
 	}
 	return out, nil

@@ -150,6 +150,23 @@ func (c Calculus) FromConst(consts []Const, b Bound) Bound {
 	return c.Add(k, b)
 }
 
+// Draws bounds what a fresh encryption's error leaves on a coefficient of its ring product with
+// a polynomial of Euclid's length so much, but with probability 2^-100 in a session.
+//
+// Errors are drawn after the polynomial's numbers are fixed, which other draws and other
+// members' numbers decide, so the product's coefficient is a sum of independent errors with fixed weights. A
+// discrete Gaussian around 0 is subgaussian with its own sigma, cut off or not, and so the sum of
+// N of them, weighted, is with sigma sqrt(N) length: beyond tail times that with probability 2 exp(-tail^2 / 2),
+// 2^-126, and a session has less than 2^25 coefficients. Where a polynomial goes back
+// to the same error, as a solution does to the inverse's, it does so by less than 2^-40, which tail has room for.
+func (c Calculus) Draws(length float64) float64 {
+	const tail = 13.3
+	return tail * c.p.lit.Sigma * math.Sqrt(c.n) * length * c.unit()
+}
+
+// Rounded is what a refresh's N + 1 roundings add to a coefficient that it copies.
+func (c Calculus) Rounded() float64 { return 0.5 * (c.n + 1) * c.unit() }
+
 // Read is the error that N decryption shares add to a retained value. The scale after a product is
 // that of inputs within 1 percent.
 func (c Calculus) Read() float64 { return 1.01 * c.n * c.draw() * c.unit() }

@@ -21,7 +21,15 @@ type Inverse struct {
 	Start uint64   // s_0, in units of 2^-40
 	Times []uint64 // s of each step: what its refresh multiplies by
 	Rest  float64  // the most that the last step leaves of I - P in any eigenvalue, down to 2^-53
+
+	// P is encrypted times 2^LeftShift where it stands on the left and times 2^RightShift where it stands on the right,
+	// T with it: errors of encryptions and products count that much less. Y has no room for it.
+	LeftShift, RightShift int
 }
+
+// mostShift bounds either shift. Factors are rounded so that both together divide them: P's and
+// Y's must be in the same proportion.
+const mostShift = 10
 
 // NewInverse chooses the factors. With [l, u] the range of P's spectrum, p (2-p)
 // is between g = min(l (2-l), u (2-u)) and 1, and s = 2/(1+g) would centre it: the
@@ -33,20 +41,27 @@ func NewInverse(dim, steps int, rho float64) (Inverse, error) {
 	if dim < 1 || dim > 128 || steps < 3 || steps > 40 || !(rho >= 2) || rho > 1<<22 {
 		return Inverse{}, fmt.Errorf("mhe: inverse: %d x %d in %d steps for a condition of %g", dim, dim, steps, rho)
 	}
-	unit := func(x float64) uint64 { return uint64(math.Round(math.Ldexp(x, timesUnit))) }
-	s := min(2/(1+1/rho), ceiling)
-	v := Inverse{Dim: dim, Rho: rho, Start: unit(s)}
+	round := func(x float64) float64 {
+		const unit = 1 << (timesUnit - 2*mostShift)
+		return math.Round(x*unit) / unit
+	}
+	s := round(min(2/(1+1/rho), ceiling))
+	v := Inverse{Dim: dim, Rho: rho, Start: exactly(s)}
 	l, u := s/rho, s
 	for k := range steps {
 		g := min(l*(2-l), u*(2-u))
-		s = min(2/(1+g), ceiling)
+		s = round(min(2/(1+g), ceiling))
 		if k >= steps-2 {
 			s = 1
 		}
 		l, u = s*g, s
-		v.Times = append(v.Times, unit(s))
+		v.Times = append(v.Times, exactly(s))
 	}
 	v.Rest = 1 - l
+	path := v.paths()
+	v.LeftShift = mostShift
+	// Y T is at most twice the largest Y there is, of an A that has no inverse.
+	v.RightShift = max(0, min(mostShift, LogLargest-3-int(math.Ceil(math.Log2(path[steps].maxX)))))
 	return v, nil
 }
 
@@ -60,17 +75,18 @@ func ShortestInverse(dim int, rho, rest float64) (Inverse, error) {
 	}
 }
 
-// Scaled is x times s_0 at the scale of inputs, for P_0; with right, x times
-// Scale, for a right side. It is rounded once.
-func (v Inverse) Scaled(p Params, x float64, right bool) *big.Int {
+// First is x times s_0 2^shift at the scale of inputs, for P_0. It is rounded once.
+func (v Inverse) First(p Params, x float64, shift int) *big.Int {
 	f := new(big.Float).SetPrec(256).SetFloat64(x)
 	f.Mul(f, new(big.Float).SetUint64(v.Start))
-	shift := p.lit.LogScale - timesUnit
-	if right {
-		f.Mul(f, new(big.Float).SetUint64(v.Times[0]))
-		shift -= timesUnit
-	}
-	return nearest(f.SetMantExp(f, shift))
+	return nearest(f.SetMantExp(f, p.lit.LogScale-timesUnit+shift))
+}
+
+// Right is x times Scale 2^shift, for right sides.
+func (v Inverse) Right(p Params, x float64, shift int) *big.Int {
+	f := new(big.Float).SetPrec(256).SetFloat64(x)
+	f.Mul(f, new(big.Float).SetUint64(v.Start)).Mul(f, new(big.Float).SetUint64(v.Times[0]))
+	return nearest(f.SetMantExp(f, p.lit.LogScale-2*timesUnit+shift))
 }
 
 // nearest integer, halves away from 0.
@@ -110,9 +126,9 @@ const margin = 2
 // The adjoint recursion gives, for each step, how much n and m weigh in
 // the end; the largest weight over all pairs bounds Frobenius norms, which the
 // eigenbasis keeps. n and m are of two kinds. The product's own error is on
-// entries, which a refresh copies: d of them a row, and the recursion has the rest. A
-// fresh encryption's error v is on every coefficient, also where no entry is: one ring
-// product with M adds up to Sum(M) v to an entry, and Sum(M) <= Dim^1.5 |M|.
+// entries, Dim squared of them, which a refresh copies; the recursion has the rest of it. A
+// fresh encryption's error is on every coefficient, also where no entry is, and is gone after
+// one product with M, whose length is at most sqrt(Dim) times its largest eigenvalue: see Draws.
 func (v Inverse) After(c Calculus, steps int) (p, y Bound) {
 	path := v.paths()
 	wide := math.Pow(float64(v.Dim), 1.5)
@@ -135,23 +151,8 @@ func (v Inverse) Solution(c Calculus) (err, norm float64) {
 	return margin * v.amplified(c, path, len(v.Times), ofSolution), norm
 }
 
-// Solve bounds Y y, the solution z of A z = y / Scale, when |z| is at most size in
-// Euclid's norm and every entry of y has an error of at most y.Err. The
-// product itself is counted, Rest is not.
-func (v Inverse) Solve(c Calculus, y Bound, size float64) Bound {
-	d := math.Sqrt(float64(v.Dim))
-	solved, norm := v.Solution(c)
-	enc := c.encryption()
-	sum := d * d * d * norm
-	err := solved*size + norm*d*y.Err + d*((sum+y.Sum)*enc+c.productNoise())
-	return Bound{Max: size, Sum: d * size, Err: err}
-}
-
 // encryption is the error of a fresh encryption where nothing was copied to.
 func (c Calculus) encryption() float64 { return c.Refresh(Bound{}, 1, 0).Err }
-
-// fresh is the error on an entry: of its product and its refresh, whose factor s is at most 2.
-func (c Calculus) fresh() float64 { return c.Refresh(Bound{Err: c.productNoise()}, 1, 2).Err }
 
 // What an error is followed to.
 type target int
@@ -165,12 +166,14 @@ const (
 // amplified is the first order of the error after so many steps, in Frobenius' norm.
 func (v Inverse) amplified(c Calculus, path []values, steps int, to target) float64 {
 	wP, wX := v.weights(path, steps, to)
-	d, enc, fresh := float64(v.Dim), c.encryption(), c.fresh()
-	total := wP[0] * d * enc // what the inputs brought
+	d := float64(v.Dim)
+	onLeft, onRight := math.Ldexp(1, -v.LeftShift), math.Ldexp(1, -v.RightShift)
+	product := c.Product([2]Bound{{Err: c.encryption()}, {Err: c.encryption()}}).Err + c.Read()
+	total := wP[0] * d * math.Max(onLeft, onRight) * c.Rounded() // what the inputs brought
 	for k, t := range v.Times[:steps] {
-		s, most := times(t), path[k]
-		inP := s*math.Pow(d, 1.5)*(2+most.maxP)*enc + fresh
-		inX := s*math.Pow(d, 1.5)*(2+most.maxX)*enc + fresh
+		s, root := times(t), math.Sqrt(d)
+		inP := s*(onLeft*onRight*product+onLeft*c.Draws(2*root)+onRight*c.Draws(root*path[k].maxP)) + math.Max(onLeft, onRight)*c.Rounded()
+		inX := s*(onRight*product+c.Draws(2*root)+onRight*c.Draws(root*path[k].maxX)) + c.Rounded()
 		total += d * (wP[k+1]*inP + wX[k+1]*inX)
 	}
 	return total
@@ -206,6 +209,8 @@ func (v Inverse) weights(path []values, last int, to target) (wP, wX []float64) 
 	}
 	return wP, wX
 }
+
+func exactly(s float64) uint64 { return uint64(math.Ldexp(s, timesUnit)) }
 
 func times(t uint64) float64 { return math.Ldexp(float64(t), -timesUnit) }
 
