@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Version is the version of wire.proto that this program speaks.
@@ -28,18 +29,68 @@ func Encode(m Message) ([]byte, error) {
 
 // Decode reads b into m, an empty message. It refuses every b that is not
 // exactly Encode(m): unknown, repeated or misordered fields, explicit zeros,
-// long integers, trailing bytes. The caller has checked len(b) before.
+// long integers, trailing bytes. The caller has checked len(b) before. Large
+// byte fields of m are parts of b, not copies: neither is to be written to.
 func Decode(b []byte, m Message) error {
+	rest, cuts, err := cutLarge(b, m.ProtoReflect().Descriptor().Fields())
+	if err != nil {
+		return err
+	}
 	// Unknown fields are dropped while reading, so that they are missing from
 	// the second encoding and the comparison catches them.
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(rest, m); err != nil {
 		return errCanonical // protobuf's text may quote what was sent
 	}
 	again, err := Encode(m)
-	if err != nil || !bytes.Equal(again, b) {
+	if err != nil || !bytes.Equal(again, rest) {
 		return errCanonical
 	}
+	for _, c := range cuts {
+		m.ProtoReflect().Set(c.field, protoreflect.ValueOfBytes(c.value))
+	}
 	return nil
+}
+
+// large is the size from which a byte field is not copied.
+const large = 1 << 16
+
+type cut struct {
+	field protoreflect.FieldDescriptor
+	value []byte
+}
+
+// cutLarge takes large byte fields out of an encoded message, which is canonical
+// if what is left is: fields are in ascending order around each, and its length is spelt as Encode does.
+func cutLarge(b []byte, fields protoreflect.FieldDescriptors) (rest []byte, cuts []cut, err error) {
+	if len(b) < large {
+		return b, nil, nil
+	}
+	from, last, lastCut := 0, protowire.Number(0), protowire.Number(0)
+	for at := 0; at < len(b); {
+		num, typ, tag := protowire.ConsumeTag(b[at:])
+		if tag < 0 || num < last || num == lastCut {
+			return nil, nil, errCanonical
+		}
+		size := protowire.ConsumeFieldValue(num, typ, b[at+tag:])
+		if size < 0 {
+			return nil, nil, errCanonical
+		}
+		end := at + tag + size
+		f := fields.ByNumber(num)
+		if size > large && typ == protowire.BytesType && f != nil && f.Kind() == protoreflect.BytesKind && !f.IsList() {
+			v, _ := protowire.ConsumeBytes(b[at+tag:])
+			if num == last || tag != protowire.SizeTag(num) || size != protowire.SizeBytes(len(v)) {
+				return nil, nil, errCanonical
+			}
+			rest, cuts = append(rest, b[from:at]...), append(cuts, cut{f, v[:len(v):len(v)]})
+			from, lastCut = end, num
+		}
+		at, last = end, num
+	}
+	if cuts == nil {
+		return b, nil, nil
+	}
+	return append(rest, b[from:]...), cuts, nil
 }
 
 // Peek returns the type of an encoded Envelope without reading its body, so

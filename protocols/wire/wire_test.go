@@ -64,6 +64,56 @@ func TestDecodeAcceptsOneSpellingOnly(t *testing.T) {
 	}
 }
 
+// Large byte fields are not copied, and have one spelling and one place all the same.
+func TestLargeFieldsHaveOneSpellingToo(t *testing.T) {
+	const body, bulk, after = 8, 9, 10
+	field := func(num protowire.Number, v []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), v)
+	}
+	long, longer, short := bytes.Repeat([]byte{1}, large), bytes.Repeat([]byte{2}, 3*large), []byte{3}
+	e := envelope(Type_SHARE, long, longer)
+	good := encode(t, e)
+	got := new(Envelope)
+	if err := Decode(good, got); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Body, long) || !bytes.Equal(got.Bulk, longer) || !bytes.Equal(encode(t, got), good) {
+		t.Error("large fields came back otherwise")
+	}
+	if at := bytes.Index(good, longer); &got.Bulk[0] != &good[at] || cap(got.Bulk) != len(longer) {
+		t.Error("the bulk is a copy, or reaches beyond its end")
+	}
+	head := encode(t, envelope(Type_SHARE, nil, nil))
+	head = head[:bytes.LastIndex(head, field(after, e.Signatures))]
+	sig, unknown := field(after, e.Signatures), field(20, longer)
+	padded := slices.Concat(protowire.AppendTag(nil, bulk, protowire.BytesType), []byte{0x80, 0x80, 0x8c, 0x00}, longer)
+	if n, _ := protowire.ConsumeVarint(padded[1:]); int(n) != len(longer) {
+		t.Fatalf("padded to %d", n)
+	}
+	for name, b := range map[string][]byte{
+		"misordered":             slices.Concat(head, field(bulk, longer), field(body, long), sig),
+		"behind the signatures":  slices.Concat(head, field(body, long), sig, field(bulk, longer)),
+		"before the head":        slices.Concat(field(bulk, longer), head, sig),
+		"twice":                  slices.Concat(head, field(bulk, longer), field(bulk, longer), sig),
+		"short, then large":      slices.Concat(head, field(bulk, short), field(bulk, longer), sig),
+		"large, then short":      slices.Concat(head, field(bulk, longer), field(bulk, short), sig),
+		"large, then empty":      slices.Concat(head, field(bulk, longer), field(bulk, nil), sig),
+		"unknown":                slices.Concat(head, field(bulk, longer), sig, unknown),
+		"a long length":          slices.Concat(head, padded, sig),
+		"a long tag":             slices.Concat(head, []byte{bulk<<3 | 2 | 0x80, 0}, field(bulk, longer)[1:], sig),
+		"truncated":              good[:len(good)-SignatureSize-10],
+		"a group of a large one": slices.Concat(head, sig, []byte{20<<3&0x7f | 3 | 0x80, 1}, field(bulk, longer), []byte{20<<3&0x7f | 4 | 0x80, 1}),
+		"a name of large size":   slices.Concat(encode(t, &Envelope{Version: Version}), field(6, longer), field(7, nil)),
+	} {
+		if err := Decode(b, new(Envelope)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if err := Decode(slices.Concat(head, field(body, long), field(bulk, longer), sig), new(Envelope)); err != nil {
+		t.Error("the test's own spelling is refused")
+	}
+}
+
 func TestTooLongIsRefusedBeforeTheBodyIsRead(t *testing.T) {
 	l := Limits{Members: 3, Cells: 10}
 	for _, tc := range []struct {
