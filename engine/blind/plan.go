@@ -2,6 +2,7 @@ package blind
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/protocols/mhe"
@@ -75,7 +76,11 @@ func NewPlan(p mhe.Params, members int, verify string, jobs []Job) (*Plan, error
 	for i, j := range l.jobs {
 		for o := range j.circuit.cells() {
 			for _, k := range j.bounds.kept[o] {
-				if _, err := registry.Circuit(k.circuit(i)); err != nil {
+				c, err := registry.Circuit(k.circuit(i))
+				if err == nil && c.Cells == 1 && math.Ldexp(c.Spread(members), c.Grid) > stat.NoiseSteps {
+					err = fmt.Errorf("the study opens so much from under encryption that the noise on it is more than analyses reckon with: ask for less at once")
+				}
+				if err != nil {
 					return nil, fmt.Errorf("blind: plan: %s: %s: %w", j.Analysis, j.Job.Circuit.Name, err)
 				}
 			}

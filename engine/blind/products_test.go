@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/consilium-health/consilium/engine/stat"
@@ -188,31 +189,63 @@ func TestProductsInTheStandardRing(t *testing.T) {
 	checkProducts(t, p, x, draw(rand.New(rand.NewPCG(5, 5)), x, 3, 3000, "spread"), 12)
 }
 
-// The noise is at most 2^54 steps, on which package stat relies, for any plan.
+// The noise on a number that is opened alone is at most 2^54 steps, on which package stat relies. A plan with more is refused.
 func TestNoiseIsBoundedInSteps(t *testing.T) {
 	p, err := mhe.NewParams(mhe.Standard())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, members := range []int{2, 10, p.MaxMembers()} {
-		var jobs []Job
-		for i := range 20 {
-			for _, x := range []stat.Products{rankOfTwo(60), rankOfThree(65536), areaTied(65536)} {
+	three := []stat.Products{rankOfTwo(60), rankOfThree(65536), areaTied(65536)}
+	jobs := func(times int) (list []Job) {
+		for i := range times {
+			for _, x := range three {
 				j := productsJob(x)
 				j.Analysis = fmt.Sprint(i)
-				jobs = append(jobs, j)
+				list = append(list, j)
 			}
 		}
-		l := newPlan(t, p, members, jobs...)
-		for j := range 3 {
-			for i, c := range l.Outcome(j, 0) {
-				steps := c.Spread(members) / math.Ldexp(1, -c.Grid)
-				t.Logf("%d members, job %d, sum %d: step 2^%d, largest %g, noise 2^%.1f steps", members, j, i, -c.Grid, c.Max, math.Log2(steps))
-				if steps > 1<<54 {
-					t.Errorf("%d members: noise of 2^%.1f steps", members, math.Log2(steps))
-				}
+		return list
+	}
+	for _, members := range []int{2, 10, p.MaxMembers()} {
+		l := newPlan(t, p, members, jobs(15)...)
+		for j, x := range three {
+			worst := 0.0
+			for _, c := range l.Outcome(j, 0) {
+				worst = max(worst, math.Ldexp(c.Spread(members), c.Grid))
+				t.Logf("%d members, %d cells: step 2^%d, noise 2^%.1f", members, x.Cells, -c.Grid, math.Log2(c.Spread(members)))
+			}
+			if worst > stat.NoiseSteps {
+				t.Errorf("%d members: noise of 2^%.1f steps", members, math.Log2(worst))
 			}
 		}
-		t.Logf("%d members: %+v, %+v, %+v", members, l.jobCost(0), l.jobCost(1), l.jobCost(2))
+	}
+	if _, err := NewPlan(p, p.MaxMembers(), mhe.VerifyFold, jobs(120)); err == nil || !strings.Contains(err.Error(), "more than analyses reckon with") {
+		t.Errorf("a plan of a thousand openings: %v", err)
+	}
+}
+
+// With ten hospitals and ten openings, U is whole up to two million people on any
+// grid, and sums of cubes up to ten thousand or more.
+func TestHowFarSumsAreWhole(t *testing.T) {
+	p, err := mhe.NewParams(mhe.Standard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		x              stat.Products
+		pairs, triples int // bits of people
+	}{{rankOfTwo(100), 21, 14}, {rankOfTwo(65536), 21, 14}, {areaTied(65536), 20, 12}} {
+		l := newPlan(t, p, 10, productsJob(c.x))
+		for i, o := range l.Outcome(0, 0) {
+			factors, want := len(c.x.Sums[i]), c.pairs
+			if factors == 3 {
+				want = c.triples
+			}
+			got := int(math.Floor((float64(o.Grid) - math.Log2(stat.NoiseSteps) - 4) / float64(factors)))
+			t.Logf("%d cells, sum of %d factors: whole up to 2^%d people", c.x.Cells, factors, got)
+			if got < want {
+				t.Errorf("%d cells, sum of %d factors: whole up to 2^%d people, want 2^%d", c.x.Cells, factors, got, want)
+			}
+		}
 	}
 }

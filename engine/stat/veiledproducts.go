@@ -128,9 +128,9 @@ type openedProducts struct {
 	unit   int
 }
 
-// noiseSteps bounds how many steps of its cell the standard deviation of an
-// opening's noise is. Package blind proves it of every plan.
-const noiseSteps = 1 << 54
+// NoiseSteps bounds how many steps of its cell the standard deviation of the
+// noise is on a number that is opened alone. Package blind plans nothing with more.
+const NoiseSteps = 1 << 54
 
 // whole is how small the noise must be, in people, for a number to be taken to the nearest whole one:
 // half a person is then 8 standard deviations away.
@@ -141,7 +141,7 @@ const whole = 1.0 / 16
 func (o openedProducts) sum(i, factors int) (x *big.Rat, loose float64) {
 	x = o.scaled(i, factors*o.unit)
 	noise := new(big.Float).SetMantExp(o.totals.Step(i).Big(), factors*o.unit)
-	sd, _ := noise.Mul(noise, big.NewFloat(noiseSteps)).Float64()
+	sd, _ := noise.Mul(noise, big.NewFloat(NoiseSteps)).Float64()
 	if sd > whole {
 		return x, 8 * sd
 	}
