@@ -145,8 +145,8 @@ func (c *Conn) serve(id party.ID, r route) error {
 		return err
 	}
 	inbox := root + "inbox." + string(id) + "."
-	pace := &pace{ctx: c.life}
 	handle := func(subject string, answer func(m *nats.Msg)) error {
+		pace := &pace{ctx: c.life} // of this subscription's one goroutine
 		sub, err := c.nc.Subscribe(root+subject+"."+string(id), func(m *nats.Msg) {
 			if strings.HasPrefix(m.Reply, inbox) && pace.wait() == nil {
 				answer(m)

@@ -3,18 +3,18 @@ package transport_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
-	"github.com/consilium-health/consilium/protocols/prototest"
 )
 
 func contains(err error, text string) bool { return strings.Contains(err.Error(), text) }
@@ -22,7 +22,7 @@ func contains(err error, text string) bool { return strings.Contains(err.Error()
 // large is n bytes that no two names share.
 func large(name string, n int) []byte {
 	b := make([]byte, n)
-	prototest.Rand(1, name).Read(b)
+	rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(b)
 	return b
 }
 
@@ -79,28 +79,23 @@ func TestEverythingArrivesOverALineThatIsCut(t *testing.T) {
 				to = w.config.WSS
 			}
 			l := newLine(t, to)
-			var passed atomic.Int64
-			l.through = func(n int) { // every 7 MB the line is cut, wherever that is
-				if before := passed.Add(int64(n)); (before-int64(n))/7_000_000 < before/7_000_000 {
-					l.cut()
-				}
-			}
+			l.cutEvery(5_000_000)
 			d := w.dialer("a")
 			d.URLs = []string{scheme + "://" + l.listener.Addr().String()}
 			hub, a := w.open(w.hub(), 1, "a"), w.open(w.dial(d), 1)
-			big := large("big", 30_000_000)
+			big := large("big", 12_000_000)
 			exchange := func(from, to transport.Link, self, peer party.ID) {
 				go func() {
-					for i := range 200 {
-						if i == 100 {
+					for i := range 100 {
+						if i == 50 {
 							send(t, from, peer, big)
 						}
 						send(t, from, peer, large(fmt.Sprint(self, i), 20_000))
 					}
 				}()
-				for i := range 201 {
-					want := large(fmt.Sprint(self, i-i/101), 20_000)
-					if i == 100 {
+				for i := range 101 {
+					want := large(fmt.Sprint(self, i-i/51), 20_000)
+					if i == 50 {
 						want = big
 					}
 					if id, got := receive(t, to); id != self || !bytes.Equal(got, want) {
@@ -110,8 +105,8 @@ func TestEverythingArrivesOverALineThatIsCut(t *testing.T) {
 			}
 			exchange(a, hub, "a", party.Hub)
 			exchange(hub, a, party.Hub, "a")
-			if l.cuts < 8 {
-				t.Errorf("the line was cut %d times, want at least 8", l.cuts)
+			if l.count() < 5 {
+				t.Errorf("the line was cut %d times, want at least 5", l.count())
 			}
 		})
 	}

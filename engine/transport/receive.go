@@ -127,11 +127,14 @@ func (r *reader) catchUp(ctx context.Context) error {
 			return err
 		}
 		batch, err := r.ch.conn.entries(live, r.read, r.subject+".m", r.next)
+		cut := live.Err() != nil
 		cancel()
-		if err != nil {
+		switch {
+		case cut && ctx.Err() == nil:
+			continue
+		case err != nil:
 			return err
-		}
-		if len(batch) == 0 {
+		case len(batch) == 0:
 			return nil
 		}
 		for _, e := range batch {
@@ -251,14 +254,17 @@ func (r *reader) gather(ctx context.Context, e entry) ([]byte, error) {
 			got[k] = true
 			return true, nil
 		})
+		cut := live.Err() != nil
 		cancel()
 		if err == nil || errors.Is(err, errMissing) || ctx.Err() != nil {
 			return body, err
 		}
+		if left = slices.DeleteFunc(left, func(k int) bool { return got[k] }); cut {
+			continue
+		}
 		if len(got) > 0 {
 			n = 0
 		}
-		left = slices.DeleteFunc(left, func(k int) bool { return got[k] })
 		c.log.Debug("asking again", "party", c.self, "of", r.from, "chunks", len(left), "why", err)
 		if err := pause(ctx, pauseOf(n)); err != nil {
 			return nil, err

@@ -109,21 +109,21 @@ func TestNothingAcknowledgedIsLostWhenTheHubIsKilled(t *testing.T) {
 	c := newChild(w)
 	conn := w.dial(w.dialer("a"))
 	a := w.open(conn, 1)
-	const n = 200
+	const n = 100
 	acknowledged := make(chan int, n)
 	go func() {
 		defer close(acknowledged)
 		for i := range n {
 			b := fmt.Append(nil, i)
 			if i%20 == 10 {
-				b = large(fmt.Sprint(i), 3_000_000)
+				b = large(fmt.Sprint(i), 1_500_000)
 			}
 			send(t, a, party.Hub, b)
 			acknowledged <- i
 		}
 	}()
 	for i := range acknowledged {
-		if i%50 == 25 {
+		if i%25 == 12 {
 			c.kill()
 			c.run()
 		}
@@ -137,7 +137,7 @@ func TestNothingAcknowledgedIsLostWhenTheHubIsKilled(t *testing.T) {
 	for i := range n {
 		want := fmt.Append([]byte("echo of "), i)
 		if i%20 == 10 {
-			want = append([]byte("echo of "), large(fmt.Sprint(i), 3_000_000)...)
+			want = append([]byte("echo of "), large(fmt.Sprint(i), 1_500_000)...)
 		}
 		if seen[string(want)] != 1 {
 			t.Errorf("message %d was answered %d times", i, seen[string(want)])
@@ -159,7 +159,7 @@ func TestAnEmptiedDiskIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.run()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := a.Send(ctx, party.Hub, []byte("after")); !errors.Is(err, transport.ErrNewLog) {
 		t.Errorf("Send: got %v, want %v", err, transport.ErrNewLog)

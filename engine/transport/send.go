@@ -46,12 +46,15 @@ func (c *Conn) publish(ctx context.Context, all []frame) error {
 		}
 		before := len(all)
 		all, err = c.offer(live, all)
+		cut := live.Err() != nil
 		cancel()
 		switch {
 		case len(all) == 0:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case cut:
+			continue // the next connection has waited long enough
 		case errors.Is(err, ErrFull):
 			return err
 		case errors.Is(err, nats.ErrNoResponders):

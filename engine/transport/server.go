@@ -27,7 +27,7 @@ type ServerConfig struct {
 	CAs         *x509.CertPool  // who may vouch for parties; a private authority, never the system's
 	Dir         string          // where the log is kept; the same after a restart
 	Parties     []Party         // all that may connect
-	Disk        int64           // bytes the log may take in all; 0: what Keep sums up to, at most the disk
+	Disk        int64           // bytes the log may take in all, which all of Keep.Bytes must fit; 0: as much as there is
 	Log         *slog.Logger    // nil: nowhere
 }
 
@@ -63,6 +63,9 @@ func Listen(cfg ServerConfig) (*Server, error) {
 	}
 	if cfg.Dir == "" {
 		return nil, errors.New("transport: the server wants a directory for its log")
+	}
+	if cfg.Disk == 0 {
+		cfg.Disk = 1 << 50 // the server would take three quarters of the disk for the most it may promise
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

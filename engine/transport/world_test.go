@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,7 +102,7 @@ func (w *world) open(c *transport.Conn, attempt uint32, peers ...party.ID) *tran
 // receive waits for a message, not for ever.
 func receive(t *testing.T, l transport.Link) (party.ID, []byte) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	from, b, err := l.Receive(ctx)
 	if err != nil {
@@ -112,7 +113,7 @@ func receive(t *testing.T, l transport.Link) (party.ID, []byte) {
 
 func send(t *testing.T, l transport.Link, to party.ID, b []byte) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := l.Send(ctx, to, b); err != nil {
 		t.Fatal(err)
@@ -183,6 +184,22 @@ func (l *line) copy(to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// cutEvery cuts the line whenever n more bytes have passed, wherever that is.
+func (l *line) cutEvery(n int64) {
+	var passed atomic.Int64
+	l.through = func(k int) {
+		if now := passed.Add(int64(k)); (now-int64(k))/n < now/n {
+			l.cut()
+		}
+	}
+}
+
+func (l *line) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cuts
 }
 
 // cut closes every connection; new ones are taken.
