@@ -50,10 +50,19 @@ func acting[R any](begin func() (round.Machine[R], error), take func(R)) act {
 
 // fate is how a member's study ended.
 type fate struct {
-	err    error
-	opened []float64
-	record secagg.Record
+	err     error
+	count   secagg.Vector
+	opened  []float64
+	opening *Opening
+	record  secagg.Record
 }
+
+// count is the ask of the first sum, shown to members where there is a reader.
+func (w *world) count() secagg.Ask {
+	return secagg.Ask{Digest: party.Hash("count"), Cells: 64, Shown: w.charter.Release == secagg.ReleaseAnalyst}
+}
+
+var square = secagg.Ask{Digest: party.Hash("square"), Cells: 1}
 
 // acts is the study of member i; its input is 1.
 func (w *world) acts(i int, f *fate) []act {
@@ -61,14 +70,15 @@ func (w *world) acts(i int, f *fate) []act {
 	var in []*Ciphertext
 	var value *Retained
 	var open *Opening
-	sum := func(name string, x func() secagg.Vector) func() (round.Machine[secagg.Total], error) {
-		return func() (round.Machine[secagg.Total], error) {
-			v := x()
-			return setup.Sum(secagg.Ask{Digest: party.Hash(name), Cells: len(v)}, v)
-		}
+	sum := func(ask secagg.Ask, x func() secagg.Vector) func() (round.Machine[secagg.Total], error) {
+		return func() (round.Machine[secagg.Total], error) { return setup.Sum(ask, x()) }
 	}
 	return []act{
-		acting(sum("count", func() secagg.Vector { return make(secagg.Vector, 64) }), func(secagg.Total) {}),
+		acting(sum(w.count(), func() secagg.Vector {
+			x := make(secagg.Vector, 64)
+			x[0] = [2]uint64{5, 0}
+			return x
+		}), func(total secagg.Total) { f.count = total.Sum }),
 		acting(s.Keys, func(struct{}) {}),
 		acting(func() (round.Machine[[]*Ciphertext], error) {
 			return s.Input([]Plain{w.params.plain("x", 8, 8, 1)})
@@ -81,7 +91,11 @@ func (w *world) acts(i int, f *fate) []act {
 			return s.Refresh(c, true)
 		}, func(r Refreshed) { value = r.Value }),
 		acting(func() (round.Machine[*Opening], error) { return s.Open("square", value, []int{0}) }, func(o *Opening) { open = o }),
-		acting(sum("square", func() secagg.Vector { return open.Terms }), func(total secagg.Total) { f.opened, f.err = open.Read(total.Sum) }),
+		acting(sum(square, func() secagg.Vector { return open.Terms }), func(total secagg.Total) {
+			if f.opening = open; total.Sum != nil {
+				f.opened, f.err = open.Read(total.Sum)
+			}
+		}),
 	}
 }
 
@@ -171,6 +185,38 @@ func TestBothProtocolsInOneAttempt(t *testing.T) {
 	s, _ := w.hub.Result()
 	if s.Failure != nil || s.Sums != 2 || s.Steps != 6 || s.Dropped > 0 {
 		t.Errorf("hub: %d sums, %d steps, %d dropped, %v", s.Sums, s.Steps, s.Dropped, s.Failure)
+	}
+}
+
+// With a reader: the members know the count, which is shown, and not what was
+// opened; the reader knows both.
+func TestOpeningForTheReaderAlone(t *testing.T) {
+	p := InsecureTest(4)
+	reader, err := party.NewIdentity(seeded(99))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldFor(t, reader, p, 3, withRegistry(t, p, 3))
+	fates := w.live(w.acts)
+	for i, f := range fates {
+		if f.err != nil || f.opened != nil || f.opening == nil || len(f.count) != 64 || f.count[0] != [2]uint64{15, 0} {
+			t.Errorf("member %d opened %v, counts %v: %v", i, f.opened, f.count, f.err)
+		}
+	}
+	s, _ := w.hub.Result()
+	if s.Failure != nil || len(s.Packages) != 2 {
+		t.Fatalf("the hub has %d packages: %v", len(s.Packages), s.Failure)
+	}
+	count, err := secagg.OpenAtReader(reader, w.charter, w.roster, w.count(), s.Packages[0])
+	if err != nil || count.Sum[0] != [2]uint64{15, 0} {
+		t.Errorf("the reader counts %v: %v", count, err)
+	}
+	total, err := secagg.OpenAtReader(reader, w.charter, w.roster, square, s.Packages[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := fates[0].opening.Read(total.Sum); err != nil || math.Abs(got[0]-9) > 1e-9 {
+		t.Errorf("the reader opens %v, want 9: %v", got, err)
 	}
 }
 
@@ -294,27 +340,30 @@ func TestLateMemberIsNamed(t *testing.T) {
 	}
 }
 
-// A member that closes in the middle ends the attempt for all, with its reason.
+// A member that closes in the middle, even as if it were done, ends the attempt for all, with its reason.
 func TestMemberThatClosesInTheMiddleEndsItForAll(t *testing.T) {
 	p := InsecureTest(4)
 	for after := range 5 {
-		w := newWorld(t, p, 3, withRegistry(t, p, 3))
-		fates := w.live(func(i int, f *fate) []act {
-			list := w.acts(i, f)
-			if i == 1 {
-				list = append(list[:after+1:after+1], acting(func() (round.Machine[secagg.Record], error) {
-					return w.setups[1].Close(wire.Code_CANCELLED), nil
-				}, func(secagg.Record) {}))
+		for _, code := range []wire.Code{wire.Code_CANCELLED, wire.Code_DONE} {
+			who := after % 3 // the first one closes before the others begin what comes next
+			w := newWorld(t, p, 3, withRegistry(t, p, 3))
+			fates := w.live(func(i int, f *fate) []act {
+				list := w.acts(i, f)
+				if i == who {
+					list = append(list[:after+1:after+1], acting(func() (round.Machine[secagg.Record], error) {
+						return w.setups[who].Close(code), nil
+					}, func(secagg.Record) {}))
+				}
+				return list
+			})
+			s, _ := w.hub.Result()
+			if want := fmt.Sprintf("secagg: m%02d closed with code %v", who, code); s.Failure == nil || s.Failure.Error() != want {
+				t.Errorf("after %d: the hub says %v, want %s", after, s.Failure, want)
 			}
-			return list
-		})
-		s, _ := w.hub.Result()
-		if round.CodeOf(s.Failure) != wire.Code_INTERNAL || s.Failure.Error() != "secagg: m01 closed with code CANCELLED" {
-			t.Errorf("after %d: the hub says %v", after, s.Failure)
-		}
-		for i, f := range fates {
-			if (i == 1) != (f.err == nil) || i != 1 && (round.CodeOf(f.err) != wire.Code_PEER || len(f.record.Closings) != 3) || f.opened != nil {
-				t.Errorf("after %d: member %d: %v, opened %v", after, i, f.err, f.opened)
+			for i, f := range fates {
+				if (i == who) != (f.err == nil) || i != who && (round.CodeOf(f.err) != wire.Code_PEER || len(f.record.Closings) != 3) || f.opened != nil {
+					t.Errorf("after %d, %v: member %d: %v, opened %v", after, code, i, f.err, f.opened)
+				}
 			}
 		}
 	}

@@ -23,7 +23,9 @@ type world struct {
 	journals []*secagg.MemoryJournal
 	configs  []Config
 	hub      *secagg.Hub
-	setups   []*secagg.Session                   // that the sessions are beside
+	setups   []*secagg.Session // that the sessions are beside
+	charter  secagg.Charter
+	settled  []round.Message                     // that the set-up sent to the hub
 	members  []secagg.Config                     // of the setups
 	held     [][]round.Message                   // for each member: what came while it had no machine
 	network  func(round.Message) []round.Message // nil: honest
@@ -40,6 +42,12 @@ type timing struct{ start, vows, folded, hub time.Duration }
 type worldOption func(*Config)
 
 func newWorld(t testing.TB, p Params, n int, options ...worldOption) *world {
+	t.Helper()
+	return newWorldFor(t, nil, p, n, options...)
+}
+
+// newWorldFor is a world with a reader.
+func newWorldFor(t testing.TB, reader *party.Identity, p Params, n int, options ...worldOption) *world {
 	t.Helper()
 	w := &world{t: t, params: p, closed: make([]wire.Code, n), err: make([]error, n), held: make([][]round.Message, n)}
 	ids := make([]*party.Identity, n)
@@ -64,7 +72,7 @@ func newWorld(t testing.TB, p Params, n int, options ...worldOption) *world {
 		}
 		w.configs = append(w.configs, c)
 	}
-	w.setUp(ids)
+	w.setUp(ids, reader)
 	for i, c := range w.configs {
 		c.Session = w.setups[i].Beside("encrypted")
 		stop := c.Session.Stop
@@ -81,13 +89,19 @@ func newWorld(t testing.TB, p Params, n int, options ...worldOption) *world {
 }
 
 // setUp brings the members to sessions of masked sums, with a hub that serves both.
-func (w *world) setUp(ids []*party.Identity) {
+func (w *world) setUp(ids []*party.Identity, reader *party.Identity) {
 	w.t.Helper()
 	limits := w.params.Limits(len(ids), w.configs[0].Verify)
 	limits.Cells = 64
 	charter := secagg.Charter{
 		Version: "test", Plan: party.Hash("plan"), Roster: w.roster.Digest(), Reveal: "model", Release: secagg.ReleaseAll, Attempt: 1, Limits: limits,
 	}
+	var key *party.PublicKey
+	if reader != nil {
+		k := reader.Public()
+		key, charter.Release, charter.Reader = &k, secagg.ReleaseAnalyst, k.Digest()
+	}
+	w.charter = charter
 	guest, err := NewHub(HubConfig{Roster: w.roster, Params: w.params, Verify: w.configs[0].Verify})
 	if err != nil {
 		w.t.Fatal(err)
@@ -98,7 +112,7 @@ func (w *world) setUp(ids []*party.Identity) {
 	machines := map[party.ID]round.Machine[*secagg.Session]{}
 	for i, id := range ids {
 		w.members = append(w.members, secagg.Config{
-			Charter: charter, Roster: w.roster, ID: w.roster.At(i).ID, Identity: id, Rand: rand.NewChaCha8([32]byte{byte(i), 2}), Journal: w.configs[i].Journal, // one for both
+			Charter: charter, Roster: w.roster, ID: w.roster.At(i).ID, Identity: id, Reader: key, Rand: rand.NewChaCha8([32]byte{byte(i), 2}), Journal: w.configs[i].Journal, // one for both
 		})
 		m, err := secagg.NewMember(w.members[i])
 		if err != nil {
@@ -106,7 +120,14 @@ func (w *world) setUp(ids []*party.Identity) {
 		}
 		machines[w.roster.At(i).ID] = m
 	}
+	w.network = func(m round.Message) []round.Message {
+		if m.To == party.Hub {
+			w.settled = append(w.settled, m)
+		}
+		return []round.Message{m}
+	}
 	play(w, machines, round.Machine[*secagg.Session].Start)
+	w.network = nil
 	for i := range ids {
 		s, ok := machines[w.roster.At(i).ID].Result()
 		if !ok {
