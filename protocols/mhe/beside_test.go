@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/consilium-health/consilium/protocols/party"
@@ -291,6 +292,7 @@ func TestAnyChangedBitEndsTheAttempt(t *testing.T) {
 		s, _ := w.hub.Result()
 		if s.Failure == nil {
 			t.Errorf("%s: the change was not noticed", what)
+			continue
 		}
 		for i, f := range fates {
 			if f.err == nil && prototest.Peek(changed).Type != wire.Type_CLOSE {
@@ -300,8 +302,11 @@ func TestAnyChangedBitEndsTheAttempt(t *testing.T) {
 				t.Errorf("%s: member %d opened %v", what, i, f.opened)
 			}
 		}
+		// A tag for a peer is that peer's to judge; a message for another attempt, as it then says, was never sent.
 		var b *round.Blame
-		if changed.To == party.Hub && (!errors.As(s.Failure, &b) || b.Who != changed.From) {
+		var few *round.TooFew
+		named := errors.As(s.Failure, &b) && b.Who == changed.From || errors.As(s.Failure, &few) && slices.Equal(few.Missing, []party.ID{changed.From})
+		if changed.To == party.Hub && !named && !strings.Contains(s.Failure.Error(), "closed with code TAG") {
 			t.Errorf("%s: the hub says %v, want %s to be blamed", what, s.Failure, changed.From)
 		}
 	}
