@@ -19,7 +19,8 @@
 //	total ◀── secagg: checks, − own masks ◀── round: verify ◀── wire: decode ┘
 //
 // To read: party (who), wire/wire.proto (every message), round (machines,
-// signing), secagg/doc.go, then secagg's keys.go, setup.go, sum.go, opening.go, hub.go;
-// mhe/doc.go, then mhe's step.go, refresh.go, opening.go, registry.go;
+// signing; guest.go: how a hub serves several protocols and stops in one way), secagg/doc.go, then secagg's
+// keys.go, setup.go, sum.go, opening.go, hub.go, hubline.go; mhe/doc.go, then mhe's step.go, refresh.go, opening.go,
+// registry.go, and requirements_test.go for what it must hold;
 // prototest and secagg/testdata to see it fail as it should.
 package protocols
