@@ -11,6 +11,9 @@ const (
 	recordUnlocked = "unlocked"
 )
 
+// maxRecord is far more than any message has, in bytes.
+const maxRecord = 1 << 28
+
 // Plan says which plan a journal is of.
 type Plan struct {
 	Study  string // its name
@@ -63,8 +66,8 @@ func (j *Journal) Close() {
 // cohort freezes it in the same transaction; one for another roster than the
 // cohort's is refused with a *Refusal. After any error nothing was written.
 func (j *Journal) Append(kind string, record []byte) error {
-	if kind == "" || len(kind) > 64 {
-		return fmt.Errorf("store: journal: a kind of %d bytes, want 1 to 64", len(kind))
+	if kind == "" || len(kind) > 64 || len(record) > maxRecord {
+		return fmt.Errorf("store: journal: a kind of %d bytes and a record of %d, want 1 to 64 and at most %d", len(kind), len(record), maxRecord)
 	}
 	s := j.store
 	s.write.Lock()

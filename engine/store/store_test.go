@@ -170,6 +170,9 @@ func TestJournalOfAPlanIsOpenOnce(t *testing.T) {
 	if _, err := s.Journal(store.Plan{Study: "x"}); err == nil {
 		t.Error("a plan without a digest has a journal")
 	}
+	if err := journal(t, s, plan("large")).Append("masked", make([]byte, 1<<28+1)); err == nil {
+		t.Error("a record of more than 256 MiB is taken")
+	}
 	for _, kind := range []string{"", strings.Repeat("k", 65)} {
 		if err := journal(t, s, plan("kind"+kind)).Append(kind, nil); err == nil {
 			t.Errorf("a kind of %d bytes is taken", len(kind))
@@ -211,7 +214,7 @@ func TestOthersMayReadWhileAGatewayWrites(t *testing.T) {
 			}
 		}
 	}()
-	for i := range 300 {
+	for i := range 100 {
 		add(t, j, "masked", strings.Repeat("x", i*10))
 		if i%10 == 0 {
 			if err := s.Record(store.Event{Kind: store.KindDisclosed, What: "a total"}); err != nil {
@@ -230,7 +233,7 @@ func TestOthersMayReadWhileAGatewayWrites(t *testing.T) {
 
 func TestTwoGoroutinesAppendAndReplay(t *testing.T) {
 	s, dir := fresh(t)
-	const each = 60
+	const each = 40
 	var wg sync.WaitGroup
 	for _, name := range []string{"a", "b"} {
 		j := journal(t, s, plan(name))
