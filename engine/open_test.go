@@ -24,7 +24,8 @@ func cgdStudy(t *testing.T, analyses, privacy string) (*study.Spec, map[party.ID
 	for _, s := range base.Sites {
 		b.WriteString("  " + string(s.ID) + ": {csv: " + s.Source.CSV + "}\n")
 	}
-	b.WriteString("variables:\n  treat: {type: category, levels: [placebo, interferon]}\n  steroids: {type: binary}\n  infection: {type: binary}\n  age: {type: number, integer: true, min: 0, max: 100}\n")
+	b.WriteString("variables:\n  treat: {type: category, levels: [placebo, interferon]}\n  steroids: {type: binary}\n  infection: {type: binary}\n  age: {type: number, integer: true, min: 0, max: 100}\n" +
+		"  sex: {type: category, levels: [male, female]}\n  weight: {type: number, step: 0.1, min: 2, max: 200}\n  infections: {type: number, integer: true, min: 0, max: 50}\n")
 	b.WriteString("analyses:\n" + analyses + "privacy: " + privacy + "\n")
 	s, err := study.Parse("other.yaml", []byte(b.String()))
 	if err != nil {

@@ -124,6 +124,7 @@ func enrol(s *study.Spec, plan *plan, tables map[party.ID]*table.Table, o Option
 	common := runner.Party{Roster: roster, Charter: charter, Veil: plan.veil, Deadline: o.deadline}
 	p.hub = &runner.Hub{Party: common}
 	p.hub.ID, p.hub.Link = party.Hub, link(party.Hub)
+	common.Deadline = 3 * o.deadline // the hub, which knows who is missing, says so first
 	for _, site := range s.Sites {
 		g := &runner.Gateway{Party: common, Identity: keys[site.ID], Reader: o.Reader, Spec: s, Table: tables[site.ID],
 			Gate: policy.New(s.Privacy), Journal: runner.MemoryJournal(), Rand: o.Rand, Turns: turns}

@@ -22,18 +22,36 @@ type transcript struct {
 	cells map[party.ID][]int // cells of each masked vector on the wire, the check cell not counted
 	sums  []engine.Progress
 	bytes [][]byte
+
+	vows    map[party.ID]int     // steps under encryption
+	answers map[uint64]wire.Type // what followed the unlocks of each sum: to all members, or word that they were collected for the reader
+}
+
+// progress keeps what each sum opened.
+func (x *transcript) progress(p engine.Progress) {
+	if p.Phase == nil {
+		x.sums = append(x.sums, p)
+	}
 }
 
 func (x *transcript) tap(t *testing.T) func(from, to party.ID, b []byte) {
-	x.cells = make(map[party.ID][]int)
+	x.cells, x.vows, x.answers = make(map[party.ID][]int), make(map[party.ID]int), make(map[uint64]wire.Type)
 	return func(from, to party.ID, b []byte) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.bytes = append(x.bytes, append([]byte(nil), b...))
-		e, err := wire.Open(b, wire.Limits{Members: wire.MaxMembers, Cells: wire.MaxCells})
+		e, err := wire.Open(b, wire.Limits{Members: wire.MaxMembers, Cells: wire.MaxCells, Share: 64 << 20})
 		if err != nil {
 			t.Errorf("a message of %s does not decode: %v", from, err)
 			return
+		}
+		switch t := e.GetType(); t {
+		case wire.Type_VOW:
+			x.vows[from]++
+		case wire.Type_UNLOCKS, wire.Type_COLLECTED:
+			if before, ok := x.answers[e.GetSequence()]; !ok || before == wire.Type_COLLECTED {
+				x.answers[e.GetSequence()] = t
+			}
 		}
 		if e.GetType() == wire.Type_MASKED {
 			m := new(wire.Masked)
@@ -51,7 +69,7 @@ func record(t *testing.T, file string) (*study.Spec, *report.Report, *transcript
 	t.Helper()
 	s, tables := load(t, file)
 	x := new(transcript)
-	r, err := engine.Simulate(t.Context(), s, tables, engine.Options{Tap: x.tap(t), Progress: func(p engine.Progress) { x.sums = append(x.sums, p) }})
+	r, err := engine.Simulate(t.Context(), s, tables, engine.Options{Tap: x.tap(t), Progress: x.progress})
 	if err != nil {
 		t.Fatal(err)
 	}
