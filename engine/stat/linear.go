@@ -32,6 +32,12 @@ func (Linear) Begin(args Args, s *table.Schema) (Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkWithhold(args); err != nil {
+		return nil, err
+	}
+	if args.Veil && len(args.Withhold) > 0 {
+		return beginVeiledLinear(r, c)
+	}
 	l := &linearPart{regression: r}
 	l.gram = &gram{regression: r, centred: r.model.Intercept, read: l.read}
 	l.exact = exactColumns(append(r.most.Columns[:len(r.most.Columns):len(r.most.Columns)], l.outcome()))
@@ -111,11 +117,17 @@ func (l *linearPart) plan() []Opening {
 		{What: "sums of products of the columns and of " + l.model.Outcome + " about their means: from them follow correlations, the cross table of any two factors of the model, and every smaller model of the same columns; the result's vcov at full precision lets a reader compute them too",
 			Cells: productCells(m, l.model.Intercept), MaxTimes: 1, CountsPeople: zeroOnes(l.most.Columns) > 1},
 	}
+	if l.args.Veil {
+		plan[1].What += ". " + openAnyway
+	}
 	if !l.exact && l.penalty() == 0 {
 		plan = append(plan, Opening{What: "how the residuals at the solution still lean on each column, and their sum of squares: corrects the last digits", Cells: m + 1, MaxTimes: 1})
 	}
 	return plan
 }
+
+// openAnyway is why a linear model is not encrypted with reveal: model.
+const openAnyway = "A linear model that shows its vcov gives these products away, so they are opened with reveal: model as with reveal: sums; withhold: [vcov, std_error] keeps them encrypted"
 
 func (l *linearPart) ask() []Ask { return l.asks }
 

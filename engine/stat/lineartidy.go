@@ -8,6 +8,9 @@ import (
 // finish writes the coefficients as R's summary.lm does.
 func (l *linearPart) finish(f Frame) Frame {
 	f.Warnings = l.warnings
+	if l.args.Veil {
+		f.Warnings = append(f.Warnings, "reveal: model: the sums of products of the columns were opened on the way. "+openAnyway)
+	}
 	if l.penalty() > 0 {
 		return l.finishRidge(f)
 	}

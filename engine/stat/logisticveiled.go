@@ -218,9 +218,7 @@ func (l *logisticPart) takeResiduals(asks []Ask, t fixed.Totals) error {
 	v.correction = math.Max(0, t.Float(1))
 	left := float64(v.root.Dim) - t.Float(0)
 	if left > 1.0/64 {
-		return &Refusal{Rule: "singular",
-			Message: fmt.Sprintf("the information matrix is singular, or its condition exceeds %g: columns of the model are collinear, or nearly", v.root.Condition),
-			Remedy:  "leave out columns that follow from others, or set condition higher"}
+		return singularRefusal(v.root.Condition)
 	}
 	// No standard error is below 2 over the root of n: the last correction was less than half of that. Where no step
 	// follows it must be less than an eighth.
@@ -243,6 +241,12 @@ func (l *logisticPart) takeResiduals(asks []Ask, t fixed.Totals) error {
 	l.stage = logisticSolution
 	l.asks = []Ask{{Opening: l.place.solution, Cells: cells, From: &From{Outcome: RootSolution}}}
 	return nil
+}
+
+func singularRefusal(condition float64) error {
+	return &Refusal{Rule: "singular",
+		Message: fmt.Sprintf("the information matrix is singular, or its condition exceeds %g: columns of the model are collinear, or nearly", condition),
+		Remedy:  "leave out columns that follow from others, or set condition higher"}
 }
 
 func (l *logisticPart) unconverged(what string) error {

@@ -44,6 +44,9 @@ func unveil(t *testing.T, programs []Program, views []*table.View, ask Ask, at i
 	}
 	cells := make([]Cell, len(ask.Cells))
 	for i, x := range results {
+		if c.Root != nil && ask.From.Outcome == RootSolution {
+			ask.Cells[i].Noise = startNoise
+		}
 		cells[i] = ask.Cells[i]
 		cells[i].Cell = fixed.Cell{Max: 2, Step: fixed.Pow2(unveiledStep)}
 		x = new(big.Rat).Mul(x, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), -unveiledStep)))
