@@ -8,6 +8,8 @@ import (
 	"math/big"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
+
+	"github.com/consilium-health/consilium/protocols/party"
 )
 
 // Ciphertext is an encryption of n numbers under the sum of the members' keys,
@@ -139,15 +141,46 @@ func (s *Session) FromConst(consts []Const, c *Ciphertext) (*Ciphertext, error) 
 	r := s.tool.ring(c.level)
 	out := &Ciphertext{owner: s, c0: r.NewPoly(), c1: r.NewPoly(), level: c.level, scale: c.scale}
 	out.bound = s.calculus().Add(Bound{Max: largest, Sum: sum}, c.bound)
-	plain := s.tool.place(c.level, func(put func(int, *wide)) {
+	r.Neg(c.c1, out.c1)
+	if len(list) == 0 {
+		r.Neg(c.c0, out.c0)
+	} else {
+		r.Sub(s.plain(consts, list), c.c0, out.c0)
+	}
+	return out, nil
+}
+
+// constants is a polynomial of constants in the NTT domain, at the level of inputs.
+type constants struct {
+	digest [32]byte
+	poly   ring.Poly
+}
+
+// maxConstants is how many of them are kept: circuits that go round use the same again.
+const maxConstants = 8
+
+func (s *Session) plain(consts []Const, list []wide) ring.Poly {
+	var at []byte
+	for _, c := range consts {
+		at = append(binary.BigEndian.AppendUint64(at, uint64(c.At)), c.X.Append(nil, 16)...)
+	}
+	digest := party.Hash("constants", at)
+	for _, c := range s.constants {
+		if c.digest == digest {
+			return c.poly
+		}
+	}
+	x := s.tool.place(s.params.top(), func(put func(int, *wide)) {
 		for i := range list {
 			put(consts[i].At, &list[i])
 		}
 	})
-	s.params.ntt(plain)
-	r.Sub(plain, c.c0, out.c0)
-	r.Neg(c.c1, out.c1)
-	return out, nil
+	s.params.ntt(x)
+	if len(s.constants) == maxConstants {
+		s.constants = s.constants[1:]
+	}
+	s.constants = append(s.constants, constants{digest, x})
+	return x
 }
 
 // Fixed is x at the scale of inputs, rounded to nearest. Nothing is lost above

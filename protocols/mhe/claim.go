@@ -98,11 +98,11 @@ func (p Params) folding(c claim) *folding {
 
 // row takes the share's next row, of residues modulo so-and-so-many-th prime.
 func (f *folding) row(prime int, row []uint64) {
-	sub, at, acc := f.p.subring(prime), f.at[prime], f.out[prime]
+	q, at, acc := newModulus(f.p.subring(prime)), f.at[prime], f.out[prime]
 	m := min(stretch, len(row))
 	for ; len(row) > 0; row = row[m:] {
 		for k := range acc {
-			acc[k] = horner(acc[k], row[:m], at[k][:m], sub)
+			acc[k] = horner(acc[k], row[:m], at[k][:m], q)
 		}
 	}
 	f.out[prime] = acc
@@ -110,7 +110,7 @@ func (f *folding) row(prime int, row []uint64) {
 
 // horner returns acc r^m + sum_j v_j r^(m-j) modulo q, where r holds r^m .. r^1 in
 // Montgomery form.
-func horner(acc uint64, v, r []uint64, sub *ring.SubRing) uint64 {
+func horner(acc uint64, v, r []uint64, prime modulus) uint64 {
 	r = r[:len(v)]
 	hi, lo := bits.Mul64(acc, r[0])
 	var c uint64
@@ -119,7 +119,7 @@ func horner(acc uint64, v, r []uint64, sub *ring.SubRing) uint64 {
 		lo, c = bits.Add64(lo, l, 0)
 		hi, _ = bits.Add64(hi, h, c)
 	}
-	return montgomery(hi, lo, sub)
+	return prime.montgomery(hi, lo)
 }
 
 // fold evaluates a share at the points of c.

@@ -11,7 +11,7 @@ import (
 // roots are Shoup's (Harvey, "Faster arithmetic for number-theoretic transforms", J. Symb. Comp. 60,
 // 2014): any word times a root is below 2q. Sums are not reduced until they might pass 2^64.
 type transform struct {
-	q, barrett     uint64 // floor(2^64 / q)
+	modulus
 	forward, back  []root
 	last           root // 1/n
 	ahead, inverse int  // layers without a reduction
@@ -34,7 +34,7 @@ func (p Params) intt(x ring.Poly) {
 type root struct{ w, shoup uint64 }
 
 func newTransform(s *ring.SubRing) *transform {
-	t := &transform{q: s.Modulus, barrett: s.BRedConstant[0]}
+	t := &transform{modulus: newModulus(s)}
 	one := func(mont uint64) root {
 		w := ring.IMForm(mont, s.Modulus, s.MRedConstant)
 		quo, _ := bits.Div64(w, 0, s.Modulus)
@@ -56,19 +56,18 @@ func (r root) times(x, q uint64) uint64 {
 	return x*r.w - h*q
 }
 
-// reduce brings any word below q.
-func (t *transform) reduce(x []uint64) {
-	q, u := t.q, t.barrett
+// below brings all words below q.
+func (t *transform) below(x []uint64) {
+	m := t.modulus
 	for k, v := range x {
-		h, _ := bits.Mul64(v, u)
-		x[k] = ring.CRed(v-h*q, q)
+		x[k] = m.reduce(v)
 	}
 }
 
 // ntt transforms coefficients below 2q to values below q.
 func (t *transform) ntt(x []uint64) {
 	t.lazy(x)
-	t.reduce(x)
+	t.below(x)
 }
 
 // lazy is ntt with values that are not reduced.
@@ -80,7 +79,7 @@ func (t *transform) lazy(x []uint64) {
 	}
 	for ; m < n; m *= 4 {
 		if grown+2 > t.ahead {
-			t.reduce(x)
+			t.below(x)
 			grown = 0
 		}
 		grown += 2
@@ -144,7 +143,7 @@ func (t *transform) intt(x []uint64) {
 	m := n / 4
 	for ; m >= 1; m /= 4 {
 		if grown+2 > t.inverse {
-			t.reduce(x)
+			t.below(x)
 			grown = 0
 		}
 		if n == 4*m {
@@ -156,7 +155,7 @@ func (t *transform) intt(x []uint64) {
 	}
 	if bits.Len(uint(n))%2 == 0 {
 		if grown+1 > t.inverse {
-			t.reduce(x)
+			t.below(x)
 			grown = 0
 		}
 		t.singleBack(x, t.q<<grown)

@@ -38,7 +38,7 @@ func TestManyPairsAddUp(t *testing.T) {
 		for range 2 * tensorPairs {
 			m.add(0, row, row)
 		}
-		m.reduce(0, out, p.subring(i))
+		m.reduce(0, out, newModulus(p.subring(i)))
 		want := big.NewInt(2 * tensorPairs) // (-1)^2 each
 		prime := new(big.Int).SetUint64(q)
 		want.Mul(want, new(big.Int).ModInverse(new(big.Int).Lsh(one, 64), prime)).Mod(want, prime)

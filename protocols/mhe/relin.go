@@ -57,34 +57,45 @@ type multiplier struct {
 
 // combination is a linear combination of rows modulo a prime, sum_j by_j x_j / 2^64 + plus / 2^64.
 type combination struct {
-	sub  *ring.SubRing
-	by   []uint64
-	plus uint64
+	prime modulus
+	by    []uint64
+	plus  uint64
 }
 
-// of writes the combination of rows to out, which may be one of them. With at most
-// four rows of residues below 2^60 nothing overflows.
+// of writes the combination of one to four rows to out, which may be one of them.
+// Residues are below 2^60, one may be any word: the sum is below 2^126.
 func (c combination) of(out []uint64, rows ...[]uint64) {
-	switch s, by := c.sub, c.by; len(rows) {
+	m, plus, n := c.prime, c.plus, len(out)
+	switch len(rows) {
 	case 1:
-		for k, x := range rows[0] {
-			hi, lo := mulAdd(0, c.plus, x, by[0])
-			out[k] = montgomery(hi, lo, s)
+		w, x := c.by[0], rows[0][:n]
+		for k := range out {
+			hi, lo := mulAdd(0, plus, x[k], w)
+			out[k] = m.montgomery(hi, lo)
 		}
 	case 2:
-		a, b := rows[0], rows[1][:len(rows[0])]
-		for k, x := range a {
-			hi, lo := mulAdd(0, c.plus, x, by[0])
-			hi, lo = mulAdd(hi, lo, b[k], by[1])
-			out[k] = montgomery(hi, lo, s)
+		w0, w1, x, y := c.by[0], c.by[1], rows[0][:n], rows[1][:n]
+		for k := range out {
+			hi, lo := mulAdd(0, plus, x[k], w0)
+			hi, lo = mulAdd(hi, lo, y[k], w1)
+			out[k] = m.montgomery(hi, lo)
+		}
+	case 3:
+		w0, w1, w2, x, y, z := c.by[0], c.by[1], c.by[2], rows[0][:n], rows[1][:n], rows[2][:n]
+		for k := range out {
+			hi, lo := mulAdd(0, plus, x[k], w0)
+			hi, lo = mulAdd(hi, lo, y[k], w1)
+			hi, lo = mulAdd(hi, lo, z[k], w2)
+			out[k] = m.montgomery(hi, lo)
 		}
 	default:
+		w0, w1, w2, w3, x, y, z, u := c.by[0], c.by[1], c.by[2], c.by[3], rows[0][:n], rows[1][:n], rows[2][:n], rows[3][:n]
 		for k := range out {
-			hi, lo := uint64(0), c.plus
-			for j, row := range rows {
-				hi, lo = mulAdd(hi, lo, row[k], by[j])
-			}
-			out[k] = montgomery(hi, lo, s)
+			hi, lo := mulAdd(0, plus, x[k], w0)
+			hi, lo = mulAdd(hi, lo, y[k], w1)
+			hi, lo = mulAdd(hi, lo, z[k], w2)
+			hi, lo = mulAdd(hi, lo, u[k], w3)
+			out[k] = m.montgomery(hi, lo)
 		}
 	}
 }
@@ -108,7 +119,9 @@ func newMultiplier(p Params) *multiplier {
 		return z.Mod(z.Mul(z, new(big.Int).ModInverse(y, prime)), prime).Uint64()
 	}
 	neg := func(x *big.Int) *big.Int { return new(big.Int).Neg(x) }
-	comb := func(i int, plus uint64, by ...uint64) combination { return combination{p.subring(i), by, plus} }
+	comb := func(i int, plus uint64, by ...uint64) combination {
+		return combination{newModulus(p.subring(i)), by, plus}
+	}
 	half := func(x *big.Int) *big.Int { return new(big.Int).Rsh(x, 1) }
 
 	// The tensor's rows hold t / 2^64.
@@ -183,7 +196,7 @@ func (m *multiplier) multiply(pairs [][2]*Ciphertext, key *relinKey) (c0, c1 rin
 
 // tensor makes the rows of prime i, over 2^64.
 func (m *multiplier) tensor(i int, pairs [][2]*Ciphertext) {
-	sub, n := m.p.subring(i), m.p.Degree()
+	prime, n := newModulus(m.p.subring(i)), m.p.Degree()
 	for _, t := range m.t {
 		clear(t[i])
 	}
@@ -201,7 +214,7 @@ func (m *multiplier) tensor(i int, pairs [][2]*Ciphertext) {
 				m.add(2, row(p[0].c1), row(p[1].c1))
 			}
 			for k, t := range m.t {
-				m.reduce(k, t[i][from:to], sub)
+				m.reduce(k, t[i][from:to], prime)
 			}
 		}
 	}
@@ -225,10 +238,10 @@ func (m *multiplier) add(k int, x, y []uint64) {
 	}
 }
 
-func (m *multiplier) reduce(k int, out []uint64, sub *ring.SubRing) {
+func (m *multiplier) reduce(k int, out []uint64, prime modulus) {
 	hi, lo := m.acc[2*k][:len(out)], m.acc[2*k+1][:len(out)]
 	for j := range out {
-		out[j] = ring.CRed(out[j]+montgomery(hi[j], lo[j], sub), sub.Modulus)
+		out[j] = ring.CRed(out[j]+prime.montgomery(hi[j], lo[j]), prime.q)
 	}
 }
 

@@ -77,6 +77,7 @@ type Session struct {
 	opened    int               // in all
 	openings  map[string]int    // by circuit
 	masks     [][]wide          // retained; zeroed with the key
+	constants []constants       // used last
 }
 
 // folded is a finished step whose sum has not been confirmed by all members yet.

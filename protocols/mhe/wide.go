@@ -178,13 +178,13 @@ func nonzero(x uint) uint64 {
 
 // reducer takes wides modulo one prime.
 type reducer struct {
-	sub *ring.SubRing
+	modulus
 	pow [limbs]uint64 // 2^(64k) in Montgomery form
 	top uint64        // 2^(64 limbs): what the sign stands for
 }
 
 func newReducer(s *ring.SubRing) reducer {
-	r := reducer{sub: s}
+	r := reducer{modulus: newModulus(s)}
 	base := new(big.Int).Lsh(big.NewInt(1), 64)
 	x, q := big.NewInt(1), new(big.Int).SetUint64(s.Modulus)
 	for k := range r.pow {
@@ -203,69 +203,86 @@ func (r *reducer) mod(w *wide) uint64 {
 		lo, c = bits.Add64(lo, l, 0)
 		hi, _ = bits.Add64(hi, h, c)
 	}
-	q := r.sub.Modulus
-	return ring.CRed(montgomery(hi, lo, r.sub)+q-r.top&w.sign(), q)
+	return ring.CRed(r.montgomery(hi, lo)+r.q-r.top&w.sign(), r.q)
+}
+
+// modulus is a prime with what reductions need.
+type modulus struct{ q, inverse, barrett uint64 } // q^-1 modulo 2^64, floor(2^64 / q)
+
+func newModulus(s *ring.SubRing) modulus {
+	return modulus{s.Modulus, s.MRedConstant, s.BRedConstant[0]}
 }
 
 // montgomery returns x / 2^64 mod q in [0, q), for x = 2^64 hi + lo below 2^127.
-func montgomery(hi, lo uint64, s *ring.SubRing) uint64 {
-	h, _ := bits.Mul64(lo*s.MRedConstant, s.Modulus)
-	return ring.BRedAdd(hi-h+s.Modulus, s.Modulus, s.BRedConstant)
+func (m modulus) montgomery(hi, lo uint64) uint64 {
+	h, _ := bits.Mul64(lo*m.inverse, m.q)
+	return m.reduce(hi - h + m.q)
 }
 
-// garner rebuilds integers from their residues modulo q_0 .. q_l, centred: in (-Q/2, Q/2).
+// reduce brings any word below q.
+func (m modulus) reduce(x uint64) uint64 {
+	h, _ := bits.Mul64(x, m.barrett)
+	return ring.CRed(x-h*m.q, m.q)
+}
+
+// garner rebuilds integers from their residues modulo q_0 .. q_l, centred:
+//
+//	x = sum_i y_i Q/q_i - v Q,  y_i = x / (Q/q_i) mod q_i,  v = round(sum_i y_i / q_i)
+//
+// v is computed to 2^-55, so x may come out as x - Q or x + Q where |x| is within 2^-55 Q of
+// Q/2. What is rebuilt here is far from that, or refused for its size.
 type garner struct {
-	q    []*ring.SubRing
-	inv  [][]uint64 // inv[i][j]: 1/q_j mod q_i, Montgomery form
-	prod []wide     // q_0 .. q_{i-1}
-	half wide
-	full wide
+	q     []*ring.SubRing
+	inv   []uint64 // q_i/Q mod q_i, Montgomery form
+	prod  []wide   // Q/q_i
+	part  []uint64 // 2^60 2^bits(q_i) / q_i
+	shift []int
+	full  wide // Q
 }
 
 func newGarner(subrings []*ring.SubRing) *garner {
-	g := &garner{q: subrings}
-	p := big.NewInt(1)
-	for i, s := range subrings {
-		w, _ := toWide(p)
-		g.prod = append(g.prod, w)
-		qi := new(big.Int).SetUint64(s.Modulus)
-		row := make([]uint64, i)
-		for j := range row {
-			x := new(big.Int).ModInverse(new(big.Int).SetUint64(subrings[j].Modulus), qi)
-			row[j] = ring.MForm(x.Uint64(), s.Modulus, s.BRedConstant)
-		}
-		g.inv = append(g.inv, row)
-		p.Mul(p, qi)
+	g, all := &garner{q: subrings}, big.NewInt(1)
+	for _, s := range subrings {
+		all.Mul(all, new(big.Int).SetUint64(s.Modulus))
 	}
-	g.full, _ = toWide(p)
-	g.half, _ = toWide(p.Rsh(p, 1))
+	g.full, _ = toWide(all)
+	for _, s := range subrings {
+		q := new(big.Int).SetUint64(s.Modulus)
+		rest := new(big.Int).Quo(all, q)
+		w, _ := toWide(rest)
+		g.prod = append(g.prod, w)
+		g.inv = append(g.inv, ring.MForm(rest.ModInverse(rest, q).Uint64(), s.Modulus, s.BRedConstant))
+		width := q.BitLen()
+		g.part = append(g.part, new(big.Int).Quo(new(big.Int).Lsh(one, uint(60+width)), q).Uint64())
+		g.shift = append(g.shift, 64-width)
+	}
 	return g
 }
 
 // value of coefficient k of rows, which hold one residue row per prime.
 func (g *garner) value(rows [][]uint64, k int) wide {
-	var digit [8]uint64 // mixed radix: x = d_0 + d_1 q_0 + d_2 q_0 q_1 + ...
 	var out wide
+	half := uint64(1) << 59
+	v := half
 	for i, s := range g.q {
-		d := rows[i][k]
-		for j := range i {
-			// q_j may exceed q_i, so the digit is brought below q_i first.
-			dj := ring.BRedAdd(digit[j], s.Modulus, s.BRedConstant)
-			d = ring.MRed(ring.CRed(d+s.Modulus-dj, s.Modulus), g.inv[i][j], s.Modulus, s.MRedConstant)
-		}
-		digit[i] = d
-		var carry uint64
-		var c uint64
-		for l := range out {
-			hi, lo := bits.Mul64(g.prod[i][l], d)
-			lo, c = bits.Add64(lo, carry, 0)
-			hi += c
-			out[l], c = bits.Add64(out[l], lo, 0)
-			carry = hi + c
-		}
+		y := ring.MRed(rows[i][k], g.inv[i], s.Modulus, s.MRedConstant)
+		part, _ := bits.Mul64(y<<g.shift[i], g.part[i])
+		v += part
+		out.addTimes(&g.prod[i], y)
 	}
-	if g.half.less(out) {
-		out = out.add(g.full.negate(^uint64(0)))
+	var most wide
+	most.addTimes(&g.full, v>>60)
+	return out.add(most.negate(^uint64(0)))
+}
+
+// addTimes adds x y, modulo 2^(64 limbs).
+func (w *wide) addTimes(x *wide, y uint64) {
+	var carry uint64
+	for l := range w {
+		hi, lo := bits.Mul64(x[l], y)
+		lo, c := bits.Add64(lo, carry, 0)
+		hi += c
+		w[l], c = bits.Add64(w[l], lo, 0)
+		carry = hi + c
 	}
-	return out
 }
