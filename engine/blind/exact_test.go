@@ -93,21 +93,27 @@ func (x *exact) fromConst(list []mhe.Const, c number) (number, error) {
 }
 
 func (x *exact) product(pairs [][2]number) (number, error) {
-	out := polynomial{}
+	sum, v := make([]*big.Int, x.degree), new(big.Int) // a map would take most of the time
 	for _, p := range pairs {
 		for i, a := range p[0].(polynomial) {
 			for j, b := range p[1].(polynomial) {
-				v := new(big.Int).Mul(a, b)
-				if k := i + j; k < x.degree {
-					out.add(k, v)
+				k := (i + j) % x.degree
+				if sum[k] == nil {
+					sum[k] = new(big.Int)
+				}
+				if v.Mul(a, b); i+j < x.degree {
+					sum[k].Add(sum[k], v)
 				} else {
-					out.add(k-x.degree, v.Neg(v))
+					sum[k].Sub(sum[k], v)
 				}
 			}
 		}
 	}
-	for _, v := range out {
-		v.Rsh(v, exactBits)
+	out := polynomial{}
+	for k, v := range sum {
+		if v != nil {
+			out[k] = v.Rsh(v, exactBits)
+		}
 	}
 	return out, nil
 }

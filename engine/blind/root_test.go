@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/consilium-health/consilium/engine/stat"
@@ -245,6 +246,137 @@ func TestRootIsFound(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// How the records lie over the hospitals changes nothing but the last bits.
+func TestRootIsThatOfAllRecords(t *testing.T) {
+	p := mhe.InsecureTest(9)
+	s := newSystem(4, 5, 3, 11)
+	c, err := newRoot(p, 4, s.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := runExact(t, p, c, s.terms)
+	one := stat.RootTerm{A: zeros(5, 5), Right: make([]float64, 5), Score: zeros(5, len(s.terms[0].Root.Score[0]))}
+	for _, t := range s.terms {
+		for i := range 5 {
+			one.Right[i] += t.Root.Right[i]
+			for j, x := range t.Root.A[i] {
+				one.A[i][j] += x
+			}
+			for j, x := range t.Root.Score[i] {
+				one.Score[i][j] += x
+			}
+		}
+	}
+	none := stat.RootTerm{A: zeros(5, 5), Right: make([]float64, 5), Score: zeros(5, len(one.Score[0]))}
+	for name, terms := range map[string][]stat.Input{
+		"turned":     {s.terms[2], s.terms[0], s.terms[3], s.terms[1]},
+		"at the 3rd": {{Root: &none}, {Root: &none}, {Root: &one}, {Root: &none}},
+	} {
+		for o, cells := range runExact(t, p, c, terms) {
+			for k, x := range cells {
+				if d := float(new(big.Float).Sub(x, want[o][k])); math.Abs(d) > 1e-12 {
+					t.Errorf("%s: outcome %d, cell %d is off by %g", name, o, k, d)
+				}
+			}
+		}
+	}
+}
+
+// What cannot be solved is seen by the residuals.
+func TestResidualsShowWhatCannotBeSolved(t *testing.T) {
+	p := mhe.InsecureTest(9)
+	solve := func(s system) map[int][]*big.Float {
+		c, err := newRoot(p, 3, s.root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runExact(t, p, c, s.terms)
+	}
+	// Columns that no hospital has are 0, and the others what they are without them.
+	absent := newSystem(3, 5, 2, 3, 2, 4)
+	got := solve(absent)
+	for i, want := range absent.solve() {
+		if x := float(got[stat.RootSolution][i]); math.Abs(x-want) > 1e-3 || (i == 2 || i == 4) && x != 0 {
+			t.Errorf("with two columns absent b%d is %g, want %g", i, x, want)
+		}
+	}
+	// A column twice: one eigenvalue is 0, and the trace one less.
+	for degree := 1; degree <= 2; degree++ {
+		twice := newSystem(3, 5, degree, 4)
+		for _, t := range twice.terms {
+			r := t.Root
+			for i := range r.A {
+				r.A[i][4] = r.A[i][3]
+			}
+			copy(r.A[4], r.A[3])
+			r.Right[4] = r.Right[3]
+			if degree > 1 {
+				copy(r.Score[4], r.Score[3])
+			}
+		}
+		if x := float(solve(twice)[stat.RootResiduals][0]); math.Abs(x-4) > 1e-6 {
+			t.Errorf("a column twice: the trace is %g, want 4", x)
+		}
+	}
+	// A condition of 8 times what was planned for.
+	ill := newSystem(3, 2, 1, 5)
+	ill.root.Condition = 16
+	for _, t := range ill.terms {
+		t.Root.A = [][]float64{{0.3, 0}, {0, 0.3 / 128}}
+	}
+	if x := float(solve(ill)[stat.RootResiduals][0]); x > 2-1.0/64 {
+		t.Errorf("beyond the condition the trace is %g", x)
+	}
+	// Far from anything polynomial the corrections grow, and say so.
+	far := newSystem(3, 2, 3, 6)
+	for _, t := range far.terms {
+		for i := range t.Root.Right {
+			t.Root.Right[i] *= 12
+			t.Root.Score[i][0] *= 12
+		}
+	}
+	if x := float(solve(far)[stat.RootResiduals][1]); x < 1 {
+		t.Errorf("the last correction is %g where there is no root in reach", x)
+	}
+}
+
+// A term that is not as declared is refused before anything is encrypted.
+func TestRootRefusesTerms(t *testing.T) {
+	s := newSystem(2, 3, 2, 8)
+	c, err := newRoot(mhe.InsecureTest(8), 2, s.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil := func(f func(*stat.RootTerm)) error {
+		x := *newSystem(2, 3, 2, 8).terms[0].Root
+		f(&x)
+		_, err := c.inputs(stat.Input{Root: &x})
+		return err
+	}
+	for what, f := range map[string]func(*stat.RootTerm){
+		"rows, want 3":       func(x *stat.RootTerm) { x.Right = x.Right[:2] },
+		"not symmetric":      func(x *stat.RootTerm) { x.A[0][1] += 1e-9 },
+		"row 1 of the ma":    func(x *stat.RootTerm) { x.A[1] = x.A[1][:2] },
+		"not finite":         func(x *stat.RootTerm) { x.Right[0] = math.NaN() },
+		"row 2 of the score": func(x *stat.RootTerm) { x.Score[2][1] = math.Inf(1) },
+	} {
+		if err := spoil(f); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v, want %q", err, what)
+		}
+	}
+	if err := spoil(func(*stat.RootTerm) {}); err != nil {
+		t.Error(err)
+	}
+	for _, x := range []stat.Root{
+		{Dim: 0, Degree: 1}, {Dim: 3, Degree: 4}, {Dim: 3, Degree: 1, Corrections: 1}, {Dim: 3, Degree: 2}, {Dim: 3, Degree: 1, Condition: 1 << 30, Largest: s.root.Largest},
+		{Dim: 40, Degree: 1, Condition: 16, Largest: s.root.Largest},
+	} {
+		if _, err := newRoot(mhe.InsecureTest(8), 2, x); err == nil {
+			t.Errorf("%+v was accepted", x)
 		}
 	}
 }
