@@ -266,6 +266,163 @@ func (Code) EnumDescriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{1}
 }
 
+// Act is the kind of a Notice, and with it the meaning of its body.
+type Act int32
+
+const (
+	Act_NOTHING Act = 0
+	Act_HERE    Act = 1
+	Act_SUBMIT  Act = 2 // body: Submission
+	Act_DECIDE  Act = 3 // body: Decision
+	Act_PROPOSE Act = 4 // body: Proposal; the hub's
+	Act_LEAVE   Act = 5 // body: Leaving
+	Act_DELIVER Act = 6 // body: Delivery
+	Act_TELL    Act = 7 // body: Telling
+	Act_HAND    Act = 8 // body: Handing; the hub's
+	Act_STAND   Act = 9 // body: Standing; the hub's
+)
+
+// Enum value maps for Act.
+var (
+	Act_name = map[int32]string{
+		0: "NOTHING",
+		1: "HERE",
+		2: "SUBMIT",
+		3: "DECIDE",
+		4: "PROPOSE",
+		5: "LEAVE",
+		6: "DELIVER",
+		7: "TELL",
+		8: "HAND",
+		9: "STAND",
+	}
+	Act_value = map[string]int32{
+		"NOTHING": 0,
+		"HERE":    1,
+		"SUBMIT":  2,
+		"DECIDE":  3,
+		"PROPOSE": 4,
+		"LEAVE":   5,
+		"DELIVER": 6,
+		"TELL":    7,
+		"HAND":    8,
+		"STAND":   9,
+	}
+)
+
+func (x Act) Enum() *Act {
+	p := new(Act)
+	*p = x
+	return p
+}
+
+func (x Act) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Act) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[2].Descriptor()
+}
+
+func (Act) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[2]
+}
+
+func (x Act) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Act.Descriptor instead.
+func (Act) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{2}
+}
+
+// Stage is how far a party is with a run; it never says anything of the data.
+type Stage int32
+
+const (
+	Stage_UNKNOWN    Stage = 0
+	Stage_WAITING    Stage = 1 // for a steward's decision, or (the hub) for hospitals
+	Stage_APPROVED   Stage = 2
+	Stage_DECLINED   Stage = 3 // by a steward, or by the gateway's policy
+	Stage_READING    Stage = 4 // the gateway reads its records
+	Stage_SETTING_UP Stage = 5 // an attempt
+	Stage_SUMMING    Stage = 6 // masked sums
+	Stage_KEYS_MADE  Stage = 7 // an encrypted session: keys, then inputs, then the solve, then what is opened
+	Stage_ENCRYPTING Stage = 8
+	Stage_SOLVING    Stage = 9
+	Stage_OPENING_UP Stage = 10
+	Stage_FINISHING  Stage = 11 // exact steps at the opened model
+	Stage_DELIVERED  Stage = 12 // the report is with the hub
+	Stage_FAILED     Stage = 13 // the attempt; another may follow
+	Stage_OVER       Stage = 14 // nothing follows
+)
+
+// Enum value maps for Stage.
+var (
+	Stage_name = map[int32]string{
+		0:  "UNKNOWN",
+		1:  "WAITING",
+		2:  "APPROVED",
+		3:  "DECLINED",
+		4:  "READING",
+		5:  "SETTING_UP",
+		6:  "SUMMING",
+		7:  "KEYS_MADE",
+		8:  "ENCRYPTING",
+		9:  "SOLVING",
+		10: "OPENING_UP",
+		11: "FINISHING",
+		12: "DELIVERED",
+		13: "FAILED",
+		14: "OVER",
+	}
+	Stage_value = map[string]int32{
+		"UNKNOWN":    0,
+		"WAITING":    1,
+		"APPROVED":   2,
+		"DECLINED":   3,
+		"READING":    4,
+		"SETTING_UP": 5,
+		"SUMMING":    6,
+		"KEYS_MADE":  7,
+		"ENCRYPTING": 8,
+		"SOLVING":    9,
+		"OPENING_UP": 10,
+		"FINISHING":  11,
+		"DELIVERED":  12,
+		"FAILED":     13,
+		"OVER":       14,
+	}
+)
+
+func (x Stage) Enum() *Stage {
+	p := new(Stage)
+	*p = x
+	return p
+}
+
+func (x Stage) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Stage) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[3].Descriptor()
+}
+
+func (Stage) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[3]
+}
+
+func (x Stage) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Stage.Descriptor instead.
+func (Stage) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{3}
+}
+
 // Envelope is one message. The signatures cover the hash of its context (charter,
 // roster, session: known to both sides, not sent), of fields 1 to 7, and of body.
 // bulk is bound by hashes inside body. The hub does not sign: nothing it says is
@@ -1750,6 +1907,808 @@ func (x *Folded) GetShares() []*Revealed {
 	return nil
 }
 
+// Notice is one message of a study's life.
+type Notice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of this file: 1
+	Act           Act                    `protobuf:"varint,2,opt,name=act,proto3,enum=consilium.wire.v1.Act" json:"act,omitempty"`
+	Sender        string                 `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
+	Plan          []byte                 `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"` // 32; empty with HERE
+	Run           []byte                 `protobuf:"bytes,5,opt,name=run,proto3" json:"run,omitempty"`   // 32: digest of the submission; empty with HERE for all runs
+	Body          []byte                 `protobuf:"bytes,6,opt,name=body,proto3" json:"body,omitempty"`
+	Signatures    []byte                 `protobuf:"bytes,7,opt,name=signatures,proto3" json:"signatures,omitempty"` // of the sender; empty from the hub
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notice) Reset() {
+	*x = Notice{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notice) ProtoMessage() {}
+
+func (x *Notice) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notice.ProtoReflect.Descriptor instead.
+func (*Notice) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Notice) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Notice) GetAct() Act {
+	if x != nil {
+		return x.Act
+	}
+	return Act_NOTHING
+}
+
+func (x *Notice) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *Notice) GetPlan() []byte {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *Notice) GetRun() []byte {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *Notice) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Notice) GetSignatures() []byte {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+// Submission asks for a study. The digest of the notice names the run.
+type Submission struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Study         string                 `protobuf:"bytes,1,opt,name=study,proto3" json:"study,omitempty"`     // its name
+	Text          []byte                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`       // the study file
+	Program       string                 `protobuf:"bytes,3,opt,name=program,proto3" json:"program,omitempty"` // version of the program that made the plan
+	Made          int64                  `protobuf:"varint,4,opt,name=made,proto3" json:"made,omitempty"`      // seconds since 1970
+	Nonce         []byte                 `protobuf:"bytes,5,opt,name=nonce,proto3" json:"nonce,omitempty"`     // 16: the same study twice is two runs
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Submission) Reset() {
+	*x = Submission{}
+	mi := &file_wire_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Submission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Submission) ProtoMessage() {}
+
+func (x *Submission) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Submission.ProtoReflect.Descriptor instead.
+func (*Submission) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Submission) GetStudy() string {
+	if x != nil {
+		return x.Study
+	}
+	return ""
+}
+
+func (x *Submission) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *Submission) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
+}
+
+func (x *Submission) GetMade() int64 {
+	if x != nil {
+		return x.Made
+	}
+	return 0
+}
+
+func (x *Submission) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+// Decision is a steward's, about the notice's plan, for its sender's hospital.
+type Decision struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Study         string                 `protobuf:"bytes,1,opt,name=study,proto3" json:"study,omitempty"`
+	Roster        []byte                 `protobuf:"bytes,2,opt,name=roster,proto3" json:"roster,omitempty"` // 32: of all of the study's hospitals
+	Approve       bool                   `protobuf:"varint,3,opt,name=approve,proto3" json:"approve,omitempty"`
+	Why           string                 `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	Made          int64                  `protobuf:"varint,5,opt,name=made,proto3" json:"made,omitempty"`        // seconds since 1970, like expires
+	Analyst       []byte                 `protobuf:"bytes,6,opt,name=analyst,proto3" json:"analyst,omitempty"`   // 32: digest of the key; empty in a refusal
+	Analyses      []string               `protobuf:"bytes,7,rep,name=analyses,proto3" json:"analyses,omitempty"` // none: all
+	Columns       []string               `protobuf:"bytes,8,rep,name=columns,proto3" json:"columns,omitempty"`   // none: all
+	Runs          uint32                 `protobuf:"varint,9,opt,name=runs,proto3" json:"runs,omitempty"`
+	Expires       int64                  `protobuf:"varint,10,opt,name=expires,proto3" json:"expires,omitempty"`
+	Signature     []byte                 `protobuf:"bytes,11,opt,name=signature,proto3" json:"signature,omitempty"` // of the steward
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision) Reset() {
+	*x = Decision{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision) ProtoMessage() {}
+
+func (x *Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Decision) GetStudy() string {
+	if x != nil {
+		return x.Study
+	}
+	return ""
+}
+
+func (x *Decision) GetRoster() []byte {
+	if x != nil {
+		return x.Roster
+	}
+	return nil
+}
+
+func (x *Decision) GetApprove() bool {
+	if x != nil {
+		return x.Approve
+	}
+	return false
+}
+
+func (x *Decision) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Decision) GetMade() int64 {
+	if x != nil {
+		return x.Made
+	}
+	return 0
+}
+
+func (x *Decision) GetAnalyst() []byte {
+	if x != nil {
+		return x.Analyst
+	}
+	return nil
+}
+
+func (x *Decision) GetAnalyses() []string {
+	if x != nil {
+		return x.Analyses
+	}
+	return nil
+}
+
+func (x *Decision) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *Decision) GetRuns() uint32 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+func (x *Decision) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+func (x *Decision) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// Proposal of an attempt. Every gateway makes the charter of it itself.
+type Proposal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attempt       uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Members       []string               `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`     // sorted
+	Decisions     [][]byte               `protobuf:"bytes,3,rep,name=decisions,proto3" json:"decisions,omitempty"` // of each member: an encoded Notice
+	Closings      [][]byte               `protobuf:"bytes,4,rep,name=closings,proto3" json:"closings,omitempty"`   // of the attempt before: encoded Envelopes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Proposal) Reset() {
+	*x = Proposal{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Proposal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Proposal) ProtoMessage() {}
+
+func (x *Proposal) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
+func (*Proposal) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Proposal) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Proposal) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Proposal) GetDecisions() [][]byte {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
+func (x *Proposal) GetClosings() [][]byte {
+	if x != nil {
+		return x.Closings
+	}
+	return nil
+}
+
+// Leaving says that an attempt is over for the sender.
+type Leaving struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attempt       uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Code          Code                   `protobuf:"varint,2,opt,name=code,proto3,enum=consilium.wire.v1.Code" json:"code,omitempty"`
+	Closing       []byte                 `protobuf:"bytes,3,opt,name=closing,proto3" json:"closing,omitempty"` // an encoded Envelope; empty if none could be made
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Leaving) Reset() {
+	*x = Leaving{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Leaving) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Leaving) ProtoMessage() {}
+
+func (x *Leaving) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Leaving.ProtoReflect.Descriptor instead.
+func (*Leaving) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Leaving) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Leaving) GetCode() Code {
+	if x != nil {
+		return x.Code
+	}
+	return Code_UNSTATED
+}
+
+func (x *Leaving) GetClosing() []byte {
+	if x != nil {
+		return x.Closing
+	}
+	return nil
+}
+
+// Delivery is an Outcome sealed to the analyst's key.
+type Delivery struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sealed        []byte                 `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivery) Reset() {
+	*x = Delivery{}
+	mi := &file_wire_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivery) ProtoMessage() {}
+
+func (x *Delivery) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
+func (*Delivery) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Delivery) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// Outcome is what a hospital came to.
+type Outcome struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attempt       uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Members       []string               `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	Roster        []byte                 `protobuf:"bytes,3,opt,name=roster,proto3" json:"roster,omitempty"`       // 32
+	Approvals     []byte                 `protobuf:"bytes,4,opt,name=approvals,proto3" json:"approvals,omitempty"` // 32
+	Previous      []byte                 `protobuf:"bytes,5,opt,name=previous,proto3" json:"previous,omitempty"`   // 32
+	Report        []byte                 `protobuf:"bytes,6,opt,name=report,proto3" json:"report,omitempty"`       // the same at every hospital
+	Cost          []byte                 `protobuf:"bytes,7,opt,name=cost,proto3" json:"cost,omitempty"`           // this hospital's own
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Outcome) Reset() {
+	*x = Outcome{}
+	mi := &file_wire_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Outcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Outcome) ProtoMessage() {}
+
+func (x *Outcome) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
+func (*Outcome) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Outcome) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Outcome) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Outcome) GetRoster() []byte {
+	if x != nil {
+		return x.Roster
+	}
+	return nil
+}
+
+func (x *Outcome) GetApprovals() []byte {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
+func (x *Outcome) GetPrevious() []byte {
+	if x != nil {
+		return x.Previous
+	}
+	return nil
+}
+
+func (x *Outcome) GetReport() []byte {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+func (x *Outcome) GetCost() []byte {
+	if x != nil {
+		return x.Cost
+	}
+	return nil
+}
+
+// Telling is a party's progress.
+type Telling struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // rises; the latest counts
+	Attempt       uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Stage         Stage                  `protobuf:"varint,3,opt,name=stage,proto3,enum=consilium.wire.v1.Stage" json:"stage,omitempty"`
+	Round         uint32                 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"` // masked sums done
+	Step          uint32                 `protobuf:"varint,5,opt,name=step,proto3" json:"step,omitempty"`   // of an encrypted session
+	Of            uint32                 `protobuf:"varint,6,opt,name=of,proto3" json:"of,omitempty"`
+	At            int64                  `protobuf:"varint,7,opt,name=at,proto3" json:"at,omitempty"` // seconds since 1970, by the sender's clock
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Telling) Reset() {
+	*x = Telling{}
+	mi := &file_wire_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Telling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Telling) ProtoMessage() {}
+
+func (x *Telling) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Telling.ProtoReflect.Descriptor instead.
+func (*Telling) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Telling) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Telling) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Telling) GetStage() Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return Stage_UNKNOWN
+}
+
+func (x *Telling) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Telling) GetStep() uint32 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *Telling) GetOf() uint32 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *Telling) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+// Handing is one sealed sum of a run released to the analyst: an encoded Package.
+type Handing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attempt       uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Number        uint32                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"` // from 0
+	Of            uint32                 `protobuf:"varint,3,opt,name=of,proto3" json:"of,omitempty"`
+	Package       []byte                 `protobuf:"bytes,4,opt,name=package,proto3" json:"package,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Handing) Reset() {
+	*x = Handing{}
+	mi := &file_wire_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Handing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Handing) ProtoMessage() {}
+
+func (x *Handing) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Handing.ProtoReflect.Descriptor instead.
+func (*Handing) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Handing) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Handing) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Handing) GetOf() uint32 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *Handing) GetPackage() []byte {
+	if x != nil {
+		return x.Package
+	}
+	return nil
+}
+
+// Standing is how the hub sees a run.
+type Standing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Attempt       uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Stage         Stage                  `protobuf:"varint,3,opt,name=stage,proto3,enum=consilium.wire.v1.Stage" json:"stage,omitempty"`
+	Code          Code                   `protobuf:"varint,4,opt,name=code,proto3,enum=consilium.wire.v1.Code" json:"code,omitempty"` // why, when it failed or is over
+	Waiting       []string               `protobuf:"bytes,5,rep,name=waiting,proto3" json:"waiting,omitempty"`                        // for these
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Standing) Reset() {
+	*x = Standing{}
+	mi := &file_wire_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standing) ProtoMessage() {}
+
+func (x *Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standing.ProtoReflect.Descriptor instead.
+func (*Standing) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Standing) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Standing) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Standing) GetStage() Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return Stage_UNKNOWN
+}
+
+func (x *Standing) GetCode() Code {
+	if x != nil {
+		return x.Code
+	}
+	return Code_UNSTATED
+}
+
+func (x *Standing) GetWaiting() []string {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -1869,7 +2828,75 @@ const file_wire_proto_rawDesc = "" +
 	"\x05share\x18\x02 \x01(\fR\x05share\"O\n" +
 	"\x06Folded\x12\x10\n" +
 	"\x03sum\x18\x01 \x01(\fR\x03sum\x123\n" +
-	"\x06shares\x18\x02 \x03(\v2\x1b.consilium.wire.v1.RevealedR\x06shares*\xc7\x01\n" +
+	"\x06shares\x18\x02 \x03(\v2\x1b.consilium.wire.v1.RevealedR\x06shares\"\xbe\x01\n" +
+	"\x06Notice\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12(\n" +
+	"\x03act\x18\x02 \x01(\x0e2\x16.consilium.wire.v1.ActR\x03act\x12\x16\n" +
+	"\x06sender\x18\x03 \x01(\tR\x06sender\x12\x12\n" +
+	"\x04plan\x18\x04 \x01(\fR\x04plan\x12\x10\n" +
+	"\x03run\x18\x05 \x01(\fR\x03run\x12\x12\n" +
+	"\x04body\x18\x06 \x01(\fR\x04body\x12\x1e\n" +
+	"\n" +
+	"signatures\x18\a \x01(\fR\n" +
+	"signatures\"z\n" +
+	"\n" +
+	"Submission\x12\x14\n" +
+	"\x05study\x18\x01 \x01(\tR\x05study\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\fR\x04text\x12\x18\n" +
+	"\aprogram\x18\x03 \x01(\tR\aprogram\x12\x12\n" +
+	"\x04made\x18\x04 \x01(\x03R\x04made\x12\x14\n" +
+	"\x05nonce\x18\x05 \x01(\fR\x05nonce\"\x94\x02\n" +
+	"\bDecision\x12\x14\n" +
+	"\x05study\x18\x01 \x01(\tR\x05study\x12\x16\n" +
+	"\x06roster\x18\x02 \x01(\fR\x06roster\x12\x18\n" +
+	"\aapprove\x18\x03 \x01(\bR\aapprove\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x12\n" +
+	"\x04made\x18\x05 \x01(\x03R\x04made\x12\x18\n" +
+	"\aanalyst\x18\x06 \x01(\fR\aanalyst\x12\x1a\n" +
+	"\banalyses\x18\a \x03(\tR\banalyses\x12\x18\n" +
+	"\acolumns\x18\b \x03(\tR\acolumns\x12\x12\n" +
+	"\x04runs\x18\t \x01(\rR\x04runs\x12\x18\n" +
+	"\aexpires\x18\n" +
+	" \x01(\x03R\aexpires\x12\x1c\n" +
+	"\tsignature\x18\v \x01(\fR\tsignature\"x\n" +
+	"\bProposal\x12\x18\n" +
+	"\aattempt\x18\x01 \x01(\rR\aattempt\x12\x18\n" +
+	"\amembers\x18\x02 \x03(\tR\amembers\x12\x1c\n" +
+	"\tdecisions\x18\x03 \x03(\fR\tdecisions\x12\x1a\n" +
+	"\bclosings\x18\x04 \x03(\fR\bclosings\"j\n" +
+	"\aLeaving\x12\x18\n" +
+	"\aattempt\x18\x01 \x01(\rR\aattempt\x12+\n" +
+	"\x04code\x18\x02 \x01(\x0e2\x17.consilium.wire.v1.CodeR\x04code\x12\x18\n" +
+	"\aclosing\x18\x03 \x01(\fR\aclosing\"\"\n" +
+	"\bDelivery\x12\x16\n" +
+	"\x06sealed\x18\x01 \x01(\fR\x06sealed\"\xbb\x01\n" +
+	"\aOutcome\x12\x18\n" +
+	"\aattempt\x18\x01 \x01(\rR\aattempt\x12\x18\n" +
+	"\amembers\x18\x02 \x03(\tR\amembers\x12\x16\n" +
+	"\x06roster\x18\x03 \x01(\fR\x06roster\x12\x1c\n" +
+	"\tapprovals\x18\x04 \x01(\fR\tapprovals\x12\x1a\n" +
+	"\bprevious\x18\x05 \x01(\fR\bprevious\x12\x16\n" +
+	"\x06report\x18\x06 \x01(\fR\x06report\x12\x12\n" +
+	"\x04cost\x18\a \x01(\fR\x04cost\"\xb5\x01\n" +
+	"\aTelling\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\rR\aattempt\x12.\n" +
+	"\x05stage\x18\x03 \x01(\x0e2\x18.consilium.wire.v1.StageR\x05stage\x12\x14\n" +
+	"\x05round\x18\x04 \x01(\rR\x05round\x12\x12\n" +
+	"\x04step\x18\x05 \x01(\rR\x04step\x12\x0e\n" +
+	"\x02of\x18\x06 \x01(\rR\x02of\x12\x0e\n" +
+	"\x02at\x18\a \x01(\x03R\x02at\"e\n" +
+	"\aHanding\x12\x18\n" +
+	"\aattempt\x18\x01 \x01(\rR\aattempt\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\rR\x06number\x12\x0e\n" +
+	"\x02of\x18\x03 \x01(\rR\x02of\x12\x18\n" +
+	"\apackage\x18\x04 \x01(\fR\apackage\"\xb3\x01\n" +
+	"\bStanding\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\rR\aattempt\x12.\n" +
+	"\x05stage\x18\x03 \x01(\x0e2\x18.consilium.wire.v1.StageR\x05stage\x12+\n" +
+	"\x04code\x18\x04 \x01(\x0e2\x17.consilium.wire.v1.CodeR\x04code\x12\x18\n" +
+	"\awaiting\x18\x05 \x03(\tR\awaiting*\xc7\x01\n" +
 	"\x04Type\x12\b\n" +
 	"\x04NONE\x10\x00\x12\t\n" +
 	"\x05HELLO\x10\x01\x12\n" +
@@ -1925,7 +2952,41 @@ const file_wire_proto_rawDesc = "" +
 	"\x05MASKS\x10\x17\x12\b\n" +
 	"\x04PEER\x10\x18\x12\f\n" +
 	"\bINTERNAL\x10\x19\x12\t\n" +
-	"\x05RANGE\x10\x1aB6Z4github.com/consilium-health/consilium/protocols/wireb\x06proto3"
+	"\x05RANGE\x10\x1a*x\n" +
+	"\x03Act\x12\v\n" +
+	"\aNOTHING\x10\x00\x12\b\n" +
+	"\x04HERE\x10\x01\x12\n" +
+	"\n" +
+	"\x06SUBMIT\x10\x02\x12\n" +
+	"\n" +
+	"\x06DECIDE\x10\x03\x12\v\n" +
+	"\aPROPOSE\x10\x04\x12\t\n" +
+	"\x05LEAVE\x10\x05\x12\v\n" +
+	"\aDELIVER\x10\x06\x12\b\n" +
+	"\x04TELL\x10\a\x12\b\n" +
+	"\x04HAND\x10\b\x12\t\n" +
+	"\x05STAND\x10\t*\xd7\x01\n" +
+	"\x05Stage\x12\v\n" +
+	"\aUNKNOWN\x10\x00\x12\v\n" +
+	"\aWAITING\x10\x01\x12\f\n" +
+	"\bAPPROVED\x10\x02\x12\f\n" +
+	"\bDECLINED\x10\x03\x12\v\n" +
+	"\aREADING\x10\x04\x12\x0e\n" +
+	"\n" +
+	"SETTING_UP\x10\x05\x12\v\n" +
+	"\aSUMMING\x10\x06\x12\r\n" +
+	"\tKEYS_MADE\x10\a\x12\x0e\n" +
+	"\n" +
+	"ENCRYPTING\x10\b\x12\v\n" +
+	"\aSOLVING\x10\t\x12\x0e\n" +
+	"\n" +
+	"OPENING_UP\x10\n" +
+	"\x12\r\n" +
+	"\tFINISHING\x10\v\x12\r\n" +
+	"\tDELIVERED\x10\f\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\r\x12\b\n" +
+	"\x04OVER\x10\x0eB6Z4github.com/consilium-health/consilium/protocols/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -1939,48 +3000,65 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_wire_proto_goTypes = []any{
-	(Type)(0),         // 0: consilium.wire.v1.Type
-	(Code)(0),         // 1: consilium.wire.v1.Code
-	(*Envelope)(nil),  // 2: consilium.wire.v1.Envelope
-	(*Hello)(nil),     // 3: consilium.wire.v1.Hello
-	(*Hellos)(nil),    // 4: consilium.wire.v1.Hellos
-	(*Seal)(nil),      // 5: consilium.wire.v1.Seal
-	(*Sealed)(nil),    // 6: consilium.wire.v1.Sealed
-	(*Seals)(nil),     // 7: consilium.wire.v1.Seals
-	(*Head)(nil),      // 8: consilium.wire.v1.Head
-	(*Masked)(nil),    // 9: consilium.wire.v1.Masked
-	(*Tagged)(nil),    // 10: consilium.wire.v1.Tagged
-	(*Summed)(nil),    // 11: consilium.wire.v1.Summed
-	(*Unlock)(nil),    // 12: consilium.wire.v1.Unlock
-	(*Unlocks)(nil),   // 13: consilium.wire.v1.Unlocks
-	(*Collected)(nil), // 14: consilium.wire.v1.Collected
-	(*Close)(nil),     // 15: consilium.wire.v1.Close
-	(*Closed)(nil),    // 16: consilium.wire.v1.Closed
-	(*Stop)(nil),      // 17: consilium.wire.v1.Stop
-	(*Package)(nil),   // 18: consilium.wire.v1.Package
-	(*Vow)(nil),       // 19: consilium.wire.v1.Vow
-	(*Vows)(nil),      // 20: consilium.wire.v1.Vows
-	(*Share)(nil),     // 21: consilium.wire.v1.Share
-	(*Revealed)(nil),  // 22: consilium.wire.v1.Revealed
-	(*Folded)(nil),    // 23: consilium.wire.v1.Folded
+	(Type)(0),          // 0: consilium.wire.v1.Type
+	(Code)(0),          // 1: consilium.wire.v1.Code
+	(Act)(0),           // 2: consilium.wire.v1.Act
+	(Stage)(0),         // 3: consilium.wire.v1.Stage
+	(*Envelope)(nil),   // 4: consilium.wire.v1.Envelope
+	(*Hello)(nil),      // 5: consilium.wire.v1.Hello
+	(*Hellos)(nil),     // 6: consilium.wire.v1.Hellos
+	(*Seal)(nil),       // 7: consilium.wire.v1.Seal
+	(*Sealed)(nil),     // 8: consilium.wire.v1.Sealed
+	(*Seals)(nil),      // 9: consilium.wire.v1.Seals
+	(*Head)(nil),       // 10: consilium.wire.v1.Head
+	(*Masked)(nil),     // 11: consilium.wire.v1.Masked
+	(*Tagged)(nil),     // 12: consilium.wire.v1.Tagged
+	(*Summed)(nil),     // 13: consilium.wire.v1.Summed
+	(*Unlock)(nil),     // 14: consilium.wire.v1.Unlock
+	(*Unlocks)(nil),    // 15: consilium.wire.v1.Unlocks
+	(*Collected)(nil),  // 16: consilium.wire.v1.Collected
+	(*Close)(nil),      // 17: consilium.wire.v1.Close
+	(*Closed)(nil),     // 18: consilium.wire.v1.Closed
+	(*Stop)(nil),       // 19: consilium.wire.v1.Stop
+	(*Package)(nil),    // 20: consilium.wire.v1.Package
+	(*Vow)(nil),        // 21: consilium.wire.v1.Vow
+	(*Vows)(nil),       // 22: consilium.wire.v1.Vows
+	(*Share)(nil),      // 23: consilium.wire.v1.Share
+	(*Revealed)(nil),   // 24: consilium.wire.v1.Revealed
+	(*Folded)(nil),     // 25: consilium.wire.v1.Folded
+	(*Notice)(nil),     // 26: consilium.wire.v1.Notice
+	(*Submission)(nil), // 27: consilium.wire.v1.Submission
+	(*Decision)(nil),   // 28: consilium.wire.v1.Decision
+	(*Proposal)(nil),   // 29: consilium.wire.v1.Proposal
+	(*Leaving)(nil),    // 30: consilium.wire.v1.Leaving
+	(*Delivery)(nil),   // 31: consilium.wire.v1.Delivery
+	(*Outcome)(nil),    // 32: consilium.wire.v1.Outcome
+	(*Telling)(nil),    // 33: consilium.wire.v1.Telling
+	(*Handing)(nil),    // 34: consilium.wire.v1.Handing
+	(*Standing)(nil),   // 35: consilium.wire.v1.Standing
 }
 var file_wire_proto_depIdxs = []int32{
 	0,  // 0: consilium.wire.v1.Envelope.type:type_name -> consilium.wire.v1.Type
-	6,  // 1: consilium.wire.v1.Seals.seals:type_name -> consilium.wire.v1.Sealed
-	10, // 2: consilium.wire.v1.Summed.heads:type_name -> consilium.wire.v1.Tagged
-	10, // 3: consilium.wire.v1.Unlocks.unlocks:type_name -> consilium.wire.v1.Tagged
+	8,  // 1: consilium.wire.v1.Seals.seals:type_name -> consilium.wire.v1.Sealed
+	12, // 2: consilium.wire.v1.Summed.heads:type_name -> consilium.wire.v1.Tagged
+	12, // 3: consilium.wire.v1.Unlocks.unlocks:type_name -> consilium.wire.v1.Tagged
 	1,  // 4: consilium.wire.v1.Close.code:type_name -> consilium.wire.v1.Code
 	1,  // 5: consilium.wire.v1.Stop.code:type_name -> consilium.wire.v1.Code
-	10, // 6: consilium.wire.v1.Vows.vows:type_name -> consilium.wire.v1.Tagged
-	22, // 7: consilium.wire.v1.Folded.shares:type_name -> consilium.wire.v1.Revealed
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 6: consilium.wire.v1.Vows.vows:type_name -> consilium.wire.v1.Tagged
+	24, // 7: consilium.wire.v1.Folded.shares:type_name -> consilium.wire.v1.Revealed
+	2,  // 8: consilium.wire.v1.Notice.act:type_name -> consilium.wire.v1.Act
+	1,  // 9: consilium.wire.v1.Leaving.code:type_name -> consilium.wire.v1.Code
+	3,  // 10: consilium.wire.v1.Telling.stage:type_name -> consilium.wire.v1.Stage
+	3,  // 11: consilium.wire.v1.Standing.stage:type_name -> consilium.wire.v1.Stage
+	1,  // 12: consilium.wire.v1.Standing.code:type_name -> consilium.wire.v1.Code
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1993,8 +3071,8 @@ func file_wire_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   22,
+			NumEnums:      4,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
