@@ -40,7 +40,8 @@ var floors = map[string][]string{
 	"engine/internal/runner": {"engine/policy", "engine/report", "engine/study", "engine/stat", "engine/blind", "engine/formula", "engine/table",
 		"engine/store", "engine/transport", "engine/internal/fixed",
 		"protocols/party", "protocols/round", "protocols/wire", "protocols/secagg", "protocols/mhe"},
-	"engine": {"engine/internal/runner", "engine/blind", "engine/policy", "engine/report", "engine/study", "engine/stat", "engine/table", "engine/store", "engine/transport", "protocols/party"},
+	"engine/internal/control": {"engine/store", "protocols/party", "protocols/wire"},
+	"engine":                  {"engine/internal/runner", "engine/internal/control", "engine/blind", "engine/policy", "engine/report", "engine/study", "engine/stat", "engine/table", "engine/store", "engine/transport", "protocols/party"},
 }
 
 // outside says which rooms may import a family of outside packages.

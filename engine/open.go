@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/runner"
 	"github.com/consilium-health/consilium/engine/report"
@@ -44,11 +45,28 @@ func open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity, insecur
 	if err != nil {
 		return nil, err
 	}
-	if roster.Len() != len(s.Sites) {
+	for _, m := range members {
+		if !slices.ContainsFunc(s.Sites, func(site study.Site) bool { return site.ID == m.ID }) {
+			return nil, fmt.Errorf("engine: open: sealed by %s, which is not in the study", m.ID)
+		}
+	}
+	if roster.Len() != len(s.Sites) && (sealed.Attempt == 0 || roster.Len() < s.Privacy.MinSites) {
 		return nil, fmt.Errorf("engine: open: sealed by %d hospitals, the study has %d", roster.Len(), len(s.Sites))
 	}
 	public := analyst.Public()
-	return runner.Open(s, runner.Charter(s, Version, plan.digest, roster, &public, runner.LargestSum(plan.Plan), plan.veil), roster, analyst, plan.veil, sealed.Packages)
+	part := reduced(s, roster)
+	charter := runner.Charter(part, Version, plan.digest, roster, &public, runner.LargestSum(plan.Plan), plan.veil)
+	if sealed.Attempt > 0 {
+		charter.Attempt = sealed.Attempt
+		copy(charter.Approvals[:], sealed.Approvals)
+		copy(charter.Previous[:], sealed.Previous)
+	}
+	r, err := runner.Open(part, charter, roster, analyst, plan.veil, sealed.Packages)
+	if err != nil {
+		return nil, err
+	}
+	r.Absent = absent(s, roster)
+	return r, nil
 }
 
 // seal gathers what the analyst needs to open the sums of a run.

@@ -58,6 +58,9 @@ func (r *Report) head() object {
 	o.put("plan_digest", r.PlanDigest)
 	o.put("consilium", r.Consilium)
 	o.put("sites", sites(r.Spec))
+	if r.Absent != nil {
+		o.put("absent", r.Absent)
+	}
 	o.put("reveal", r.Spec.Privacy.Reveal)
 	o.put("release", r.Spec.Privacy.Release)
 	o.put("min_cell", r.Spec.Privacy.MinCell)

@@ -21,8 +21,9 @@ import (
 // Report is the outcome of a study.
 type Report struct {
 	Spec       *study.Spec
-	PlanDigest string // "sha256:..."
-	Consilium  string // version of the program that computed it
+	PlanDigest string   // "sha256:..."
+	Consilium  string   // version of the program that computed it
+	Absent     []string // hospitals of the study file that did not take part: the figures are of the others, another estimand
 	Cohort     Cohort
 	Disclosed  []Disclosed // opened for the study as a whole, beside its analyses
 	Analyses   []Analysis  // in the order of the study file
@@ -41,6 +42,12 @@ type Sealed struct {
 	Packages   [][]byte       `json:"packages"`   // one a sum
 	StudyFile  string         `json:"study_file"` // its text: opening needs the very study that was run
 	Cost       Cost           `json:"cost"`
+
+	// Of a run between parties of their own: which attempt the sums are of, what
+	// the stewards approved, and the closing record of the attempt before.
+	Attempt   uint32 `json:"attempt,omitempty"` // 0: the first
+	Approvals []byte `json:"approvals,omitempty"`
+	Previous  []byte `json:"previous,omitempty"`
 }
 
 // SealedMember is one hospital whose signatures the packages carry.

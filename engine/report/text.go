@@ -46,6 +46,9 @@ func (p *printer) heading() {
 		p.line("plan digest %s", p.PlanDigest)
 	}
 	wrap(&p.Builder, fmt.Sprintf("%s: ", plural(int64(len(s.Sites)), "hospital")), 2, strings.Join(sites(s), ", "))
+	if r := p.Absent; len(r) > 0 {
+		wrap(&p.Builder, "", 2, fmt.Sprintf("Another estimand than planned: %s of the study did not take part (%s). Every figure is of the others' patients alone.", plural(int64(len(r)), "hospital"), strings.Join(r, ", ")))
+	}
 	if p.sealed() {
 		wrap(&p.Builder, "", 2, "The results are sealed to the analyst's key, in sealed.json: consilium open shows them to its holder.")
 	} else if s.Cohort != nil {

@@ -179,6 +179,13 @@ func (m *Telling) Check(int) error {
 	return nil
 }
 
+func (m *Delivery) Check(int) error {
+	if len(m.Sealed) == 0 {
+		return fmt.Errorf("wire: a delivery is empty")
+	}
+	return nil
+}
+
 func (m *Handing) Check(int) error {
 	if m.Attempt == 0 || m.Number >= m.Of || m.Of > 1<<16 || len(m.Package) == 0 {
 		return fmt.Errorf("wire: a handing of number %d of %d, attempt %d, has %d bytes", m.Number, m.Of, m.Attempt, len(m.Package))

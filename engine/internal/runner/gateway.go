@@ -40,6 +40,8 @@ type Gateway struct {
 	Rand     io.Reader
 	Progress func(Progress) // called after every sum and at every step under encryption; may be nil
 	Turns    Turns          // shared by the parties of one process; nil for a gateway of its own
+	Closings [][]byte       // of the attempt before, as the charter's Previous names them; nil for the first
+	Restored bool           // an operator knows that the journal is older than what peers have seen, and goes on
 
 	meter meter
 }
@@ -66,8 +68,7 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 	}
 	g.meter.begin("set-up")
 	w := wire{self: g.ID, link: g.Link, deadline: g.Deadline, meter: &g.meter}
-	setup, err := secagg.NewMember(secagg.Config{Charter: g.Charter, Roster: g.Roster, ID: g.ID, Identity: g.Identity,
-		Reader: g.Reader, Data: data, Rand: g.Rand, Journal: g.Journal})
+	setup, err := secagg.NewMember(g.config(data))
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +79,9 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 	v := &veil{g: g, w: w, sums: session}
 	err = g.rounds(ctx, v, steps)
 	err = errors.Join(err, v.burn())
+	if err != nil && ctx.Err() != nil && v.under == nil {
+		return nil, err // stopped, not failed: from its journal this hospital can go on where it was
+	}
 	if err != nil {
 		// The others learn that this hospital stopped, never why. Whether they can be told is not worth a second error.
 		if last, e := session.Close(wireformat.Code_REFUSED).Start(); e == nil {
@@ -90,6 +94,12 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 		return nil, fmt.Errorf("%s: closing: %w", g.ID, err)
 	}
 	return &Outcome{Report: steps.report(g.Charter), Rounds: g.meter.rounds, Phases: g.meter.phases()}, nil
+}
+
+// config is what this hospital brings to the attempt, given its commitment to the table.
+func (g *Gateway) config(data [32]byte) secagg.Config {
+	return secagg.Config{Charter: g.Charter, Roster: g.Roster, ID: g.ID, Identity: g.Identity, Reader: g.Reader, Data: data,
+		Closings: g.Closings, Restored: g.Restored, Rand: g.Rand, Journal: g.Journal}
 }
 
 // rounds advances all analyses until none has anything left to ask.

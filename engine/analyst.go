@@ -1,0 +1,247 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/consilium-health/consilium/engine/internal/control"
+	"github.com/consilium-health/consilium/engine/internal/runner"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/transport"
+	"github.com/consilium-health/consilium/protocols/party"
+)
+
+// AnalystConfig is what an analyst is made of.
+type AnalystConfig struct {
+	ID       party.ID
+	Identity *party.Identity // whose public key the hospitals have pinned for ID
+	Roster   party.Roster    // the hospitals; keys compared out of band
+	Stewards map[party.ID]party.PublicKey
+	Network  Network
+
+	Now  func() time.Time // dates submissions; nil: the system's clock
+	Rand io.Reader        // nil: the operating system's
+	Log  *slog.Logger     // nil: nowhere
+
+	insecureTest int
+}
+
+// Analyst submits studies and collects their reports. It keeps nothing: all of
+// it can be asked for again. Its methods are called one at a time.
+type Analyst struct {
+	cfg    AnalystConfig
+	author control.Author
+	keys   map[party.ID]control.Keys
+}
+
+// NewAnalyst checks a configuration and makes an analyst of it.
+func NewAnalyst(cfg AnalystConfig) (*Analyst, error) {
+	if cfg.Identity == nil || cfg.Network == nil {
+		return nil, errors.New("engine: analyst: identity and network are needed")
+	}
+	if err := checkAnalyst(cfg.ID, cfg.Roster); err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = runner.Clock
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Analyst{cfg: cfg, author: control.Author{ID: cfg.ID, Identity: cfg.Identity}, keys: pinned(cfg.Roster, cfg.Stewards)}, nil
+}
+
+// ErrRejected is returned for a study that the hub does not take.
+var ErrRejected = errors.New("engine: the hub does not take the study")
+
+// Submit signs a study and returns when the hub has it: the hospitals are asked
+// then. text is the study file. The same study again is another run.
+func (a *Analyst) Submit(ctx context.Context, text []byte) (RunID, error) {
+	s, err := study.Parse("study.yaml", text)
+	if err != nil {
+		return RunID{}, err
+	}
+	p, err := newPlan(s, a.cfg.insecureTest)
+	if err != nil {
+		return RunID{}, err
+	}
+	sub, err := control.Submit(a.author, p.digest, s.Name, Version, text, a.cfg.Now(), a.cfg.Rand)
+	if err != nil {
+		return RunID{}, err
+	}
+	if _, err := readSubmission(sub, a.cfg.Roster, a.cfg.insecureTest); err != nil {
+		return RunID{}, err
+	}
+	err = a.session(ctx, func() ([][]byte, error) { return [][]byte{sub.Bytes}, nil }, func(n *control.Notice) (bool, error) {
+		if n.Act != control.Stands || n.Run != sub.Run {
+			return false, nil
+		}
+		stands, err := control.ReadStanding(n)
+		if err == nil && stands.Stage == StageOver && stands.Code != control.CodeDone {
+			err = fmt.Errorf("%w (%v)", ErrRejected, stands.Code)
+		}
+		return true, err
+	})
+	return sub.Run, err
+}
+
+// Study is a run as its analyst sees it.
+type Study struct {
+	Run   RunID
+	Study string // its name
+	Made  time.Time
+	Hub   Status              // the hub's word, which nobody signed
+	Sites map[party.ID]Status // each hospital's latest, signed
+	Why   map[party.ID]string // of hospitals that refuse, in their stewards' words
+}
+
+// Studies returns this analyst's runs, as far as the hub speaks of them.
+func (a *Analyst) Studies(ctx context.Context) ([]*Study, error) {
+	var all []*Study
+	found := map[RunID]*Study{}
+	err := a.ask(ctx, RunID{}, func(n *control.Notice, end bool) (bool, error) {
+		a.note(n, found, &all)
+		return end, nil
+	})
+	return all, err
+}
+
+// Watch calls f with everything that is said of a run's progress, from its
+// beginning, until the run is over, ctx ends, or f returns an error.
+func (a *Analyst) Watch(ctx context.Context, run RunID, f func(Status) error) error {
+	seen := map[party.ID]uint64{}
+	return a.ask(ctx, RunID{}, func(n *control.Notice, _ bool) (bool, error) {
+		if n.Run != run {
+			return false, nil
+		}
+		s, why, ok := a.status(n)
+		if !ok || s.Number > 0 && s.Number <= seen[s.From] {
+			return false, nil
+		}
+		if s.Number > 0 {
+			seen[s.From] = s.Number
+		}
+		_ = why
+		return s.From == party.Hub && s.Stage == StageOver, f(s)
+	})
+}
+
+// note adds what a notice says to a list of runs.
+func (a *Analyst) note(n *control.Notice, found map[RunID]*Study, all *[]*Study) {
+	if n.Act == control.Submits {
+		sub, err := control.ReadSubmission(n, a.cfg.Identity.Public())
+		if err == nil && sub.Analyst == a.cfg.ID && found[sub.Run] == nil {
+			s := &Study{Run: sub.Run, Study: sub.Study, Made: sub.Made, Sites: map[party.ID]Status{}, Why: map[party.ID]string{}}
+			found[sub.Run] = s
+			*all = append(*all, s)
+		}
+		return
+	}
+	s, why, ok := a.status(n)
+	one := found[n.Run]
+	switch {
+	case !ok || one == nil:
+	case s.From == party.Hub && s.Number > one.Hub.Number:
+		one.Hub = s
+	case s.From != party.Hub && (s.Number > one.Sites[s.From].Number || one.Sites[s.From].Number == 0):
+		one.Sites[s.From] = s
+		one.Why[s.From] = why
+	}
+}
+
+// status reads a notice of progress, or a decision, which is one.
+func (a *Analyst) status(n *control.Notice) (s Status, why string, ok bool) {
+	var err error
+	k := a.keys[n.Sender]
+	switch n.Act {
+	case control.Tells:
+		s, err = control.ReadTelling(n, k.Gateway)
+	case control.Stands:
+		s, err = control.ReadStanding(n)
+	case control.Decides:
+		d, e := control.ReadDecision(n, k.Gateway, k.Steward)
+		s, why, err = Status{From: n.Sender, Run: n.Run, Stage: StageApproved, At: d.Made}, d.Why, e
+		if !d.Approve {
+			s.Stage = StageDeclined
+		}
+	default:
+		return s, "", false
+	}
+	if err != nil {
+		a.cfg.Log.Warn("a notice was dropped", "why", err)
+	}
+	return s, why, err == nil
+}
+
+// ask asks the hub for everything of a run, or of all runs without their
+// results, and calls f with what comes. end: that was all there is by now.
+func (a *Analyst) ask(ctx context.Context, run RunID, f func(n *control.Notice, end bool) (bool, error)) error {
+	var end RunID
+	return a.session(ctx, func() ([][]byte, error) {
+		b, err := a.author.Write(control.Here, [32]byte{}, run, nil)
+		end = endOf(b)
+		return [][]byte{b}, err
+	}, func(n *control.Notice) (bool, error) {
+		return f(n, n.Act == control.Stands && n.Run == end)
+	})
+}
+
+// endOf names the notice by which a hub says that it has answered another one.
+func endOf(notice []byte) RunID { return RunID(party.Hash("end of answer", notice)) }
+
+// session sends first, then calls f with every notice of the hub until f is done.
+// When the channel fails, it is opened again and all is said again.
+func (a *Analyst) session(ctx context.Context, first func() ([][]byte, error), f func(*control.Notice) (bool, error)) error {
+	for n := 0; ; n++ {
+		done, err := a.exchange(ctx, first, f)
+		if done || ctx.Err() != nil || errors.Is(err, transport.ErrRefused) {
+			return err
+		}
+		a.cfg.Log.Warn("the control channel ended; opening it again", "why", err)
+		if e := runner.Pause(ctx, pauseOf(n)); e != nil {
+			return errors.Join(e, err)
+		}
+	}
+}
+
+func (a *Analyst) exchange(ctx context.Context, first func() ([][]byte, error), f func(*control.Notice) (bool, error)) (done bool, err error) {
+	ch, err := a.cfg.Network(ControlChannel, 0)
+	if err != nil {
+		return false, err
+	}
+	defer ch.Close()
+	letters, err := first()
+	if err != nil {
+		return true, err
+	}
+	for _, b := range letters {
+		if err := ch.Send(ctx, party.Hub, b); err != nil {
+			return false, err
+		}
+	}
+	for {
+		_, b, err := ch.Receive(ctx)
+		if err != nil {
+			return false, err
+		}
+		n, err := control.Read(b)
+		if err != nil {
+			a.cfg.Log.Warn("a notice was dropped", "why", err)
+			continue
+		}
+		if n.Act == control.Submits {
+			n.Run = n.Names(a.cfg.Identity.Public())
+		}
+		if done, err := f(n); done || err != nil {
+			return true, err
+		}
+	}
+}

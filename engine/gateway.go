@@ -1,0 +1,363 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/consilium-health/consilium/engine/internal/control"
+	"github.com/consilium-health/consilium/engine/internal/runner"
+	"github.com/consilium-health/consilium/engine/store"
+	"github.com/consilium-health/consilium/protocols/party"
+)
+
+// RunID names a run: one submission of one study.
+type RunID = control.RunID
+
+// ParseRunID reads what RunID's String wrote.
+func ParseRunID(s string) (RunID, error) { return control.ParseRunID(s) }
+
+// Status is how far a party is with a run. It says nothing of the data.
+type Status = control.Progress
+
+// Stage is how far.
+type Stage = control.Stage
+
+// Stages, in the order in which they are usually passed. An attempt that failed
+// may be followed by another; nothing follows StageOver.
+const (
+	StageWaiting    = control.Waiting
+	StageApproved   = control.Approved
+	StageDeclined   = control.Declined
+	StageReading    = control.Reading
+	StageSettingUp  = control.SettingUp
+	StageSumming    = control.Summing
+	StageKeys       = control.KeysMade
+	StageEncrypting = control.Encrypting
+	StageSolving    = control.Solving
+	StageOpening    = control.OpeningUp
+	StageFinishing  = control.Finishing
+	StageDelivered  = control.Delivered
+	StageFailed     = control.Failed
+	StageOver       = control.Over
+)
+
+// GatewayConfig is what a hospital's gateway is made of.
+type GatewayConfig struct {
+	ID       party.ID
+	Identity *party.Identity // whose public key the roster has at ID
+	Roster   party.Roster    // every hospital this one works with; keys compared out of band
+	Analysts map[party.ID]party.PublicKey
+
+	// Stewards are the keys that hospitals' decisions are verified with; a
+	// hospital that is not in it decides with its gateway's key.
+	Stewards map[party.ID]party.PublicKey
+	// Steward signs what Approve, Refuse and the policy decide; nil: Identity. When
+	// its key is not the one that Stewards has for ID, the gateway takes decisions by Decide alone.
+	Steward *party.Identity
+
+	Network Network
+	Store   *store.Store // this gateway's own; not closed by it
+	Source  Source
+	Policy  Policy
+
+	// Ask is called with every study that the policy does not decide; nil, or an
+	// answer of nil, leaves it to Approve and Refuse. It may take its time: nothing else waits for it.
+	Ask func(context.Context, Request) *Answer
+
+	Results  string        // directory for the reports, one below it for each run; "": they are not kept
+	Deadline time.Duration // for the hub's answer in a round, before an attempt is given up; 0: ten minutes
+	Attempts uint32        // at one run, at most; 0: 1000
+
+	Now      func() time.Time // decides what has expired, and nothing else; nil: the system's clock
+	Rand     io.Reader        // nil: the operating system's; safe for concurrent use
+	Log      *slog.Logger     // nil: nowhere. Never a value, a total or a key
+	Metrics  Metrics          // nil: nowhere
+	Progress func(Status)     // this gateway's own; may be nil. It must not wait
+
+	insecureTest int
+}
+
+// Gateway is a hospital's side of studies: it is asked, decides, computes on its
+// own records and tells the analyst the report. It dials out only; what it
+// remembers is in its store, so that a new Gateway goes on where another one died.
+type Gateway struct {
+	cfg    GatewayConfig
+	author control.Author
+	keys   map[party.ID]control.Keys
+	desk   desk
+
+	mu       sync.Mutex
+	journal  *store.Journal // of what was said; nil while Run is not running
+	runs     map[RunID]*gatewayRun
+	order    []RunID
+	box      []letter
+	ctx      context.Context // of Run
+	tasks    runner.Group
+	draining bool
+}
+
+// controlJournal is the name under which a store keeps what was said of studies.
+var controlJournal = store.Plan{Study: "control", Digest: store.Digest(party.Hash("control journal"))}
+
+// Kinds of records in it.
+const (
+	recordSubmitted = "submitted"
+	recordProposed  = "proposed"
+	recordLeft      = "left"
+	recordDelivered = "delivered"
+	recordOver      = "over"
+)
+
+// NewGateway checks a configuration and makes a gateway of it. Run does the rest.
+func NewGateway(cfg GatewayConfig) (*Gateway, error) {
+	if cfg.Identity == nil || cfg.Network == nil || cfg.Store == nil || cfg.Source == nil {
+		return nil, errors.New("engine: gateway: identity, network, store and source are needed")
+	}
+	i := cfg.Roster.Index(cfg.ID)
+	if i < 0 || !cfg.Roster.At(i).Key.Equal(cfg.Identity.Public()) {
+		return nil, fmt.Errorf("engine: gateway: the roster does not have %q with this identity's key", cfg.ID)
+	}
+	if cfg.Steward == nil {
+		cfg.Steward = cfg.Identity
+	}
+	for id := range cfg.Analysts {
+		if err := checkAnalyst(id, cfg.Roster); err != nil {
+			return nil, err
+		}
+	}
+	cfg.Deadline = orElse(cfg.Deadline, 10*time.Minute)
+	cfg.Attempts = orElse(cfg.Attempts, 1000)
+	if cfg.Now == nil {
+		cfg.Now = runner.Clock
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = noMetrics{}
+	}
+	cfg.Log = cfg.Log.With("party", string(cfg.ID))
+	g := &Gateway{cfg: cfg, author: control.Author{ID: cfg.ID, Identity: cfg.Identity}, keys: pinned(cfg.Roster, cfg.Stewards),
+		runs: map[RunID]*gatewayRun{}, desk: newDesk(cfg.Network, cfg.Log, cfg.Metrics)}
+	return g, nil
+}
+
+func orElse[T comparable](x, other T) T {
+	if x == *new(T) {
+		return other
+	}
+	return x
+}
+
+// checkAnalyst refuses a name that could be taken for another party's.
+func checkAnalyst(id party.ID, roster party.Roster) error {
+	if err := id.Check(); err != nil {
+		return err
+	}
+	if id == party.Hub || roster.Index(id) >= 0 {
+		return fmt.Errorf("engine: analyst %q has the name of another party", id)
+	}
+	return nil
+}
+
+// pinned are the keys of every hospital.
+func pinned(roster party.Roster, stewards map[party.ID]party.PublicKey) map[party.ID]control.Keys {
+	keys := map[party.ID]control.Keys{}
+	for _, m := range roster.Members() {
+		keys[m.ID] = control.Keys{Gateway: m.Key, Steward: orElse(stewards[m.ID], m.Key)}
+	}
+	return keys
+}
+
+// Run serves studies until ctx ends, then returns nil: what is under way stops
+// where it is, and goes on in the next life. After Drain it returns when nothing
+// is under way any more. It may be called again.
+func (g *Gateway) Run(ctx context.Context) error {
+	journal, err := g.cfg.Store.Journal(controlJournal)
+	if err != nil {
+		return fmt.Errorf("engine: gateway: %w", err)
+	}
+	defer journal.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer g.tasks.Wait()
+	defer stop()
+	g.mu.Lock()
+	g.journal, g.ctx, g.draining = journal, ctx, false
+	g.runs, g.order, g.box = map[RunID]*gatewayRun{}, nil, nil
+	err = g.remember()
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		g.journal = nil
+		g.mu.Unlock()
+	}()
+	if err != nil {
+		return err
+	}
+	return g.desk.serve(ctx, g)
+}
+
+// Drain lets attempts under way end and takes part in no new ones; then Run returns.
+func (g *Gateway) Drain() {
+	g.mu.Lock()
+	g.draining = true
+	g.mu.Unlock()
+	g.desk.nudge()
+}
+
+// remember rebuilds what an earlier life was told. The lock is held.
+func (g *Gateway) remember() error {
+	err := g.journal.Replay(func(kind string, record []byte) error {
+		n, err := control.Read(clone(record))
+		if err != nil {
+			return fmt.Errorf("engine: gateway: a record of kind %q is damaged: %w", kind, err)
+		}
+		if kind == recordSubmitted {
+			_, err := g.enter(n)
+			return err
+		}
+		r := g.runs[n.Run]
+		if r == nil {
+			return nil
+		}
+		switch kind {
+		case recordProposed:
+			r.proposal, err = control.ReadProposal(n)
+			r.left = nil
+		case recordLeft:
+			r.left = n.Bytes
+		case recordDelivered:
+			r.delivered, r.stage = n.Bytes, StageDelivered
+		case recordOver:
+			r.over = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range g.order {
+		if r := g.runs[id]; !r.over && r.delivered == nil {
+			g.consider(r)
+			if r.proposal != nil && r.left == nil {
+				g.start(r) // it was under way
+			}
+		}
+	}
+	return nil
+}
+
+func clone(b []byte) []byte { return append([]byte(nil), b...) }
+
+// keep makes a notice durable.
+func (g *Gateway) keep(kind string, notice []byte) error {
+	if err := g.journal.Append(kind, notice); err != nil {
+		g.cfg.Log.Error("the journal of what was said cannot be written", "kind", kind, "why", err)
+		return err
+	}
+	return nil
+}
+
+// tell notes how far this gateway is with a run; the desk sends the latest. The lock is held.
+func (g *Gateway) tell(r *gatewayRun, s Status) {
+	r.told++
+	s.From, s.Run, s.Number, s.At = g.cfg.ID, r.sub.Run, r.told, g.cfg.Now()
+	if s.Attempt == 0 && r.proposal != nil {
+		s.Attempt = r.proposal.Attempt
+	}
+	r.stage, r.status, r.untold = s.Stage, s, true
+	if g.cfg.Progress != nil {
+		g.cfg.Progress(s)
+	}
+	g.desk.nudge()
+}
+
+// post puts a notice for the hub into the box. The lock is held.
+func (g *Gateway) post(b []byte, err error) {
+	if err != nil {
+		g.cfg.Log.Error("a notice could not be made", "why", err)
+		return
+	}
+	g.box = append(g.box, letter{party.Hub, b})
+	g.desk.nudge()
+}
+
+// opened implements clerk: the hub may have forgotten everything, and learns what is under way.
+func (g *Gateway) opened() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.box = nil
+	for _, id := range g.order {
+		r := g.runs[id]
+		if r.over {
+			continue
+		}
+		g.box = append(g.box, letter{party.Hub, r.sub.Bytes})
+		if r.status.Number > 0 { // before the decision: it says which attempt is under way
+			g.post(control.Tell(g.author, r.sub.Plan, r.status))
+			r.untold = false
+		}
+		if r.decision != nil {
+			g.post(control.Decide(g.author, id, *r.decision))
+		}
+		for _, b := range [][]byte{r.left, r.delivered} {
+			if b != nil {
+				g.box = append(g.box, letter{party.Hub, b})
+			}
+		}
+	}
+	g.post(g.author.Write(control.Here, [32]byte{}, RunID{}, nil))
+}
+
+// due implements clerk.
+func (g *Gateway) due(send func(party.ID, []byte) error) error {
+	for {
+		g.mu.Lock()
+		box := g.box
+		g.box = nil
+		for _, id := range g.order {
+			if r := g.runs[id]; r.untold {
+				r.untold = false
+				if b, err := control.Tell(g.author, r.sub.Plan, r.status); err == nil {
+					box = append(box, letter{party.Hub, b})
+				}
+			}
+		}
+		g.mu.Unlock()
+		if len(box) == 0 {
+			return nil
+		}
+		for _, l := range box {
+			if err := send(l.to, l.b); err != nil {
+				return err // opened will say it all again
+			}
+		}
+	}
+}
+
+// next implements clerk: nothing here goes by time.
+func (g *Gateway) next() time.Duration { return 0 }
+
+// tick implements clerk: drained, when nothing is under way.
+func (g *Gateway) tick() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.draining || len(g.box) > 0 {
+		return false
+	}
+	for _, r := range g.runs {
+		if r.task != nil || r.untold {
+			return false
+		}
+	}
+	return true
+}
