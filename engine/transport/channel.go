@@ -65,7 +65,8 @@ func (c *Conn) Open(study string, attempt uint32, peers ...party.ID) (*Channel, 
 }
 
 // Send returns when the log has b on its disk: nothing is lost by anybody's crash after that.
-// It waits while there is no connection.
+// It waits while there is no connection. The same bytes to the same party in the same attempt are
+// the same message: sent again, after a crash or a doubt, they arrive no second time.
 func (ch *Channel) Send(ctx context.Context, to party.ID, b []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -22,7 +22,7 @@ import (
 // Waiting times.
 const (
 	dialWait   = 20 * time.Second // for one connection to be made
-	answerWait = 30 * time.Second // for an answer from the log; slow lines have megabytes before it
+	answerWait = 10 * time.Second // for the next answer from the log; at 1 Mbit/s a chunk takes 4 s
 	pingEvery  = 15 * time.Second // after two without an answer the line counts as cut
 	lookEvery  = 15 * time.Second // a channel looks for messages that often even if none is announced
 	firstPause = 100 * time.Millisecond

@@ -21,7 +21,7 @@ type Keep struct {
 }
 
 // Admit makes the streams of parties, where there are none, and serves them from then on. Only
-// the hub can, once per party and connection.
+// the hub can, once per party and connection. While a cluster has no leader it tries until ctx ends.
 func (c *Conn) Admit(ctx context.Context, keep Keep, parties ...party.ID) error {
 	if c.self != party.Hub {
 		return fmt.Errorf("transport: %s cannot admit parties: only the hub can", c.self)
@@ -46,11 +46,11 @@ func (c *Conn) Admit(ctx context.Context, keep Keep, parties ...party.ID) error 
 		if again {
 			continue
 		}
-		up, err := stream(ctx, js, mailbox{way: "up", of: id}, keep)
+		up, err := c.stream(ctx, js, mailbox{way: "up", of: id}, keep)
 		if err != nil {
 			return err
 		}
-		down, err := stream(ctx, js, mailbox{way: "down", of: id}, keep)
+		down, err := c.stream(ctx, js, mailbox{way: "down", of: id}, keep)
 		if err != nil {
 			return err
 		}
@@ -66,8 +66,24 @@ func (c *Conn) Admit(ctx context.Context, keep Keep, parties ...party.ID) error 
 }
 
 // stream finds or makes a mailbox and returns it with its epoch.
+func (c *Conn) stream(ctx context.Context, js jetstream.JetStream, m mailbox, keep Keep) (mailbox, error) {
+	for n := 0; ; n++ {
+		made, err := stream(ctx, js, m, keep)
+		var said *jetstream.APIError
+		later := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) ||
+			errors.As(err, &said) && (said.Code == 503 || said.ErrorCode == noPeers)
+		if err == nil || !later || pause(ctx, pauseOf(n)) != nil {
+			return made, err
+		}
+		c.log.Info("the cluster is not ready", "why", err)
+	}
+}
+
+// noPeers is JetStream's code for fewer servers than there are to be replicas.
+const noPeers = 10005
+
 func stream(ctx context.Context, js jetstream.JetStream, m mailbox, keep Keep) (mailbox, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	s, err := js.Stream(ctx, m.stream())
 	switch {
