@@ -109,7 +109,7 @@ func (c *inClear) refresh(parts []part) (out [][]number, _ error) {
 		x := p.of.(clearNumber)
 		var list []number
 		for _, o := range p.outputs {
-			true, off, times := c.zeros(), c.zeros(), math.Ldexp(float64(o.Times), -40)
+			true, off, times := c.zeros(), c.zeros(), math.Ldexp(float64(o.Times), -timesBits)
 			for _, copy := range o.Copies {
 				true[copy.To] = wide(0).Mul(x.true[copy.From], wide(times))
 				off[copy.To] = wide(0).Mul(x.off[copy.From], wide(times))

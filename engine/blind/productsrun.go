@@ -82,6 +82,9 @@ func (c *products) down(s []int) int {
 	return min(0, mhe.LogLargest+c.logM-c.log(s[0])-c.log(s[1])-c.log(s[2]))
 }
 
+// timesBits is the exponent of the unit of mhe.Output.Times.
+const timesBits = 40
+
 // firsts are the products of the inputs.
 type firsts struct {
 	*products
@@ -118,7 +121,7 @@ func (f *firsts) sum(s []int) int {
 
 // blockwise copies the product of the first two vectors block by block, all of it.
 func (f *firsts) blockwise(s []int) (list []place) {
-	o := mhe.Output{Times: 1 << (40 + f.down(s))}
+	o := mhe.Output{Times: 1 << (timesBits + f.down(s))}
 	for k := range 2 * f.m {
 		o.Copies = append(o.Copies, mhe.Copy{From: k, To: k})
 	}
@@ -141,14 +144,14 @@ func (f *firsts) blockwise(s []int) (list []place) {
 func (f *firsts) single(s []int) place {
 	down := mhe.LogLargest/2 - (f.log(s[0]) + f.log(s[1]) - f.logM)
 	b := math.Ldexp(1, mhe.LogLargest/2)
-	return f.output(f.sum(s), mhe.Output{Times: 1 << (40 + down), Copies: []mhe.Copy{{From: 0, To: 0}}}, mhe.Bound{Max: b, Sum: b})
+	return f.output(f.sum(s), mhe.Output{Times: 1 << (timesBits + down), Copies: []mhe.Copy{{From: 0, To: 0}}}, mhe.Bound{Max: b, Sum: b})
 }
 
 // output adds an output to a part, whose error is what the calculus says.
 func (f *firsts) output(at int, o mhe.Output, b mhe.Bound) place {
 	p := &f.parts[at]
 	if f.e.err == nil {
-		b.Err = f.calc.Refresh(mhe.Bound{Err: p.of.Bound().Err}, 1, math.Ldexp(float64(o.Times), -40)).Err
+		b.Err = f.calc.Refresh(mhe.Bound{Err: p.of.Bound().Err}, 1, math.Ldexp(float64(o.Times), -timesBits)).Err
 		o.Argued = &b
 	}
 	p.outputs = append(p.outputs, o)

@@ -111,7 +111,7 @@ type Products struct {
 	Cells      int     // of every vector
 	Histograms int     // vectors 0, 1, ...
 	Orders     []int   // the next vectors: the Order of these histograms
-	Sums       [][]int // one cell each: the sum over cells of the product of these vectors, one histogram at least; two, and after those three, the first two multiplied first
+	Sums       [][]int // one cell each: the sum over cells of the product of these vectors, a histogram among the first two; first those of two, then those of three
 	Squares    [][]int // one more cell, unless empty: the squares of the sums of the products of these two, together; the squares of what these histograms hold in all are together at most 1
 }
 
