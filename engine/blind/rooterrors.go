@@ -10,37 +10,36 @@ import (
 // which no entry exceeds. Nothing is shifted here.
 //
 // With Y = X / Scale the computed inverse and right sides times Scale, the solution b_0 = X a has the
-// error |dX A| |b_0| + |X| |da| + that of its product. A correction is b' = b + X F(b),
-// which two points of the ball of radius Solve leave closer by the factor
-// Contract. Computed is, from the computed b,
+// error |dX A| |b_0| + |X| |da| + that of its product. A correction is b' = b + X F(b).
+// It is declared to bring two points nearer to each other by the factor Contract; here it may double their
+// distance. Computed is, from the computed b,
 //
 //	b' = b + X F(b) + dX F(b) + X dF + its product's error
 //
-// and so |error of b'| <= Contract |error of b| + |dX F| + |X| |dF| + ..., where
+// and so |error of b'| <= 2 |error of b| + |dX F| + |X| |dF| + ..., where
 //
-//	F = A d, d the correction it makes, so |dX F| <= |dX A| |d|, and |d| <= First Contract^k
+//	F = A d, d the correction it makes, so |dX F| <= |dX A| |d|, and |d| <= First
 //	dF is what the encryptions of monomials and score leave at |b| <= Solve: see scoreError
 //
-// Corrections do not carry the inverse's own error on: they take it away.
-//
-// What rests on what: that |b| <= Solve, that corrections are as short as that and that the last one is not longer than 1 is
-// declared, not known. The residuals are opened first and test it; where they show that it does not
-// hold, nothing more is to be opened and the key is to be burnt. By then monomials of
-// a b that grows may have grown beyond what refreshes hide with full strength, and the
-// squared correction was covered by fewer bits: two less for each doubling of its length beyond 1. The trace's
-// bound rests on nothing but A's spectrum in [0, 1].
+// What rests on what. The trace's bound rests on nothing but A's spectrum in [0, 1]. The others
+// rest on |b| <= Solve and |d| <= First for all iterates, the last correction not being longer than 1, and
+// corrections not doing worse than doubling a distance: declared, with room, and not known. The residuals are
+// opened first and test it; where they show that corrections do not settle, nothing more is to be
+// opened and the key is to be burnt. By then two things may have become weaker. The squared
+// correction is covered by two bits less for each doubling of its length beyond 1. And a refresh of
+// monomials, which hides 107 bits with the standard parameters while |b| <= Solve, hides 3 bits less (2 with degree 2)
+// for each doubling of an iterate's length beyond that: nothing opens the lengths of iterates on the way.
 type rootErrors struct {
 	solution   []mhe.Bound // b after so many corrections
 	correction []mhe.Bound // each one's
 	squared    mhe.Bound   // the last one's length
 }
 
-// length bounds correction k, from 0.
-func (r *root) length(k int) float64 {
-	return r.Largest.First * math.Pow(r.Largest.Contract, float64(k))
-}
+// apart is what a correction may do to the distance of two points.
+const apart = 2
 
-func (r *root) lastLength() float64 { return math.Min(1, r.length(r.Corrections-1)) }
+// lastLength bounds the last correction.
+func (r *root) lastLength() float64 { return math.Max(1, r.Largest.First) }
 
 func (r *root) analyse() rootErrors {
 	var out rootErrors
@@ -56,10 +55,10 @@ func (r *root) analyse() rootErrors {
 	for k := range r.Corrections + 1 {
 		out.solution = append(out.solution, mhe.Bound{Max: l.Solve, Sum: d * l.Solve, Err: e})
 		if k < r.Corrections {
-			length := r.length(k)
+			length := l.First
 			fresh := solved*length + norm*r.scoreError() + product(scale*length) + d*vector*c.Read()
-			out.correction = append(out.correction, mhe.Bound{Max: length, Sum: d * length, Err: (1+l.Contract)*e + fresh})
-			e = l.Contract*e + fresh
+			out.correction = append(out.correction, mhe.Bound{Max: length, Sum: d * length, Err: (1+apart)*e + fresh})
+			e = apart*e + fresh
 		}
 	}
 	out.solution[r.Corrections].Max = largest(r.shifts.vector)

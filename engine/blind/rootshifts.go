@@ -38,7 +38,7 @@ func (r *root) shift() (rootShifts, error) {
 		s.pair = room/2 - 2*size
 		s.term = [4]int{s.point, s.point, 2 * s.point, s.pair + s.point}
 		s.last = lastShift
-		s.vector = min(s.vector, room-exponent(scale*r.length(0)))
+		s.vector = min(s.vector, room-exponent(scale*l.First))
 		for degree, x := range l.Score[:r.Degree+1] {
 			s.vector = min(s.vector, room+s.term[degree]-exponent(math.Max(scale*x, least)))
 		}

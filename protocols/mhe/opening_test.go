@@ -205,7 +205,7 @@ func TestNoiseIsSizedFromTheRegistry(t *testing.T) {
 		what      string
 		got, want float64
 	}{
-		// eps sqrt(24 * 35 * 2) 2^32 = 2^37.36 eps, for s = 64, d = 33, tau = 2.
+		// eps sqrt(24 * 34 * 2) 2^32 = 2^37.3 eps, for s = 64, 32 cells and tau = 2.
 		{"as specified", sigma(64, 32, 2, 0x1p-60), 0x1p-60 * math.Sqrt(24*34*2) * 0x1p32},
 		{"more security", sigma(66, 32, 2, 0x1p-60), 0x1p-60 * math.Sqrt(24*34*2) * 0x1p33},
 		{"one cell", sigma(64, 1, 2, 0x1p-60), 0x1p-60 * math.Sqrt(24*3*2) * 0x1p32},
