@@ -5,10 +5,12 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/engine/table"
@@ -19,25 +21,41 @@ import (
 // after so many exact steps.
 var bars = []float64{0.3, 0.005, 1e-5}
 
+// promised are the models that must have a result: every one of some sets, the named ones of others.
+var promised = map[string][]string{"cgd": {"lr_main"}, "aids2": {"lr_dead", "lr_site"}, "birthwt": {"lr_hl"},
+	"rotterdam_gbsg": {"lr_rfs"}, "heart4": {"lr_main"}, "ist_eu": nil, "indo_rct": nil}
+
 // TestEncryptedModelsAgreeWithR fits every logistic model of the reference
 // answers that has a maximum under encryption, with no, one and two exact
-// steps. Quickly in a small ring; with -tags long at the parameters of studies.
+// steps. It is within the bar, or, where nothing was promised, refused by name.
+// One set in a small ring; with -tags long all of them at the parameters of studies.
 func TestEncryptedModelsAgreeWithR(t *testing.T) {
 	own, further := oracleFolders(t)
 	for _, dir := range append(own, further...) {
 		s := readOracleSet(t, dir)
 		text, ids := veiledStudy(t, s)
-		if len(ids) == 0 || len(s.schema.Sites) < 2 {
+		if len(ids) == 0 || len(s.schema.Sites) < 2 || veiledRing > 0 && s.schema.Set != "cgd" {
 			continue
 		}
 		for steps, bar := range bars {
+			if veiledRing > 0 && steps != 1 {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s/%d", s.schema.Set, steps), func(t *testing.T) {
 				got := runVeiled(t, dir, strings.ReplaceAll(text, "STEPS", fmt.Sprint(steps)))
 				for _, a := range s.oracle.Analyses {
 					if !ids[a.ID] {
 						continue
 					}
-					if worst := distance(t, a, got[a.ID]); !(worst <= bar) {
+					if r := got[a.ID].Refused; r != nil {
+						if named, all := promised[s.schema.Set]; all && (named == nil || slices.Contains(named, a.ID)) || !slices.Contains([]string{"singular", "unconverged", "separation"}, r.Rule) {
+							t.Errorf("%s: %v", a.ID, r)
+						} else {
+							t.Logf("%s: %v", a.ID, r)
+						}
+						continue
+					}
+					if worst := distance(t, a, got[a.ID].Frame); !(worst <= bar) {
 						t.Errorf("%s: %.2g standard errors from R after %d exact steps, want at most %g", a.ID, worst, steps, bar)
 					} else {
 						t.Logf("%s: %.2g standard errors", a.ID, worst)
@@ -114,8 +132,8 @@ func distance(t *testing.T, a oracleAnalysis, got *stat.Frame) float64 {
 	return worst
 }
 
-// runVeiled runs a study with encrypted steps and returns the frames by analysis.
-func runVeiled(t *testing.T, dir, text string) map[string]*stat.Frame {
+// runVeiled runs a study with encrypted steps and returns its analyses.
+func runVeiled(t *testing.T, dir, text string) map[string]report.Analysis {
 	t.Helper()
 	spec, err := study.Parse(filepath.Join(dir, "veiled.yaml"), []byte(text))
 	if err != nil {
@@ -131,12 +149,9 @@ func runVeiled(t *testing.T, dir, text string) map[string]*stat.Frame {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]*stat.Frame{}
+	out := map[string]report.Analysis{}
 	for _, a := range r.Analyses {
-		if a.Refused != nil {
-			t.Errorf("%s: %v", a.ID, a.Refused)
-		}
-		out[a.ID] = a.Frame
+		out[a.ID] = a
 	}
 	return out
 }
