@@ -19,7 +19,7 @@ func TestOnlyOwnProductsAreRefreshed(t *testing.T) {
 	must(w, keys)
 	s := w.sessions[0]
 	in := must(w, func(s *Session) (round.Machine[[]*Ciphertext], error) {
-		return s.Input([]Plain{p.plain("x", 4, 8, 1, 2)})
+		return s.Input([]Plain{p.plain("x", 4, 8, 1, 2), p.plain("large", 1<<13, 1<<13, 1)})
 	})
 	copyOne := Output{Copies: []Copy{{0, 0}}}
 	refused := func(what string, c *Ciphertext, want string, outs ...Output) {
@@ -44,6 +44,11 @@ func TestOnlyOwnProductsAreRefreshed(t *testing.T) {
 	refused("a coefficient beyond the ring", prods[s], "each place once", Output{Copies: []Copy{{16, 0}}})
 	refused("one place twice", prods[s], "each place once", Output{Copies: []Copy{{0, 1}, {1, 1}}})
 	refused("a value that masks do not hide", prods[s], "may reach", Output{Copies: []Copy{{0, 1}}, Times: 1 << 62})
+	large, err := s.Product([2]*Ciphertext{in[0][1], in[0][1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused("a value that is small only after it was scaled down", large, "masks would hide less", Output{Copies: []Copy{{0, 1}}, Times: 1 << 30})
 	must(w, func(s *Session) (round.Machine[Refreshed], error) { return s.Refresh(prods[s], false, copyOne) })
 	refused("the same twice", prods[s], "refreshed before", copyOne)
 }

@@ -150,6 +150,9 @@ func (s *Session) part(x Part, offset int) (*refresh, [][]byte, error) {
 	if x.C.level != s.params.low() {
 		return nil, nil, errors.New("mhe: refresh: not the result of a product")
 	}
+	if !(x.C.bound.Max <= 1<<LogLargest) { // also where all outputs are scaled down: the masks go over this
+		return nil, nil, fmt.Errorf("mhe: refresh: values of up to %g, want at most 2^%d: masks would hide less", x.C.bound.Max, LogLargest)
+	}
 	if len(x.Outputs) > MaxPolys || len(x.Outputs) == 0 && !x.Retain {
 		return nil, nil, fmt.Errorf("mhe: refresh: %d outputs, want 1 to %d, or to retain the value", len(x.Outputs), MaxPolys)
 	}
