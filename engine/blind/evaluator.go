@@ -103,6 +103,14 @@ func (e *evaluator) Refresh(parts ...part) [][]number {
 			e.err = fmt.Errorf("a refresh with %d outputs, want at most %d", outputs, mhe.MaxPolys)
 			break
 		}
+		for _, p := range rest[:k] {
+			for o, x := range p.outputs {
+				if x.Argued != nil {
+					b := x.Argued.Coarse()
+					p.outputs[o].Argued = &b
+				}
+			}
+		}
 		var some [][]number
 		some, e.err = e.refresh(rest[:k])
 		out, rest = append(out, some...), rest[k:]
@@ -127,6 +135,10 @@ func (e *evaluator) one(f func() (number, error)) (out number) {
 // inputs encrypts a circuit's inputs, in as many steps as they need.
 func (e *evaluator) inputs(list []mhe.Plain) []number {
 	var out []number
+	for i, x := range list {
+		b := mhe.Bound{Max: x.Max, Sum: x.Sum}.Coarse()
+		list[i].Max, list[i].Sum = b.Max, b.Sum
+	}
 	for len(list) > 0 && e.err == nil {
 		k := min(len(list), mhe.MaxPolys)
 		var some []number

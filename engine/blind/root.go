@@ -30,6 +30,7 @@ type root struct {
 	index   map[[3]int]int
 	shifts  rootShifts
 	bounds  rootErrors
+	after   [][2]mhe.Bound // P and Y after each step of the inverse
 }
 
 // Rest that the inverse may leave: with corrections it is one more contraction,
@@ -72,6 +73,10 @@ func newRoot(p mhe.Params, members int, x stat.Root) (circuit, error) {
 		return nil, err
 	}
 	r.bounds = r.analyse()
+	for k := range v.Times {
+		p, y := v.After(r.calc, k+1)
+		r.after = append(r.after, [2]mhe.Bound{p, y})
+	}
 	return r, nil
 }
 
@@ -152,7 +157,7 @@ func (r *root) invert(e *evaluator, p, onRight []number) number {
 	y, above := r.twoLess(e, left, p), onLeft // of the first step: T itself
 	for k, s := range r.inverse.Times {
 		t := r.twoLess(e, right, onRight)
-		boundP, boundY := r.inverse.After(r.calc, k+1)
+		boundP, boundY := r.after[k][0], r.after[k][1]
 		nextP, nextY := e.Argue(multiply(e, p, t), scaled(boundP, both)), number(nil)
 		timesY := s
 		if k > 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // over is by how much rounding may exceed a declared bound.
-const over = 1 + 1e-9
+const over = 1 + 1e-8
 
 // least is the smallest bound an input is declared with: 0 is none.
 const least = 0x1p-40

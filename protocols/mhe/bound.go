@@ -14,6 +14,22 @@ type Bound struct {
 	Err float64 // largest difference between a coefficient and what it should be
 }
 
+// Coarse rounds a bound up to 20 bits. Members compare their bounds bit by bit, and
+// processors differ in the last one: some multiply and add in one operation. What is within 2^-30 of such a
+// number, as most that are not computed are, stays there.
+func (b Bound) Coarse() Bound { return Bound{coarse(b.Max), coarse(b.Sum), coarse(b.Err)} }
+
+func coarse(x float64) float64 {
+	m, e := math.Frexp(x)
+	m = math.Ldexp(m, 20)
+	if near := math.Round(m); math.Abs(m-near) < 0x1p-10 {
+		m = near
+	} else {
+		m = math.Ceil(m)
+	}
+	return math.Ldexp(m, e-20)
+}
+
 // Calculus propagates bounds for one set of parameters and number of members N.
 //
 // Symbols: n degree, S scale, B = 6 sigma + 1 the largest error of one draw. The
@@ -103,7 +119,7 @@ func (c Calculus) Refresh(b Bound, copies int, times float64) Bound {
 	return Bound{
 		Max: max, Sum: float64(copies) * max,
 		Err: times*(b.Err+c.Read()) + (c.n*c.draw()+0.5*(c.n+1))*c.unit(),
-	}
+	}.Coarse()
 }
 
 // Argue returns c with what a circuit's own analysis says of it, where the calculus is

@@ -78,9 +78,9 @@ func (s *Session) mayOpen(circuit string, v *Retained, cells [][]int) (Circuit, 
 		return Circuit{}, fmt.Errorf("mhe: open: %d openings under this key, and the registry has no more", s.opened)
 	case len(cells) != c.Cells:
 		return Circuit{}, fmt.Errorf("mhe: open: %d cells, circuit %q has %d", len(cells), circuit, c.Cells)
-	case !(float64(c.Width)*v.bound.Err <= c.Eps):
+	case !(coarse(float64(c.Width)*v.bound.Err) <= c.Eps):
 		return Circuit{}, fmt.Errorf("mhe: open: an error of up to %g, circuit %q is registered with %g: the noise would not cover it", float64(c.Width)*v.bound.Err, circuit, c.Eps)
-	case !(float64(c.Width)*v.bound.Max <= c.Max):
+	case !(coarse(float64(c.Width)*v.bound.Max) <= c.Max):
 		return Circuit{}, fmt.Errorf("mhe: open: values of up to %g, circuit %q is registered with %g", float64(c.Width)*v.bound.Max, circuit, c.Max)
 	}
 	if s.openings == nil {

@@ -66,7 +66,7 @@ func (r *Registry) AddSums(name string, cells, width, times int, bound func(Calc
 	if err != nil {
 		return err
 	}
-	eps, most := float64(width)*(b.Err+calc.Read()), float64(width)*b.Max
+	eps, most := coarse(float64(width)*(b.Err+calc.Read())), coarse(float64(width)*b.Max)
 	if !(b.Max > 0) || most > 1<<LogLargest || !(eps > 0) || eps > 0x1p-16 {
 		return fmt.Errorf("mhe: registry: circuit %q yields up to %g with an error of %g: too coarse to be opened", name, most, eps)
 	}
