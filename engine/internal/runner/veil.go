@@ -151,30 +151,32 @@ func (v *veil) lift(ctx context.Context, steps *lockstep) error {
 	return nil
 }
 
-// run computes a circuit, once; keys come first.
-func (v *veil) run(ctx context.Context, a *analysis, c *circuit, index int) (err error) {
+// run computes a circuit, once: one pass over this hospital's rows, keys if there are none yet, then the steps.
+func (v *veil) run(ctx context.Context, a *analysis, c *circuit, index int) error {
 	if c.ran {
 		return nil
 	}
 	c.ran = true
-	if v.under == nil {
-		v.g.phase(Phase{Name: blind.PhaseKeys})
-		cfg := mhe.Config{Session: v.sums.Beside("encrypted"), Rand: v.g.Rand, Journal: v.g.Journal}
-		if v.under, err = c.plan.Begin(cfg, func(m round.Machine[struct{}]) error {
-			_, err := drive(ctx, v.w, m)
-			return err
-		}); err != nil {
-			return err
-		}
-		if err := v.under.Keys(); err != nil {
-			return err
-		}
-	}
+	v.g.phase(Phase{Analysis: a.args.ID, Name: "project"})
 	v.g.Turns.take()
 	in, err := a.program.(stat.Veiled).Input(index, a.rows, v.g.Roster.Index(v.g.ID) == 0)
 	v.g.Turns.give()
 	if err != nil {
 		return err
+	}
+	if v.under == nil {
+		v.g.phase(Phase{Name: blind.PhaseKeys})
+		cfg := mhe.Config{Session: v.sums.Beside("encrypted"), Rand: v.g.Rand, Journal: v.g.Journal}
+		v.under, err = c.plan.Begin(cfg, func(m round.Machine[struct{}]) error {
+			_, err := drive(ctx, v.w, m)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := v.under.Keys(); err != nil {
+			return err
+		}
 	}
 	return v.under.Run(c.job, in, func(phase string, step, of int) {
 		v.g.phase(Phase{Analysis: a.args.ID, Name: phase, Step: step, Of: of})
