@@ -93,8 +93,8 @@ type Cost struct {
 	BytesDown map[string]int64 `json:"bytes_down"` // received from the hub, by hospital
 }
 
-// Phase is a part of the computation at one hospital: set-up, sums, keys,
-// encrypt, solve, open, final steps, closing.
+// Phase is a part of the computation at one hospital: set-up, sums, project
+// (the pass over its rows), keys, encrypt, solve, open, final steps, closing.
 type Phase struct {
 	Name       string  `json:"phase"`
 	Seconds    float64 `json:"seconds"`

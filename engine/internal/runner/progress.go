@@ -27,7 +27,7 @@ type Opened struct {
 // Phase is where a computation under encryption is.
 type Phase struct {
 	Analysis string   // "" for keys, which are the study's
-	Name     string   // keys, encrypt, solve, open, residual, final step
+	Name     string   // project, keys, encrypt, solve, open, residual, final step
 	Step, Of int      // 0 of 0 where a phase has one step
 	Residual *float64 // with residual: what the solve has left, 0 when it is exact but for noise
 }
