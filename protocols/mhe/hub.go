@@ -28,8 +28,12 @@ type Hub struct {
 	vows   []*wire.Vow
 	bodies [][]byte
 	shape  shape
-	sum    share   // of the shares so far
-	claims []claim // what each member must say of the step before
+	sum    share // of the shares so far
+
+	// Of the step before, for what each member must claim of its share: it is computed when
+	// the member's vow is there, while others work.
+	shares [][]byte
+	at     claim
 	before [32]byte
 }
 
@@ -84,8 +88,15 @@ func (h *Hub) checkVow(c round.Context, i int, in *wire.Envelope) error {
 	}
 	// Who has seen another outcome than the hub's claims something else, and cannot be
 	// blamed for it: the members will see that they differ.
-	if h.claims != nil && bytes.Equal(v.Before, h.before[:]) && !bytes.Equal(v.Claims, h.cfg.Params.encodeClaim(h.claims[i])) {
-		return h.blame(i, wire.Code_FOLD, errors.New("mhe: a claim that does not belong to the member's share"))
+	if h.shares != nil && bytes.Equal(v.Before, h.before[:]) {
+		c, err := h.cfg.Params.foldPacked(h.shape, h.shares[i], h.at)
+		if err != nil {
+			return err
+		}
+		h.shares[i] = nil
+		if !bytes.Equal(v.Claims, h.cfg.Params.encodeClaim(c)) {
+			return h.blame(i, wire.Code_FOLD, errors.New("mhe: a claim that does not belong to the member's share"))
+		}
 	}
 	if len(v.Shape) > 0 {
 		s, err := h.cfg.Params.parseShape(v.Shape)
@@ -136,6 +147,7 @@ func (h *Hub) checkShare(c round.Context, i int, in *wire.Envelope) error {
 // handVows hands out the vows with each recipient's tags. When they do not agree there
 // will be no shares, and the members see why.
 func (h *Hub) handVows(inbox []*wire.Envelope) (a round.Answer, err error) {
+	h.shares = nil
 	agree := true
 	for _, v := range h.vows {
 		agree = agree && bytes.Equal(v.Shape, h.vows[0].Shape)
@@ -146,7 +158,7 @@ func (h *Hub) handVows(inbox []*wire.Envelope) (a round.Answer, err error) {
 			return a, err
 		}
 	} else { // nothing but vows in this step
-		h.claims, h.vows = nil, nil
+		h.vows = nil
 		next = round.Place{Kind: wire.Type_VOW, Sequence: inbox[0].Sequence + 1}
 	}
 	var out []wire.Message
@@ -178,7 +190,7 @@ func (h *Hub) handSum(inbox []*wire.Envelope) (a round.Answer, err error) {
 	m, p, step := new(wire.Folded), h.cfg.Params, inbox[0].Sequence
 	next := round.Place{Kind: wire.Type_VOW, Sequence: step + 1}
 	full := h.vows[0].Full
-	h.claims, h.vows = nil, nil
+	h.vows = nil
 	if full {
 		for _, in := range inbox {
 			s := new(wire.Share)
@@ -198,13 +210,9 @@ func (h *Hub) handSum(inbox []*wire.Envelope) (a round.Answer, err error) {
 	}
 	// What each member will have to claim is known now: a false claim can be named.
 	h.before = outcome(step, h.bodies, messageHash(a.Bodies[0]))
-	at := p.challenge(h.shape, h.before)
+	h.at = p.challenge(h.shape, h.before)
 	for _, in := range inbox {
-		c, err := p.foldPacked(h.shape, in.Bulk, at)
-		if err != nil {
-			return a, err
-		}
-		h.claims = append(h.claims, c)
+		h.shares = append(h.shares, in.Bulk)
 	}
 	return a, nil
 }
