@@ -1,129 +1,111 @@
 package mhe
 
 import (
-	"crypto/sha3"
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
 
+	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
 // points is how many evaluations a claim has for each prime.
 const points = wire.ClaimSize / 8
 
-// A claim is what a share adds to the fold of a step: for each prime q in it and
-// each of five points r, the residues v_1 .. v_m modulo q of the whole share as
-// sum_k v_k r^(m+1-k) mod q. As a polynomial in r it has degree m and no
-// constant term, so two different sums agree at a random point with probability at
-// most m/q: all five times (2^20/2^49)^5. The fold is additive, hence the claims
-// of all members add up to the fold of the sum if, and but for that only if, it is the sum.
+// A claim is what a share adds to the fold of a step: for each prime q in it, and three
+// times over, the sum of the residues modulo q of the whole share, each times a product of three random
+// numbers: one for its row, one for its stretch of the row, one for its place in that:
+//
+//	sum_rcj v_rcj x_r y_c z_j  modulo q
+//
+// As a polynomial in all x, y and z the fold of the difference of two sums has
+// degree 3 and is not 0, so two sums agree with probability at most 3/q (Schwartz and Zippel): all
+// three times (3/2^49)^3 = 2^-142. The fold is additive, hence the claims of all members add up to
+// the fold of the sum if, and but for that only if, it is the sum.
 type claim map[int][points]uint64 // by index of the prime
 
-// challenge derives the points from the digest of a step: everything that was
-// vowed and came of it, so nobody knew them before.
-func (p Params) challenge(s shape, outcome [32]byte) claim {
-	x := sha3.NewSHAKE256()
-	x.Write([]byte("consilium/1 fold points"))
-	x.Write(outcome[:])
-	out := claim{}
-	for i := range len(p.lit.Q) + len(p.lit.P) {
-		q := p.prime(i)
-		var at [points]uint64
-		for k := range at {
-			var b [16]byte
-			x.Read(b[:])
-			// 128 bits modulo q: the bias is below 2^-64.
-			hi := binary.BigEndian.Uint64(b[:8]) % q
-			_, at[k] = bits.Div64(hi, binary.BigEndian.Uint64(b[8:]), q)
-		}
-		out[i] = at
-	}
-	for i := range out {
-		if !p.has(s, i) {
-			delete(out, i)
-		}
-	}
-	return out
-}
-
-func (p Params) has(s shape, prime int) bool {
-	for _, b := range s {
-		if prime <= b.level || b.extended && prime >= len(p.lit.Q) {
-			return true
-		}
-	}
-	return false
-}
-
 // stretch is how many residues are multiplied and added before one reduction: their
-// products are below 2^120, and 2^6 + 1 of them fit 128 bits.
+// products are below 2^120, and 2^6 of them below 2^127.
 const stretch = 64
 
-// powers are r^m .. r^1 modulo q for each point r, in Montgomery form, m the length
-// of a stretch (or of a row, where that is shorter).
-type powers [points][stretch]uint64
+// challenge is the random numbers of a fold, by prime: Montgomery forms of x, y and z.
+type challenge map[int]*[points]factors
 
-func (p Params) powers(prime int, at [points]uint64) *powers {
-	sub, m := p.subring(prime), min(stretch, p.Degree())
-	out := new(powers)
-	for k, r := range at {
-		r = ring.MForm(r, sub.Modulus, sub.BRedConstant)
-		x := r
-		for j := m - 1; j >= 0; j-- {
-			out[k][j] = x
-			x = ring.MRed(x, r, sub.Modulus, sub.MRedConstant)
+type factors struct {
+	rows, stretches []uint64
+	places          [stretch]uint64
+}
+
+// challenge derives the numbers from the digest of a step: everything that was
+// vowed and came of it, so nobody knew them before.
+func (p Params) challenge(s shape, outcome [32]byte) challenge {
+	rows := map[int]int{}
+	for _, prime := range p.primes(s) {
+		rows[prime]++
+	}
+	x, out := &expansion{stream: keyStream(party.Hash("fold", outcome[:]))}, challenge{}
+	for i := range len(p.lit.Q) + len(p.lit.P) {
+		if rows[i] == 0 {
+			continue
+		}
+		out[i] = new([points]factors)
+		for k := range out[i] {
+			at, q := &out[i][k], p.prime(i)
+			at.rows, at.stretches = make([]uint64, rows[i]), make([]uint64, max(1, p.Degree()/stretch))
+			x.uniform(at.rows, q)
+			x.uniform(at.stretches, q)
+			x.uniform(at.places[:], q)
 		}
 	}
 	return out
 }
 
-// folding evaluates one share at the points of a claim, row by row: Horner's rule,
-// a stretch of residues at a time.
+// folding folds one share, row by row.
 type folding struct {
-	p   Params
-	at  map[int]*powers
-	out claim
+	p    Params
+	at   challenge
+	seen map[int]int // rows so far, by prime
+	out  claim
 }
 
-func (p Params) folding(c claim) *folding {
-	f := &folding{p, map[int]*powers{}, claim{}}
-	for i, at := range c {
-		f.at[i], f.out[i] = p.powers(i, at), [points]uint64{}
+func (p Params) folding(c challenge) *folding {
+	f := &folding{p, c, map[int]int{}, claim{}}
+	for i := range c {
+		f.out[i] = [points]uint64{}
 	}
 	return f
 }
 
 // row takes the share's next row, of residues modulo so-and-so-many-th prime.
 func (f *folding) row(prime int, row []uint64) {
-	q, at, acc := newModulus(f.p.subring(prime)), f.at[prime], f.out[prime]
-	m := min(stretch, len(row))
-	for ; len(row) > 0; row = row[m:] {
-		for k := range acc {
-			acc[k] = horner(acc[k], row[:m], at[k][:m], q)
+	q, acc, r := newModulus(f.p.subring(prime)), f.out[prime], f.seen[prime]
+	for k := range acc {
+		at, sum := &f.at[prime][k], uint64(0)
+		for c := 0; c*stretch < len(row); c++ {
+			some := row[c*stretch : min((c+1)*stretch, len(row))]
+			sum = ring.CRed(sum+q.times(q.dot(some, at.places[:]), at.stretches[c]), q.q)
 		}
+		acc[k] = ring.CRed(acc[k]+q.times(sum, at.rows[r]), q.q)
 	}
-	f.out[prime] = acc
+	f.out[prime], f.seen[prime] = acc, r+1
 }
 
-// horner returns acc r^m + sum_j v_j r^(m-j) modulo q, where r holds r^m .. r^1 in
-// Montgomery form.
-func horner(acc uint64, v, r []uint64, prime modulus) uint64 {
-	r = r[:len(v)]
-	hi, lo := bits.Mul64(acc, r[0])
-	var c uint64
-	for j, x := range v {
-		h, l := bits.Mul64(x, r[j])
-		lo, c = bits.Add64(lo, l, 0)
-		hi, _ = bits.Add64(hi, h, c)
+// times is x y / 2^64 modulo q.
+func (m modulus) times(x, y uint64) uint64 { return m.montgomery(mulAdd(0, 0, x, y)) }
+
+// dot is the sum of x_j y_j over 2^64 modulo q, of a stretch at most.
+func (m modulus) dot(x, y []uint64) uint64 {
+	var hi, lo uint64
+	y = y[:len(x)]
+	for j, v := range x {
+		hi, lo = mulAdd(hi, lo, v, y[j])
 	}
-	return prime.montgomery(hi, lo)
+	return m.montgomery(hi, lo)
 }
 
-// fold evaluates a share at the points of c.
-func (p Params) fold(s shape, sh share, c claim) claim {
+// fold folds a share.
+func (p Params) fold(s shape, sh share, c challenge) claim {
 	f := p.folding(c)
 	for r, prime := range p.primes(s) {
 		f.row(prime, sh[r])
@@ -131,8 +113,8 @@ func (p Params) fold(s shape, sh share, c claim) claim {
 	return f.out
 }
 
-// foldPacked evaluates a packed share at the points of c.
-func (p Params) foldPacked(s shape, b []byte, c claim) (claim, error) {
+// foldPacked folds a packed share.
+func (p Params) foldPacked(s shape, b []byte, c challenge) (claim, error) {
 	f := p.folding(c)
 	err := p.each(s, b, func(_, prime int, row []uint64) { f.row(prime, row) })
 	return f.out, err
@@ -160,6 +142,15 @@ func (p Params) encodeClaim(c claim) []byte {
 		}
 	}
 	return out
+}
+
+func (p Params) has(s shape, prime int) bool {
+	for _, b := range s {
+		if prime <= b.level || b.extended && prime >= len(p.lit.Q) {
+			return true
+		}
+	}
+	return false
 }
 
 // parseClaim reads the claim of a share of shape s.

@@ -91,25 +91,30 @@ func TestPackedBitsAreTheResidues(t *testing.T) {
 	}
 }
 
-// A claim is what Horner's rule makes of the share's residues, one after the other.
-func TestClaimsAreHornersRule(t *testing.T) {
+// A claim is the sum of the share's residues times the products that belong to them, one after the other.
+func TestClaimsAreSumsOfProducts(t *testing.T) {
 	for _, logN := range []int{4, 8} {
 		p := InsecureTest(logN)
 		s := shape{{1, p.low(), false}, {3, p.top(), true}}
 		sh, at := randomShare(p, s, 4), p.challenge(s, [32]byte{7})
-		want := map[int]*[points]big.Int{}
+		want, row := map[int]*[points]big.Int{}, map[int]int{}
+		number := func(x uint64) *big.Int { return new(big.Int).SetUint64(x) }
 		for r, prime := range p.primes(s) {
 			if want[prime] == nil {
 				want[prime] = new([points]big.Int)
 			}
-			q := new(big.Int).SetUint64(p.prime(prime))
-			for _, v := range sh[r] {
+			q := number(p.prime(prime))
+			back := new(big.Int).ModInverse(new(big.Int).Lsh(one, 64), q) // of Montgomery's form
+			back.Exp(back, big.NewInt(3), q)
+			for j, v := range sh[r] {
 				for k := range points {
-					x := &want[prime][k]
-					x.Add(x, new(big.Int).SetUint64(v))
-					x.Mod(x.Mul(x, new(big.Int).SetUint64(at[prime][k])), q)
+					f := at[prime][k]
+					x := new(big.Int).Mul(number(f.rows[row[prime]]), number(f.stretches[j/stretch]))
+					x.Mul(x, number(f.places[j%stretch])).Mul(x, back).Mul(x, number(v))
+					want[prime][k].Mod(x.Add(x, &want[prime][k]), q)
 				}
 			}
+			row[prime]++
 		}
 		packed, err := p.pack(s, sh)
 		if err != nil {
@@ -126,7 +131,7 @@ func TestClaimsAreHornersRule(t *testing.T) {
 		for prime, w := range want {
 			for k := range points {
 				if got[prime][k] != w[k].Uint64() || again[prime][k] != w[k].Uint64() {
-					t.Fatalf("prime %d point %d: %d and %d, want %d", prime, k, got[prime][k], again[prime][k], w[k].Uint64())
+					t.Fatalf("prime %d, number %d: %d and %d, want %d", prime, k, got[prime][k], again[prime][k], w[k].Uint64())
 				}
 			}
 		}

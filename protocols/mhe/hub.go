@@ -33,7 +33,7 @@ type Hub struct {
 	// Of the step before, for what each member must claim of its share: it is computed when
 	// the member's vow is there, while others work.
 	shares [][]byte
-	at     claim
+	at     challenge
 	before [32]byte
 }
 

@@ -11,7 +11,7 @@ const (
 	VeiledSize    = 32 + 16
 	ForReaderSize = 1120 + 32 + 16
 	SignatureSize = 64 + 3309
-	ClaimSize     = 5 * 8 // five residues of one prime
+	ClaimSize     = 3 * 8 // three residues of one prime
 	BlockSize     = 4
 	MaxMembers    = 200 // the carry of a sum must fit a byte, the hub's memory a machine
 	MaxCells      = 1 << 22

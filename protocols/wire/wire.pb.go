@@ -1616,7 +1616,7 @@ type Vow struct {
 	Transcript    []byte                 `protobuf:"bytes,1,opt,name=transcript,proto3" json:"transcript,omitempty"` // 32: T
 	Work          []byte                 `protobuf:"bytes,2,opt,name=work,proto3" json:"work,omitempty"`             // 32: digest of what this step does, to which encryptions
 	Before        []byte                 `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"`         // 32: digest of the step before: its vows, its outcome
-	Claims        []byte                 `protobuf:"bytes,4,opt,name=claims,proto3" json:"claims,omitempty"`         // 40 for each prime: what the own share adds to the fold of the step before; empty if that had no sum
+	Claims        []byte                 `protobuf:"bytes,4,opt,name=claims,proto3" json:"claims,omitempty"`         // 24 for each prime: what the own share adds to the fold of the step before; empty if that had no sum
 	Share         []byte                 `protobuf:"bytes,5,opt,name=share,proto3" json:"share,omitempty"`           // 32: commitment to salt and share; empty if this step has none
 	Shape         []byte                 `protobuf:"bytes,6,opt,name=shape,proto3" json:"shape,omitempty"`           // 4 for each block of the share: polynomials (2, big end first), level, extended
 	Full          bool                   `protobuf:"varint,7,opt,name=full,proto3" json:"full,omitempty"`            // every share goes to every member
