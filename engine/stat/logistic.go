@@ -249,7 +249,7 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 	case logisticResiduals:
 		return l.takeResiduals(asks, t)
 	case logisticSolution:
-		return l.takeSolution(t)
+		return l.takeSolution(asks[0].Cells, t)
 	case logisticNewton:
 		l.takeNewton(asks, t)
 		if l.veiled != nil && l.main.done {

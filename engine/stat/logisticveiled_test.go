@@ -270,3 +270,14 @@ func TestEncryptedLogisticKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestDevianceOfAnEncryptedModelIsThatOfItsEstimate(t *testing.T) {
+	set := readReference(t, "../../testdata/cgd")
+	args := Args{Kind: "logistic", Formula: "infection ~ treat + age + inherit + propylac", Evaluate: &Evaluate{}, Rules: Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 1}}
+	want := run(t, begin(t, Logistic{}, set, args), set.tables...).Glance.Get("deviance").(float64)
+	veiled := encrypted(args, 1)
+	veiled.Degree = 2 // its sums are taken at a model of a deviance 0.009 higher
+	if got := run(t, begin(t, Logistic{}, set, veiled), set.tables...).Glance.Get("deviance").(float64); math.Abs(got-want) > 5e-4 {
+		t.Errorf("deviance %v, want %v", got, want)
+	}
+}
