@@ -76,7 +76,7 @@ conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupte
 		},
 	}
 	root.SetFlagErrorFunc(suggestFlag)
-	root.AddCommand(newRun(), newPlan(), newCheck(), newKeys(), newOpen(), newVersion())
+	root.AddCommand(newRun(), newPlan(), newCheck(), newDemo(), newHubCommand(), newGatewayCommand(), newKeys(), newOpen(), newVersion())
 	return root
 }
 
