@@ -39,34 +39,3 @@ func TestTransformIsTheLibrarys(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkTransform(b *testing.B) {
-	p, err := NewParams(Standard())
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, i := range []int{0, 1, 7} {
-		tr, x, sub := newTransform(p.subring(i)), make([]uint64, p.Degree()), p.subring(i)
-		crs{}.stream(crp{}).uniform(x, tr.q)
-		b.Run("ntt", func(b *testing.B) {
-			for range b.N {
-				tr.ntt(x)
-			}
-		})
-		b.Run("intt", func(b *testing.B) {
-			for range b.N {
-				tr.intt(x)
-			}
-		})
-		b.Run("lattigo", func(b *testing.B) {
-			for range b.N {
-				sub.NTT(x, x)
-			}
-		})
-		b.Run("lattigo-inv", func(b *testing.B) {
-			for range b.N {
-				sub.INTT(x, x)
-			}
-		})
-	}
-}
