@@ -185,7 +185,9 @@ func (p *printer) logisticFit(g stat.Record) {
 	d := column([]float64{toDecimals(number(g, "null_deviance"), 2), toDecimals(number(g, "deviance"), 2)}, 5)
 	p.line("")
 	p.line("    Null deviance: %s%s", d[0], onDegrees(g, "df_null"))
-	p.line("Residual deviance: %s%s", d[1], onDegrees(g, "df_residual"))
+	if g.Get("deviance") != nil {
+		p.line("Residual deviance: %s%s", d[1], onDegrees(g, "df_residual"))
+	}
 	if lr := number(g, "lr_statistic"); !math.IsNaN(lr) {
 		p.line("Likelihood ratio test: %s%s, %s", alone(lr, 4), onDegrees(g, "lr_df"), pEquals(number(g, "lr_p")))
 	}

@@ -33,6 +33,7 @@ type PlannedAnalysis struct {
 	ID, Kind string
 	Openings []stat.Opening
 	Refused  *stat.Refusal // a rule that can already tell; nil otherwise
+	InTurn   bool          // every opening waits for the one before: what is computed under encryption
 }
 
 // Refused lists the analyses of which a rule can already tell that it will refuse them.

@@ -104,6 +104,7 @@ func Planned(s *study.Spec) ([]report.PlannedAnalysis, error) {
 		}
 		a := report.PlannedAnalysis{ID: args.ID, Kind: args.Kind, Refused: refused}
 		if refused == nil {
+			_, a.InTurn = p.(stat.Veiled)
 			for _, o := range p.Plan() {
 				a.Openings = append(a.Openings, seenBy(o, s.Privacy))
 			}
@@ -130,10 +131,14 @@ func Estimate(s *study.Spec, p *report.Plan) (rounds report.Range, up, down int6
 		count(o)
 	}
 	for _, a := range p.Analyses {
-		longest := 0
+		longest, all := 0, 0
 		for _, o := range a.Openings {
 			count(o)
-			longest = max(longest, o.MaxTimes)
+			longest, all = max(longest, o.MaxTimes), all+o.MaxTimes
+		}
+		if a.InTurn { // and the sum that stops analyses
+			rounds.Max = max(rounds.Max, 1+all)
+			continue
 		}
 		rounds.Min = max(rounds.Min, 1+min(len(a.Openings), 3))
 		rounds.Max = max(rounds.Max, 4+longest)
