@@ -108,27 +108,33 @@ func TestTranscriptOpensOnlyWhatThePlanDeclares(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			openings := map[string][]stat.Opening{"": plan.Openings}
-			for _, a := range plan.Analyses {
-				openings[a.ID] = a.Openings
-			}
-			checkWire(t, x, len(s.Sites))
-			times, most := count(x)
-			for k, n := range times {
-				declared := openings[k.analysis]
-				if k.opening >= len(declared) {
-					t.Fatalf("%s: opening %d is not in the plan", k.analysis, k.opening)
-				}
-				if o := declared[k.opening]; n > o.MaxTimes || most[k] > o.Cells {
-					t.Errorf("%s: %q: %d cells %d times, declared %d cells %d times", k.analysis, o.What, most[k], n, o.Cells, o.MaxTimes)
-				}
-			}
-			checkDisclosed(t, r, openings, times, most)
+			checkPlan(t, x, plan, r, len(s.Sites))
 			if r.PlanDigest != plan.Digest {
 				t.Errorf("the result carries plan %s, the plan is %s", r.PlanDigest, plan.Digest)
 			}
 		})
 	}
+}
+
+// checkPlan: what was opened, as often and as much of it, is in the plan, and the result lists it.
+func checkPlan(t *testing.T, x *transcript, plan *report.Plan, r *report.Report, sites int) {
+	t.Helper()
+	openings := map[string][]stat.Opening{"": plan.Openings}
+	for _, a := range plan.Analyses {
+		openings[a.ID] = a.Openings
+	}
+	checkWire(t, x, sites)
+	times, most := count(x)
+	for k, n := range times {
+		declared := openings[k.analysis]
+		if k.opening >= len(declared) {
+			t.Fatalf("%s: opening %d is not in the plan", k.analysis, k.opening)
+		}
+		if o := declared[k.opening]; n > o.MaxTimes || most[k] > o.Cells {
+			t.Errorf("%s: %q: %d cells %d times, declared %d cells %d times", k.analysis, o.What, most[k], n, o.Cells, o.MaxTimes)
+		}
+	}
+	checkDisclosed(t, r, openings, times, most)
 }
 
 type drawn struct {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/report"
-	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/wire"
 )
@@ -54,18 +53,7 @@ func TestTranscriptOfEncryptedStudies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			openings := map[string][]stat.Opening{"": plan.Openings}
-			for _, a := range plan.Analyses {
-				openings[a.ID] = a.Openings
-			}
-			checkWire(t, x, len(s.Sites))
-			times, most := count(x)
-			for k, n := range times {
-				if declared := openings[k.analysis]; k.opening >= len(declared) || n > declared[k.opening].MaxTimes || most[k] > declared[k.opening].Cells {
-					t.Errorf("%s: opening %d: %d cells, %d times: not in the plan", k.analysis, k.opening, most[k], n)
-				}
-			}
-			checkDisclosed(t, r, openings, times, most)
+			checkPlan(t, x, plan, r, len(s.Sites))
 			steps := 0
 			if plan.Veil != nil {
 				steps = plan.Veil.Steps

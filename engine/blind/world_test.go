@@ -25,7 +25,6 @@ type world struct {
 	inbox  []chan round.Message
 	stop   chan struct{}
 	once   sync.Once
-	mu     sync.Mutex
 	bytes  [2]int64 // up, down, of member 0, after the set-up
 	steps  int      // machines of member 0, after the set-up
 	random []*random

@@ -209,29 +209,8 @@ func (l *linearPart) reduce(t fixed.Totals) error {
 
 func (l *linearPart) takeSums(t fixed.Totals) error {
 	l.gram.takeSums(t)
-	if err := l.smallColumns(); err != nil {
+	if err := l.smallSums(l.table, l.gram.columns[len(l.gram.columns)-1]); err != nil {
 		return err
-	}
-	if l.table != nil {
-		var sums []float64
-		if l.model.Intercept {
-			sums = append(sums, float64(l.n))
-		}
-		for _, c := range l.slopes() {
-			sums = append(sums, rounded(c.sum))
-		}
-		if err := l.smallTable(l.table, sums); err != nil {
-			return err
-		}
-	}
-	if err := l.smallInteractions(); err != nil {
-		return err
-	}
-	if y := l.gram.columns[len(l.gram.columns)-1]; l.args.Rules.MinCell > 1 {
-		if ones, two := y.ones(l.n); two && min(ones, l.n-ones) < int64(l.args.Rules.MinCell) {
-			return &Refusal{Rule: "min_cell", Message: fmt.Sprintf("the outcome has two values, and fewer than %d people have one of them", l.args.Rules.MinCell),
-				Remedy: "widen the cohort, or choose a more frequent outcome"}
-		}
 	}
 	l.stage = linearProducts
 	l.asks = []Ask{{Opening: 1, Cells: l.gram.productCells(), State: centres(l.gram.columns)}}

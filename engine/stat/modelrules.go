@@ -129,6 +129,35 @@ func (r *regression) smallInteractions() error {
 	return nil
 }
 
+// smallSums applies the rules that the sums of a linear model's columns decide:
+// thin columns, the table of a saturated model, thin interactions, and an outcome of two values that few people have one of.
+func (r *regression) smallSums(table [][]float64, outcome *regressor) error {
+	if err := r.smallColumns(); err != nil {
+		return err
+	}
+	if table != nil {
+		var sums []float64
+		if r.model.Intercept {
+			sums = append(sums, float64(r.n))
+		}
+		for _, c := range r.slopes() {
+			sums = append(sums, rounded(c.sum))
+		}
+		if err := r.smallTable(table, sums); err != nil {
+			return err
+		}
+	}
+	if err := r.smallInteractions(); err != nil {
+		return err
+	}
+	least := int64(r.args.Rules.MinCell)
+	if ones, two := outcome.ones(r.n); least > 1 && two && min(ones, r.n-ones) < least {
+		return &Refusal{Rule: "min_cell", Message: fmt.Sprintf("the outcome has two values, and fewer than %d people have one of them", least),
+			Remedy: "widen the cohort, or choose a more frequent outcome"}
+	}
+	return nil
+}
+
 // table is the model-matrix rows of all cells of a saturated model's cross
 // table, nil for other models: with a coefficient for every cell, the number of
 // people in each follows from the sums of the columns.

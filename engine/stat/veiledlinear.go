@@ -219,33 +219,12 @@ func (l *veiledLinear) reduce(t fixed.Totals) error {
 
 func (l *veiledLinear) takeSums(t fixed.Totals) error {
 	l.gram.takeSums(t)
-	if err := l.smallColumns(); err != nil {
-		return err
-	}
-	if l.table != nil {
-		var sums []float64
-		if l.model.Intercept {
-			sums = append(sums, float64(l.n))
-		}
-		for _, c := range l.slopes() {
-			sums = append(sums, rounded(c.sum))
-		}
-		if err := l.smallTable(l.table, sums); err != nil {
-			return err
-		}
-	}
-	if err := l.smallInteractions(); err != nil {
-		return err
-	}
 	y := l.gram.columns[len(l.gram.columns)-1]
-	if ones, two := y.ones(l.n); l.args.Rules.MinCell > 1 && two {
-		if min(ones, l.n-ones) < int64(l.args.Rules.MinCell) {
-			return &Refusal{Rule: "min_cell", Message: fmt.Sprintf("the outcome has two values, and fewer than %d people have one of them", l.args.Rules.MinCell),
-				Remedy: "widen the cohort, or choose a more frequent outcome"}
-		}
-		if l.table != nil {
-			return saturatedRefusal()
-		}
+	if err := l.smallSums(l.table, y); err != nil {
+		return err
+	}
+	if _, two := y.ones(l.n); l.args.Rules.MinCell > 1 && two && l.table != nil {
+		return saturatedRefusal()
 	}
 	var cells []Cell
 	for i, c := range l.gram.columns {

@@ -21,7 +21,6 @@ type lockstep struct {
 	round  int
 	vetoes bool // this round asks which analyses a hospital stops
 	sealed bool // release: analyst: hospitals make all sealed asks without seeing a total
-	reader bool // the analyst's own replay, which sees everything
 	state  [32]byte
 
 	residuals []Phase // of the solves whose residuals the last sum opened
