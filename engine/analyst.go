@@ -153,6 +153,8 @@ func (a *Analyst) note(n *control.Notice, found map[RunID]*Study, all *[]*Study)
 		one.Hub = s
 	case s.From != party.Hub && (s.Number > one.Sites[s.From].Number || one.Sites[s.From].Number == 0):
 		one.Sites[s.From] = s
+	}
+	if ok && one != nil && n.Act == control.Decides {
 		one.Why[s.From] = why
 	}
 }
@@ -197,6 +199,9 @@ func (a *Analyst) ask(ctx context.Context, run RunID, f func(n *control.Notice, 
 // endOf names the notice by which a hub says that it has answered another one.
 func endOf(notice []byte) RunID { return RunID(party.Hash("end of answer", notice)) }
 
+// answerWait is how long the hub may be silent before it is told again.
+const answerWait = 2 * time.Second
+
 // session sends first, then calls f with every notice of the hub until f is done.
 // When the channel fails, it is opened again and all is said again.
 func (a *Analyst) session(ctx context.Context, first func() ([][]byte, error), f func(*control.Notice) (bool, error)) error {
@@ -222,16 +227,34 @@ func (a *Analyst) exchange(ctx context.Context, first func() ([][]byte, error), 
 	if err != nil {
 		return true, err
 	}
-	for _, b := range letters {
-		if err := ch.Send(ctx, party.Hub, b); err != nil {
-			return false, err
+	say := func() error {
+		for _, b := range letters {
+			if err := ch.Send(ctx, party.Hub, b); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	for {
-		_, b, err := ch.Receive(ctx)
+	if err := say(); err != nil {
+		return false, err
+	}
+	for heard := false; ; {
+		wait, cancel := ctx, context.CancelFunc(func() {})
+		if !heard { // a hub that died with it in its hands never will answer
+			wait, cancel = context.WithTimeout(ctx, answerWait)
+		}
+		_, b, err := ch.Receive(wait)
+		late := wait.Err() != nil && ctx.Err() == nil
+		cancel()
+		if late {
+			if err = say(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return false, err
 		}
+		heard = true
 		n, err := control.Read(b)
 		if err != nil {
 			a.cfg.Log.Warn("a notice was dropped", "why", err)

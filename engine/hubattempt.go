@@ -125,24 +125,29 @@ func (h *Hub) choose(r *hubRun, before previous, now time.Time) (members, waitin
 	}
 	movable := h.cfg.Wait > 0 && len(ready) >= r.spec.Privacy.MinSites && h.untouched(r, before, ready)
 	if movable {
-		if until := r.since.Add(h.cfg.Wait); now.Before(until) {
+		// Who refuses is not waited for.
+		if until := r.since.Add(h.cfg.Wait); now.Before(until) && len(waiting) > len(declining(r, base)) {
 			r.due = until
 			return nil, waiting, false
 		}
 		return ready, nil, false
 	}
 	// Who has not decided or is silent may come yet; who refuses does not.
-	hope := h.cfg.Wait > 0 && len(base)-declining(r, base) >= r.spec.Privacy.MinSites && (before.last == 0 || h.untouched(r, before, nil))
-	return nil, waiting, refused && !hope
+	hope := h.cfg.Wait > 0 && len(base)-len(declining(r, base)) >= r.spec.Privacy.MinSites && (before.last == 0 || h.untouched(r, before, nil))
+	if refused && !hope {
+		return nil, declining(r, base), true
+	}
+	return nil, waiting, false
 }
 
-func declining(r *hubRun, base []party.ID) (n int) {
+// declining are the hospitals whose steward or house refuses.
+func declining(r *hubRun, base []party.ID) (ids []party.ID) {
 	for _, id := range base {
 		if d, ok := r.decisions[id]; r.refusing[id] || ok && !d.Approve {
-			n++
+			ids = append(ids, id)
 		}
 	}
-	return n
+	return ids
 }
 
 // untouched reports whether each of the hospitals has shown that it unlocked

@@ -376,7 +376,7 @@ func (h *Hub) stand(r *hubRun, stage Stage, code control.Code, waiting []party.I
 		return
 	}
 	r.stood = said
-	r.standing = Status{From: party.Hub, Run: r.sub.Run, Number: uint64(h.cfg.Now().UnixNano()), Attempt: r.last, Stage: stage, Code: code, Waiting: waiting}
+	r.standing = Status{From: party.Hub, Run: r.sub.Run, Number: max(r.standing.Number+1, uint64(runner.Clock().UnixNano())), Attempt: r.last, Stage: stage, Code: code, Waiting: waiting}
 	b, err := control.Stand(hubAuthor, r.sub.Plan, r.standing)
 	if err != nil {
 		h.cfg.Log.Error("a notice could not be made", "why", err)
