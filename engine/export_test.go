@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"testing"
 	"time"
 
 	"github.com/consilium-health/consilium/engine/report"
@@ -39,4 +40,14 @@ func PlanInsecureTest(s *study.Spec, logN int) (*report.Plan, error) {
 // OpenInsecureTest is Open for runs with InsecureTest.
 func OpenInsecureTest(s *study.Spec, sealed *report.Sealed, analyst *party.Identity, logN int) (*report.Report, error) {
 	return open(s, sealed, analyst, logN)
+}
+
+// PlanDigest is the digest of a study's plan, as an analyst signs it.
+func PlanDigest(t testing.TB, s *study.Spec) [32]byte {
+	t.Helper()
+	p, err := newPlan(s, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.digest
 }

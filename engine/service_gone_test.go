@@ -1,0 +1,102 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/protocols/party"
+)
+
+// gone starts everybody; egg dies for good when it has sent n messages of an attempt.
+func gone(t *testing.T, n int64) (w *town, run engine.RunID, back func()) {
+	t.Helper()
+	w = newTown(t)
+	w.hub.Deadline, w.hub.Wait = time.Second, time.Second
+	ctx, die := context.WithCancel(context.Background())
+	t.Cleanup(die)
+	var sent atomic.Int64
+	inner := w.network
+	w.network = func(self party.ID) engine.Network {
+		if self != "egg" {
+			return inner(self)
+		}
+		return between{send: func(channel string, _ uint32, _ party.ID, b []byte) [][]byte {
+			if channel == engine.ControlChannel {
+				return [][]byte{b}
+			}
+			if sent.Add(1) > n {
+				die()
+				return nil
+			}
+			return [][]byte{b}
+		}}.network(inner(self))
+	}
+	for _, id := range hospitals[:4] {
+		w.live(w.newGateway(id).Run)
+	}
+	egg := w.newGateway("egg")
+	done := make(chan struct{})
+	go func() { defer close(done); _ = egg.Run(ctx) }()
+	w.live(w.newHub().Run)
+	w.network = inner
+	run = w.submit(w.newAnalyst(), smallStudy)
+	return w, run, func() {
+		<-done
+		w.live(w.newGateway("egg").Run)
+	}
+}
+
+func TestStudyGoesOnWithoutAHospitalThatLeftBeforeAnythingWasOpened(t *testing.T) {
+	for n, where := range map[int64]string{0: "before its hello", 1: "after its hello", 2: "after its seal"} {
+		t.Run(where, func(t *testing.T) {
+			w, run, _ := gone(t, n)
+			r := w.fetch(w.newAnalyst(), run)
+			if !slices.Equal(r.Absent, []string{"egg"}) {
+				t.Errorf("absent: %v", r.Absent)
+			}
+			four := strings.Replace(smallStudy, ", egg: {csv: x}", "", 1)
+			equal(t, tidy(t, r), tidy(t, simulated(t, four, hospitals[:4]...)))
+		})
+	}
+}
+
+// The difference of a total with egg and one without would be egg's.
+func TestStudyWaitsForAHospitalThatLeftAfterSomethingWasOpened(t *testing.T) {
+	for n, where := range map[int64]string{3: "after its masked vector, which the others have answered", 4: "after its unlock"} {
+		t.Run(where, func(t *testing.T) { waits(t, n) })
+	}
+}
+
+func waits(t *testing.T, n int64) {
+	w, run, back := gone(t, n)
+	ctx, cancel := patience()
+	defer cancel()
+	failed := false
+	err := w.newAnalyst().Watch(ctx, run, func(s engine.Status) error {
+		failed = failed || s.From == party.Hub && s.Stage == engine.StageFailed
+		if failed && s.From == party.Hub && s.Stage == engine.StageWaiting && slices.Equal(s.Waiting, []party.ID{"egg"}) {
+			return errSeen
+		}
+		return nil
+	})
+	if !errors.Is(err, errSeen) {
+		t.Fatalf("the hub does not wait for egg: %v", err)
+	}
+	for _, id := range hospitals[:4] {
+		if f := w.stores[id].Frozen(); len(f) != 1 || [32]byte(f[0].Roster) != w.roster.Digest() {
+			t.Errorf("%s: frozen %v", id, f)
+		}
+	}
+	back()
+	r := w.fetch(w.newAnalyst(), run)
+	if r.Absent != nil {
+		t.Errorf("absent: %v", r.Absent)
+	}
+	equal(t, tidy(t, r), tidy(t, simulated(t, smallStudy, hospitals...)))
+}
