@@ -64,6 +64,7 @@ type town struct {
 	hub        engine.HubConfig
 	deadline   time.Duration
 	source     map[party.ID]engine.Source
+	insecure   int // logarithm of the degree of a ring for tests
 	ask        func(party.ID, engine.Request) *engine.Answer
 
 	mu   sync.Mutex
@@ -170,6 +171,7 @@ func (w *town) newGateway(id party.ID) *engine.Gateway {
 	if w.ask != nil {
 		cfg.Ask = func(_ context.Context, r engine.Request) *engine.Answer { return w.ask(id, r) }
 	}
+	engine.InsecureServices(w.insecure, &cfg, nil, nil)
 	g, err := engine.NewGateway(cfg)
 	if err != nil {
 		w.t.Fatal(err)
@@ -182,6 +184,7 @@ func (w *town) newHub() *engine.Hub {
 	cfg := w.hub
 	cfg.Roster, cfg.Analysts, cfg.Network, cfg.Store, cfg.Log = w.roster, w.analysts(), w.network(party.Hub), w.stores[party.Hub], w.log()
 	cfg.Now = func() time.Time { return w.now() }
+	engine.InsecureServices(w.insecure, nil, &cfg, nil)
 	h, err := engine.NewHub(cfg)
 	if err != nil {
 		w.t.Fatal(err)
@@ -191,7 +194,9 @@ func (w *town) newHub() *engine.Hub {
 
 func (w *town) newAnalyst() *engine.Analyst {
 	w.t.Helper()
-	a, err := engine.NewAnalyst(engine.AnalystConfig{ID: "ana", Identity: w.analyst, Roster: w.roster, Network: w.network("ana"), Log: w.log()})
+	cfg := engine.AnalystConfig{ID: "ana", Identity: w.analyst, Roster: w.roster, Network: w.network("ana"), Log: w.log()}
+	engine.InsecureServices(w.insecure, nil, nil, &cfg)
+	a, err := engine.NewAnalyst(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
