@@ -2,10 +2,59 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/protocols/party"
 )
+
+// analystFlags are those of commands that an analyst gives.
+type analystFlags struct {
+	config  string
+	timeout time.Duration
+	json    bool
+}
+
+func (f *analystFlags) add(c *cobra.Command, timeout time.Duration, what string) {
+	configFlag(c, &f.config)
+	c.Flags().DurationVar(&f.timeout, "timeout", timeout, what)
+	c.Flags().BoolVar(&f.json, "json", false, "print it as JSON")
+}
+
+// asAnalyst connects the analyst of a configuration and calls f.
+func asAnalyst(c *cobra.Command, cfg *config, timeout time.Duration, f func(context.Context, *engine.Analyst) error) error {
+	ctx := c.Context()
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	a, end, err := connectAnalyst(ctx, cfg, askPassphrase(c, "passphrase of "+cfg.Key))
+	if err == nil {
+		defer end()
+		err = f(ctx, a)
+	}
+	if ctx.Err() != nil && c.Context().Err() == nil {
+		err = fmt.Errorf("nothing more within %s: %w; consilium doctor says whether the hub can be reached, consilium studies who is waited for", timeout, err)
+	}
+	switch s := (*status)(nil); {
+	case err == nil || errors.As(err, &s):
+		return err
+	case errors.Is(err, engine.ErrUnknownRun):
+		return &status{exitUsage, err}
+	}
+	return &status{exitFailure, err}
+}
 
 // connectAnalyst makes an analyst of a configuration and connects it; the
 // returned function disconnects. ask asks for the key's passphrase; it may be nil.
@@ -16,7 +65,10 @@ func connectAnalyst(ctx context.Context, c *config, ask func() ([]byte, error)) 
 	}
 	_, p, err := readRoster(c.at(c.Roster))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &status{exitUsage, err}
+	}
+	if pinned, ok := p.analysts[c.Name]; !ok || !pinned.Equal(id.Public()) {
+		return nil, nil, &status{exitUsage, fmt.Errorf("roster %s does not have analyst %q with the key in %s: hospitals would not take its studies", c.at(c.Roster), c.Name, c.at(c.Key))}
 	}
 	d, err := c.dialer(c.Name, c.Hub)
 	if err != nil {
@@ -37,4 +89,271 @@ func connectAnalyst(ctx context.Context, c *config, ask func() ([]byte, error)) 
 		return nil, nil, err
 	}
 	return a, end, nil
+}
+
+func newSubmit() *cobra.Command {
+	var f analystFlags
+	c := &cobra.Command{
+		Use:   "submit STUDY.yaml",
+		Short: "Sign a study and ask its hospitals for it",
+		Long: `Submit plans a study, signs the plan with the analyst's key and gives it to the
+hub, which asks the hospitals. It prints the name of the run and returns when
+the hub has it. watch shows who has approved, fetch gets the results. The same
+study submitted again is another run.`,
+		Example: "  consilium submit study.yaml --config analyst.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, source, err := readStudy(args[0])
+			if err != nil {
+				return err
+			}
+			plan, err := engine.Plan(s)
+			if err != nil {
+				return &status{exitUsage, err}
+			}
+			cfg, err := readConfig(f.config, roleAnalyst)
+			if err != nil {
+				return err
+			}
+			return asAnalyst(c, cfg, f.timeout, func(ctx context.Context, a *engine.Analyst) error {
+				run, err := a.Submit(ctx, source)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return writeJSON(c.OutOrStdout(), map[string]string{"run": run.String(), "study": s.Name, "plan_digest": plan.Digest})
+				}
+				fmt.Fprintf(c.OutOrStdout(), "run %s of study %s, plan %s\n", shortRun(run.String()), s.Name, plan.Digest)
+				return nil
+			})
+		},
+	}
+	f.add(c, 30*time.Second, "give up when the hub has not taken the study by then")
+	return c
+}
+
+func newStudies() *cobra.Command {
+	var f analystFlags
+	c := &cobra.Command{
+		Use:   "studies",
+		Short: "List studies: those a hospital was asked for, or an analyst's own",
+		Long: `Studies lists, with the configuration of a gateway, every study this hospital was
+asked for and what it has said; with that of an analyst, the analyst's own and
+how far every hospital is.`,
+		Example: "  consilium studies --config gateway.yaml\n  consilium studies --config analyst.yaml --json",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := readConfig(f.config, roleGateway, roleAnalyst)
+			if err != nil {
+				return err
+			}
+			if cfg.Role == roleGateway {
+				return studiesOfGateway(c, cfg, f.json)
+			}
+			return asAnalyst(c, cfg, f.timeout, func(ctx context.Context, a *engine.Analyst) error { return studiesOfAnalyst(ctx, c, a, f.json) })
+		},
+	}
+	f.add(c, 30*time.Second, "give up when the hub has not answered by then")
+	return c
+}
+
+// ownStudy is a run as its analyst sees it.
+type ownStudy struct {
+	Run   string     `json:"run"`
+	Study string     `json:"study"`
+	Made  time.Time  `json:"made"`
+	Hub   told       `json:"hub"`
+	Sites []siteTold `json:"sites"`
+}
+
+type siteTold struct {
+	Site    party.ID `json:"site"`
+	Stage   string   `json:"stage"`
+	Round   int      `json:"round,omitempty"`
+	Refused string   `json:"refused,omitempty"` // why, in the steward's words
+}
+
+func studiesOfAnalyst(ctx context.Context, c *cobra.Command, a *engine.Analyst, asJSON bool) error {
+	known, err := a.Studies(ctx)
+	if err != nil {
+		return err
+	}
+	all := []ownStudy{}
+	for _, k := range known {
+		o := ownStudy{Run: k.Run.String(), Study: k.Study, Made: k.Made, Hub: toldOf(k.Hub)}
+		for _, id := range slices.Sorted(maps.Keys(k.Sites)) {
+			s := siteTold{Site: id, Stage: stageWords(k.Sites[id].Stage), Round: k.Sites[id].Round, Refused: k.Why[id]}
+			o.Sites = append(o.Sites, s)
+		}
+		all = append(all, o)
+	}
+	if asJSON {
+		return writeJSON(c.OutOrStdout(), all)
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(c.OutOrStdout(), "no study was submitted, or the hub has forgotten them")
+		return nil
+	}
+	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RUN\tSTUDY\tSUBMITTED\tHUB\tHOSPITALS")
+	for _, o := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", shortRun(o.Run), o.Study, moment(o.Made), o.Hub.words(), o.hospitals())
+	}
+	return w.Flush()
+}
+
+// hospitals counts them by what they say, and names those that refuse.
+func (o ownStudy) hospitals() string {
+	count := map[string]int{}
+	var parts []string
+	for _, s := range o.Sites {
+		if s.Refused != "" {
+			parts = append(parts, fmt.Sprintf("%s refuses: %s", s.Site, s.Refused))
+			continue
+		}
+		count[s.Stage]++
+	}
+	for _, stage := range slices.Sorted(maps.Keys(count)) {
+		parts = append(parts, fmt.Sprintf("%d %s", count[stage], stage))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// ownRun finds the run that the analyst means.
+func ownRun(ctx context.Context, a *engine.Analyst, name string) (engine.RunID, string, error) {
+	if run, err := engine.ParseRunID(name); err == nil {
+		return run, name, nil
+	}
+	all, err := a.Studies(ctx)
+	if err != nil {
+		return engine.RunID{}, "", err
+	}
+	var known []runName
+	for _, s := range all {
+		known = append(known, runName{s.Run, s.Study, s.Hub.Stage == engine.StageOver})
+	}
+	run, err := findRun(name, known)
+	for _, s := range all {
+		if s.Run == run {
+			name = s.Study
+		}
+	}
+	return run, name, err
+}
+
+func newWatch() *cobra.Command {
+	var f analystFlags
+	c := &cobra.Command{
+		Use:   "watch [RUN]",
+		Short: "Watch how far every hospital is with a study",
+		Long: `Watch tells, with the configuration of an analyst, how far every hospital is with
+a run, from its beginning until it is over; with that of a gateway, how far this
+hospital is with one run or, without RUN, with all, until it is interrupted.
+What hospitals say is signed; what the hub says is marked as its word.`,
+		Example: "  consilium watch cgd --config analyst.yaml\n  consilium watch --config gateway.yaml --json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := readConfig(f.config, roleGateway, roleAnalyst)
+			if err != nil {
+				return err
+			}
+			run := strings.Join(args, "")
+			if cfg.Role == roleGateway {
+				return watchGateway(c, cfg, run, f.json)
+			}
+			if run == "" {
+				return errors.New("say which run: consilium studies lists them")
+			}
+			err = asAnalyst(c, cfg, f.timeout, func(ctx context.Context, a *engine.Analyst) error {
+				id, _, err := ownRun(ctx, a, run)
+				if err != nil {
+					return err
+				}
+				return a.Watch(ctx, id, func(s engine.Status) error { return tell(c.OutOrStdout(), toldOf(s), f.json) })
+			})
+			if c.Context().Err() != nil {
+				return nil // watching ends when the watcher has had enough
+			}
+			return err
+		},
+	}
+	f.add(c, 0, "stop watching after this time (default: when the run is over)")
+	return c
+}
+
+func newFetch() *cobra.Command {
+	var f analystFlags
+	var out string
+	var quiet bool
+	c := &cobra.Command{
+		Use:   "fetch RUN",
+		Short: "Wait for the results of a study and write them to a directory",
+		Long: `Fetch waits until all hospitals that took part have sent their reports, checks
+that every one is signed and that they agree to the byte, opens what is sealed
+to the analyst, and writes the directory that run writes. The hub can withhold
+reports; it cannot change them.
+
+Status 1: there is no result, because hospitals refused or the run failed; 3: a
+disclosure rule refused an analysis.`,
+		Example: "  consilium fetch cgd --config analyst.yaml --out results\n  consilium fetch c8786d40 --timeout 1h",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := readConfig(f.config, roleAnalyst)
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := checkOut(out); err != nil {
+					return err
+				}
+			}
+			return asAnalyst(c, cfg, f.timeout, func(ctx context.Context, a *engine.Analyst) error {
+				return fetch(ctx, c, a, args[0], out, f.json, quiet)
+			})
+		},
+	}
+	f.add(c, 0, "give up when there is no result by then (default: wait until the run is over)")
+	c.Flags().StringVarP(&out, "out", "o", "", "directory of the results (default NAME-results, NAME being the study's)")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "do not say that it waits")
+	return c
+}
+
+func fetch(ctx context.Context, c *cobra.Command, a *engine.Analyst, name, out string, asJSON, quiet bool) error {
+	run, study, err := ownRun(ctx, a, name)
+	if err != nil {
+		return err
+	}
+	if !quiet {
+		fmt.Fprintf(c.ErrOrStderr(), "waiting for the hospitals' reports of run %s; consilium watch shows how far they are\n", shortRun(run.String()))
+	}
+	r, err := a.Fetch(ctx, run)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		if r.Spec != nil {
+			study = r.Spec.Name
+		}
+		out = study + "-results"
+		if err := checkOut(out); err != nil {
+			return err
+		}
+	}
+	if err := r.WriteDir(out); err != nil {
+		return err
+	}
+	if !quiet {
+		fmt.Fprintf(c.ErrOrStderr(), "%d hospitals signed the same report; results are in %s\n", len(r.Cost.BytesUp), out)
+	}
+	return show(c, r, asJSON)
+}
+
+// jsonLine prints one line of JSON.
+func jsonLine(w io.Writer, x any) error {
+	b, err := json.Marshal(x)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,7 +126,6 @@ type demonstration struct {
 	began   time.Time
 	stop    context.CancelCauseFunc
 	analyst party.ID
-	key     *party.Identity
 
 	mu       sync.Mutex
 	log      io.Writer
@@ -341,17 +339,4 @@ func lastLines(path string) string {
 	}
 	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
 	return string(bytes.Join(lines[max(0, len(lines)-4):], []byte("\n")))
-}
-
-// newKeyFile draws an identity and writes it to a file.
-func newKeyFile(path string) (*party.Identity, error) {
-	id, err := party.NewIdentity(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	secret, err := id.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	return id, writeNew(path, secretBlock, secret, 0o600)
 }

@@ -81,7 +81,7 @@ func (c *consortium) party(id party.ID, role string) (*rosterEntry, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	key, err := newKeyFile(filepath.Join(dir, "identity.key"))
+	key, err := newIdentityFile(filepath.Join(dir, "identity.key"), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,9 @@ func (d *desk) handler() http.Handler {
 	mux.HandleFunc("POST /studies/{run}/draft", d.one(d.draft))
 	mux.HandleFunc("POST /studies/{run}/decide", d.one(d.decide))
 	mux.HandleFunc("POST /studies/{run}/restored", d.one(d.restored))
+	mux.HandleFunc("GET /cohorts", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, append([]store.Freeze{}, d.store.Frozen()...), nil)
+	})
 	mux.HandleFunc("POST /cohorts/clear", d.clear)
 	mux.HandleFunc("GET /watch", d.watch)
 	return mux
@@ -165,7 +168,7 @@ func (d *desk) find(name string) (engine.Request, error) {
 	var known []runName
 	all := d.gateway.Studies()
 	for _, r := range all {
-		known = append(known, runName{r.Run, r.Study})
+		known = append(known, runName{r.Run, r.Study, r.Stage == engine.StageOver})
 	}
 	run, err := findRun(name, known)
 	if err != nil {

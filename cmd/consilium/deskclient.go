@@ -63,7 +63,11 @@ func (s *steward) open(ctx context.Context, method, path string, in any) (io.Rea
 	if err := json.NewDecoder(w.Body).Decode(&said); err != nil || said.Error == "" {
 		said.Error = "the gateway answers " + w.Status
 	}
-	return nil, &status{exitFailure, errors.New(said.Error)}
+	code := exitFailure
+	if w.StatusCode == http.StatusNotFound {
+		code = exitUsage
+	}
+	return nil, &status{code, errors.New(said.Error)}
 }
 
 // unreachable says what to do when nobody answers.

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/consilium-health/consilium/engine"
-	"github.com/consilium-health/consilium/engine/transport"
 )
 
 func newGatewayCommand() *cobra.Command {
@@ -60,7 +59,7 @@ func (s *service) gateway(ask func() ([]byte, error)) (err error) {
 	if err := s.openStore(); err != nil {
 		return err
 	}
-	hub := &line{ctx: s.ctx, note: s.counts.note, dial: func(ctx context.Context) (*transport.Conn, error) { return d.Dial(ctx) }}
+	hub := &line{ctx: s.ctx, asked: s.asked, note: s.counts.note, dial: d.Dial}
 	defer func() {
 		if err := hub.close(); err != nil {
 			s.log.Warn("the hub was left in a hurry", "why", err)
@@ -69,6 +68,9 @@ func (s *service) gateway(ask func() ([]byte, error)) (err error) {
 	results := c.Results
 	if results == "" {
 		results = filepath.Join(c.State, "results")
+	}
+	if err := os.MkdirAll(c.at(results), 0o700); err != nil {
+		return fmt.Errorf("results %s: %w", c.at(results), reason(err))
 	}
 	desk := newDesk(s.log)
 	g, err := engine.NewGateway(engine.GatewayConfig{ID: c.Name, Identity: id, Roster: s.pins.roster, Analysts: s.pins.analysts, Stewards: s.pins.stewards,

@@ -4,13 +4,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -29,6 +32,10 @@ func TestMain(m *testing.M) {
 //	vary FROM TO OLD NEW      copies a file, with OLD (once in it) replaced by NEW; \n, \t, \xFF stand for themselves
 //	figures NAME              the report on standard output, without plan digest and openings, becomes that file
 //	holds DIR NAME...         the directory has these entries and no others
+//	capture NAME PATTERN      sets the variable to what the group in the pattern matches of standard output
+//	port NAME                 sets the variable to a port that is free
+//	eventually command...     runs the command again until it succeeds, for at most half a minute
+//	says PATTERN command...   the same, until standard output matches
 func TestStories(t *testing.T) {
 	testdata, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -47,7 +54,7 @@ func TestStories(t *testing.T) {
 			}
 			return os.Geteuid() == 0, nil // whom no mode of a directory stops
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds, "figures": figures},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds, "figures": figures, "capture": capture, "port": port, "eventually": eventually, "says": says},
 	})
 }
 
@@ -116,5 +123,56 @@ func holds(ts *testscript.TestScript, neg bool, args []string) {
 	want := slices.Sorted(slices.Values(args[1:]))
 	if !slices.Equal(got, want) {
 		ts.Fatalf("%s holds %v, want %v", args[0], got, want)
+	}
+}
+
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("no match of %s with one group", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+func port(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: port NAME")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, free, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Check(l.Close())
+	ts.Setenv(args[0], free)
+}
+
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: eventually command...")
+	}
+	again(ts, ".*", args)
+}
+
+func says(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: says PATTERN command...")
+	}
+	again(ts, args[0], args[1:])
+}
+
+func again(ts *testscript.TestScript, pattern string, command []string) {
+	want, err := regexp.Compile(pattern)
+	ts.Check(err)
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		if err := ts.Exec(command[0], command[1:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("half a minute, and not yet")
+		}
+		<-time.After(50 * time.Millisecond) // another process is watched, which says nothing by itself
 	}
 }

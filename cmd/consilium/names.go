@@ -11,16 +11,24 @@ import (
 type runName struct {
 	run   engine.RunID
 	study string
+	over  bool
 }
 
 // findRun finds the run that a person means: by its whole name, by the beginning
-// of it (at least four characters), or by its study's name when only one run has it.
+// of it (at least four characters), or by its study's name when only one run has
+// it, or only one that is not over.
 func findRun(name string, known []runName) (engine.RunID, error) {
-	var found []engine.RunID
+	var found, live []engine.RunID
 	for _, k := range known {
 		if k.study == name || len(name) >= 4 && strings.HasPrefix(k.run.String(), strings.ToLower(name)) {
 			found = append(found, k.run)
+			if !k.over {
+				live = append(live, k.run)
+			}
 		}
+	}
+	if len(live) == 1 {
+		return live[0], nil
 	}
 	switch len(found) {
 	case 1:

@@ -12,8 +12,8 @@ import (
 )
 
 type openFlags struct {
-	key  string
-	json bool
+	key, passphrase string
+	json            bool
 }
 
 func newOpen() *cobra.Command {
@@ -30,6 +30,7 @@ the directory with the results.`,
 		RunE:    func(c *cobra.Command, args []string) error { return openResults(c, args[0], f) },
 	}
 	c.Flags().StringVarP(&f.key, "key", "k", "", "the analyst's secret key, made by keys new")
+	c.Flags().StringVar(&f.passphrase, "passphrase-file", "", "take the key's passphrase from this file's first line")
 	c.Flags().BoolVar(&f.json, "json", false, "print result.json instead of the report")
 	if err := c.MarkFlagRequired("key"); err != nil {
 		panic(err) // the flag is defined above
@@ -38,7 +39,7 @@ the directory with the results.`,
 }
 
 func openResults(c *cobra.Command, dir string, f openFlags) error {
-	id, err := readIdentity(f.key)
+	id, err := readIdentity(c, f.key, f.passphrase)
 	if err != nil {
 		return err
 	}

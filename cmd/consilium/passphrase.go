@@ -2,8 +2,12 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // readPassphrase reads the first line of a file, such as one that the system hands to a service.
@@ -13,5 +17,46 @@ func readPassphrase(path string) ([]byte, error) {
 		return nil, fmt.Errorf("passphrase %s: %w", path, reason(err))
 	}
 	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return bytes.TrimRight(line, "\r"), nil
+	if line = bytes.TrimRight(line, "\r"); len(line) == 0 {
+		return nil, fmt.Errorf("passphrase %s: its first line is empty", path)
+	}
+	return line, nil
+}
+
+// askPassphrase asks on the terminal; nil where there is none.
+func askPassphrase(c *cobra.Command, what string) func() ([]byte, error) {
+	f, ok := c.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func() ([]byte, error) {
+		fmt.Fprintf(c.ErrOrStderr(), "%s: ", what)
+		defer fmt.Fprintln(c.ErrOrStderr())
+		return term.ReadPassword(int(f.Fd()))
+	}
+}
+
+// newPassphrase has a new one from a file, or twice from the terminal; nil: none is wanted.
+func newPassphrase(c *cobra.Command, ask bool, file string) ([]byte, error) {
+	if file != "" {
+		return readPassphrase(file)
+	}
+	if !ask {
+		return nil, nil
+	}
+	once, again := askPassphrase(c, "new passphrase"), askPassphrase(c, "once more")
+	if once == nil {
+		return nil, errors.New("--passphrase asks on a terminal, and there is none: use --passphrase-file")
+	}
+	a, err1 := once()
+	b, err2 := again()
+	switch err := errors.Join(err1, err2); {
+	case err != nil:
+		return nil, err
+	case len(a) == 0:
+		return nil, errors.New("the passphrase is empty; without --passphrase there is none")
+	case !bytes.Equal(a, b):
+		return nil, errors.New("the two differ; nothing was written")
+	}
+	return a, nil
 }

@@ -76,7 +76,22 @@ conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupte
 		},
 	}
 	root.SetFlagErrorFunc(suggestFlag)
-	root.AddCommand(newRun(), newPlan(), newCheck(), newDemo(), newHubCommand(), newGatewayCommand(), newKeys(), newOpen(), newVersion())
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"study", "A study:", []*cobra.Command{newPlan(), newCheck(), newRun(), newOpen(), newDemo()}},
+		{"analyst", "An analyst in a consortium:", []*cobra.Command{newSubmit(), newStudies(), newWatch(), newFetch()}},
+		{"steward", "A hospital's data steward:", []*cobra.Command{newShow(), newApprove(), newRefuse(), newAudit(), newCohorts()}},
+		{"operations", "Whoever runs a gateway or the hub:", []*cobra.Command{newGatewayCommand(), newHubCommand(), newDoctor(), newKeys(), newRoster(),
+			newCertificates(), newBackup(), newRestored(), newVersion()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.id
+		}
+		root.AddCommand(g.commands...)
+	}
 	return root
 }
 

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/store"
@@ -151,7 +150,9 @@ func (s *service) run(x serving) error {
 		return err
 	}
 	defer stopMetrics()
-	err = x.Run(s.ctx)
+	if err = x.Run(s.ctx); errors.Is(err, errStopping) {
+		err = nil
+	}
 	s.log.Info("stopped")
 	return err
 }
@@ -194,9 +195,10 @@ func serveHTTP(l net.Listener, h http.Handler) (stop func()) {
 // line is a party's connection, made when it is first wanted: a gateway serves
 // its steward while the hub cannot be reached.
 type line struct {
-	ctx  context.Context
-	dial func(context.Context) (*transport.Conn, error)
-	note func(connected bool)
+	ctx   context.Context
+	asked <-chan struct{} // closed when the service is to come to an end
+	dial  func(context.Context) (*transport.Conn, error)
+	note  func(connected bool)
 
 	mu   sync.Mutex
 	conn *transport.Conn
@@ -207,7 +209,19 @@ func (l *line) open(name string, attempt uint32, peers ...party.ID) (engine.Chan
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conn == nil {
-		conn, err := l.dial(l.ctx)
+		ctx, cancel := context.WithCancel(l.ctx)
+		defer cancel()
+		go func() { // a service that is to end has nothing to drain as long as the hub was not reached
+			select {
+			case <-l.asked:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		conn, err := l.dial(ctx)
+		if err != nil && ctx.Err() != nil && l.ctx.Err() == nil {
+			return nil, fmt.Errorf("%w: %w", transport.ErrRefused, errStopping)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -216,6 +230,9 @@ func (l *line) open(name string, attempt uint32, peers ...party.ID) (engine.Chan
 	}
 	return engine.Over(l.conn)(name, attempt, peers...)
 }
+
+// errStopping: the service is to end before its hub was reached.
+var errStopping = errors.New("the service is stopping")
 
 // close lets what was sent reach the log.
 func (l *line) close() error {
@@ -257,17 +274,4 @@ func (l logging) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewTextHandler(w, o)), nil
 	}
 	return slog.New(slog.NewJSONHandler(w, o)), nil
-}
-
-// askPassphrase asks on the terminal; nil where there is none.
-func askPassphrase(c *cobra.Command, what string) func() ([]byte, error) {
-	f, ok := c.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil
-	}
-	return func() ([]byte, error) {
-		fmt.Fprintf(c.ErrOrStderr(), "%s: ", what)
-		defer fmt.Fprintln(c.ErrOrStderr())
-		return term.ReadPassword(int(f.Fd()))
-	}
 }
