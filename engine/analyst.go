@@ -134,27 +134,31 @@ func (a *Analyst) Watch(ctx context.Context, run RunID, f func(Status) error) er
 	})
 }
 
-// note adds what a notice says to a list of runs.
+// note adds what a notice says to a list of runs. What was said of a run may
+// stand before the run itself: the log keeps the first of two equal messages.
 func (a *Analyst) note(n *control.Notice, found map[RunID]*Study, all *[]*Study) {
+	one := found[n.Run]
+	if one == nil {
+		one = &Study{Run: n.Run, Sites: map[party.ID]Status{}, Why: map[party.ID]string{}}
+		found[n.Run] = one
+	}
 	if n.Act == control.Submits {
 		sub, err := control.ReadSubmission(n, a.cfg.Identity.Public())
-		if err == nil && sub.Analyst == a.cfg.ID && found[sub.Run] == nil {
-			s := &Study{Run: sub.Run, Study: sub.Study, Made: sub.Made, Sites: map[party.ID]Status{}, Why: map[party.ID]string{}}
-			found[sub.Run] = s
-			*all = append(*all, s)
+		if err == nil && sub.Analyst == a.cfg.ID && one.Study == "" {
+			one.Study, one.Made = sub.Study, sub.Made
+			*all = append(*all, one)
 		}
 		return
 	}
 	s, why, ok := a.status(n)
-	one := found[n.Run]
 	switch {
-	case !ok || one == nil:
+	case !ok:
 	case s.From == party.Hub && s.Number > one.Hub.Number:
 		one.Hub = s
 	case s.From != party.Hub && (s.Number > one.Sites[s.From].Number || one.Sites[s.From].Number == 0):
 		one.Sites[s.From] = s
 	}
-	if ok && one != nil && n.Act == control.Decides {
+	if ok && n.Act == control.Decides {
 		one.Why[s.From] = why
 	}
 }
