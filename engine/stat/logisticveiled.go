@@ -301,8 +301,12 @@ func (l *logisticPart) takeSolution(cells []Cell, t fixed.Totals) error {
 }
 
 func (l *logisticPart) separates() error {
+	remedy := "ridge, leave out the terms that separate, or reveal: sums, which names them"
+	if steps := l.veiled.steps; steps > 0 && steps < mostSteps {
+		remedy = fmt.Sprintf("final_steps: %d where none do, ", mostSteps) + remedy
+	}
 	return &Refusal{Rule: "separation", Message: "some outcomes are predicted perfectly, or the model is far from settled: an estimate would not be finite",
-		Remedy: "ridge, leave out the terms that separate, or reveal: sums, which names them"}
+		Remedy: remedy}
 }
 
 // settled judges the last exact step. Towards a separation every step moves some linear predictor by 1, and
@@ -318,10 +322,7 @@ func (l *logisticPart) settled() error {
 	for a, j := range m.cols {
 		d := math.Abs(m.newton[a])
 		errors = math.Max(errors, d/math.Sqrt(rounded(v.at(a, a))))
-		if l.columns[j].ZeroOne && l.columns[j].Term >= 0 {
-			d /= l.scale[j]
-		}
-		reach = math.Max(reach, d)
+		reach = math.Max(reach, d*l.farthest(j))
 	}
 	l.veiled.lastStep, l.veiled.remains = errors, errors*reach/2
 	switch {
@@ -337,6 +338,19 @@ func (l *logisticPart) settled() error {
 		m.deviance -= m.penalty[a] * b * b
 	}
 	return nil
+}
+
+// farthest bounds how far a person's standardised value of column j is from the mean: by what is declared, and
+// by all people's squares together being n. Of a yes/no column it is the distance of the two values.
+func (l *logisticPart) farthest(j int) float64 {
+	switch c := l.columns[j]; {
+	case c.Term < 0:
+		return 1
+	case c.ZeroOne:
+		return 1 / l.scale[j]
+	default:
+		return math.Min(c.half/l.scale[j], math.Sqrt(float64(l.n)))
+	}
 }
 
 const (

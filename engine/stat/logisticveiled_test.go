@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -279,5 +280,37 @@ func TestDevianceOfAnEncryptedModelIsThatOfItsEstimate(t *testing.T) {
 	veiled.Degree = 2 // its sums are taken at a model of a deviance 0.009 higher
 	if got := run(t, begin(t, Logistic{}, set, veiled), set.tables...).Glance.Get("deviance").(float64); math.Abs(got-want) > 5e-4 {
 		t.Errorf("deviance %v, want %v", got, want)
+	}
+}
+
+// A number that is 0 for nearly all, and large in a few people who all have the event, separates them: every step
+// moves their predictor by 1, though the coefficient of the standardised column by a seventh.
+func TestEncryptedLogisticSeesAFewPeopleSeparate(t *testing.T) {
+	s := &table.Schema{Fields: []table.Field{{Name: "marker", Min: 0, Max: 50}, {Name: "x", Min: -4, Max: 4}, {Name: "y", Kind: table.Binary, Max: 1}}, Sites: []string{"a"}}
+	r := rand.New(rand.NewPCG(9, 4))
+	cols := make([][]float64, 3)
+	for i := range 300 {
+		x, marker, y := math.Max(-4, math.Min(4, r.NormFloat64())), 0.0, 0.0
+		if r.Float64() < 1/(1+math.Exp(0.5-0.5*x)) {
+			y = 1
+		}
+		if i%50 == 0 {
+			marker, y = 20+2*r.Float64(), 1
+		}
+		for c, v := range []float64{marker, x, y} {
+			cols[c] = append(cols[c], v)
+		}
+	}
+	tab, err := table.New(s, "a", cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for steps := 1; steps <= mostSteps; steps++ {
+		args := encrypted(Args{Kind: "logistic", Formula: "y ~ marker + x", Rules: Rules{MinCell: 5, MinSites: 1, MaxParametersPerRow: 1}}, steps)
+		f, err := try(t, begin(t, Logistic{}, &reference{schema: s}, args), tab)
+		var refused *Refusal
+		if !errors.As(err, &refused) || refused.Rule != "separation" {
+			t.Errorf("%d steps: %v, %v, want a refusal by rule separation", steps, f.Tidy, err)
+		}
 	}
 }
