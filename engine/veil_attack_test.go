@@ -268,3 +268,31 @@ func TestRepeatedMessagesChangeNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRunawaySolveIsARefusal: where the solve of one model runs away, its corrections exceed every bound. That
+// blames nobody: the model is refused by name, and others of the study have their results.
+func TestRunawaySolveIsARefusal(t *testing.T) {
+	m := threeHospitals()
+	runsAway := `kind: logistic, formula: "y ~ a + offset(50 * b)", degree: 2, evaluate: {cells: 0}` // decides every outcome, mostly wrongly
+	s := m.spec(t, "reveal: model", []string{runsAway, veiledModel})
+	r, err := engine.Simulate(t.Context(), s, m.tables(t, s), engine.InsecureTest(engine.Options{}, veiledRingOfAttacks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := r.Analyses[0].Refused; x == nil || x.Rule != "unconverged" {
+		t.Errorf("the model that runs away: refused is %v, want unconverged", x)
+	}
+	if x := r.Analyses[1]; x.Refused != nil || x.Frame == nil {
+		t.Errorf("the model beside it: refused is %v", x.Refused)
+	}
+}
+
+// One that leaves the range of the ring before anything is opened ends the study, and says what to do.
+func TestSolveBeyondTheRingSaysWhatToDo(t *testing.T) {
+	m := threeHospitals()
+	s := m.spec(t, "reveal: model", []string{`kind: logistic, formula: "y ~ a + offset(1000 * b)", degree: 3, evaluate: {cells: 0}`})
+	_, err := engine.Simulate(t.Context(), s, m.tables(t, s), engine.InsecureTest(engine.Options{}, veiledRingOfAttacks))
+	if err == nil || !strings.Contains(err.Error(), "ran away") || !strings.Contains(err.Error(), "reveal: sums") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -220,7 +220,7 @@ func (l *logisticPart) takeResiduals(asks []Ask, t fixed.Totals) error {
 	v := l.veiled
 	v.correction = math.Max(0, t.Float(1))
 	left := float64(v.root.Dim) - t.Float(0)
-	if left > 1.0/64 {
+	if !(math.Abs(left) <= 1.0/64) {
 		return singularRefusal(v.root.Condition)
 	}
 	// No standard error is below 2 over the root of n: the last correction was less than half of that. Where no step
@@ -230,7 +230,7 @@ func (l *logisticPart) takeResiduals(asks []Ask, t fixed.Totals) error {
 		limit /= 16
 	}
 	// Of very many rows the opening's own noise is larger.
-	if v.correction > limit+5*asks[0].Cells[1].Noise {
+	if !(math.Abs(t.Float(1)) <= limit+5*asks[0].Cells[1].Noise) {
 		return l.unconverged("the corrections under encryption do not settle")
 	}
 	var cells []Cell

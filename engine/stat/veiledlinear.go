@@ -196,7 +196,7 @@ func (l *veiledLinear) reduce(t fixed.Totals) error {
 	case veiledSquares:
 		return l.takeSquares(t)
 	case veiledResidual:
-		if float64(l.root.Dim)-t.Float(0) > 1.0/64 {
+		if !(math.Abs(float64(l.root.Dim)-t.Float(0)) <= 1.0/64) {
 			return singularRefusal(l.root.Condition)
 		}
 		l.stage = veiledSolution
