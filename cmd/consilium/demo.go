@@ -141,7 +141,7 @@ func (d *demonstration) say(format string, args ...any) {
 
 // play does it all but the ending.
 func (d *demonstration) play(ctx context.Context) (*report.Report, error) {
-	made, err := d.found()
+	made, err := d.found("127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

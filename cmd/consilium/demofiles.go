@@ -24,8 +24,8 @@ type consortium struct {
 	analyst   party.ID
 }
 
-// found makes keys, certificates, the roster and configurations.
-func (d *demonstration) found() (*consortium, error) {
+// found makes keys, certificates, the roster and configurations. listen is the hub's address.
+func (d *demonstration) found(listen string) (*consortium, error) {
 	authority, err := transport.NewAuthority("consilium demo", time.Now())
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (d *demonstration) found() (*consortium, error) {
 	if roster.Analysts[c.analyst], err = c.party(c.analyst, roleAnalyst); err != nil {
 		return nil, err
 	}
-	if err := c.hub(); err != nil {
+	if err := c.hub(listen); err != nil {
 		return nil, err
 	}
 	text, err := roster.encode()
@@ -100,7 +100,7 @@ func (c *consortium) party(id party.ID, role string) (*rosterEntry, error) {
 }
 
 // hub makes the hub's directory.
-func (c *consortium) hub() error {
+func (c *consortium) hub(listen string) error {
 	dir := filepath.Join(c.dir, string(party.Hub))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (c *consortium) hub() error {
 		return err
 	}
 	return c.write(party.Hub, map[string]any{"role": roleHub, "roster": "../roster.yaml", "state": "state",
-		"listen": map[string]any{"tls": "127.0.0.1:0", "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}})
+		"listen": map[string]any{"tls": listen, "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}})
 }
 
 // connect writes the configurations of all others, now that the hub has an address.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +35,8 @@ func TestMain(m *testing.M) {
 //	figures NAME              the report on standard output, without plan digest and openings, becomes that file
 //	holds DIR NAME...         the directory has these entries and no others
 //	capture NAME PATTERN      sets the variable to what the group in the pattern matches of standard output
+//	consortium DIR            makes what demo makes, for parties that the story starts itself
+//	get URL FILE              what a service answers becomes that file
 //	port NAME                 sets the variable to a port that is free
 //	eventually command...     runs the command again until it succeeds, for at most half a minute
 //	says PATTERN command...   the same, until standard output matches
@@ -54,7 +58,7 @@ func TestStories(t *testing.T) {
 			}
 			return os.Geteuid() == 0, nil // whom no mode of a directory stops
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds, "figures": figures, "capture": capture, "port": port, "eventually": eventually, "says": says},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds, "figures": figures, "capture": capture, "consortium": found, "get": get, "port": port, "eventually": eventually, "says": says},
 	})
 }
 
@@ -137,16 +141,46 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
+func found(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: consortium DIR")
+	}
+	s, _, err := readStudy(ts.MkAbs("study.yaml"))
+	ts.Check(err)
+	d := &demonstration{study: s, dir: ts.MkAbs(args[0])}
+	ts.Check(os.Mkdir(d.dir, 0o700))
+	address := "127.0.0.1:" + freePort(ts)
+	c, err := d.found(address)
+	ts.Check(err)
+	ts.Check(c.connect("tls://" + address))
+}
+
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get URL FILE")
+	}
+	w, err := http.Get(args[0])
+	ts.Check(err)
+	defer w.Body.Close()
+	b, err := io.ReadAll(w.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
+}
+
 func port(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
 	}
+	ts.Setenv(args[0], freePort(ts))
+}
+
+func freePort(ts *testscript.TestScript) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	_, free, err := net.SplitHostPort(l.Addr().String())
 	ts.Check(err)
 	ts.Check(l.Close())
-	ts.Setenv(args[0], free)
+	return free
 }
 
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
