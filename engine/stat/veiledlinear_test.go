@@ -133,3 +133,17 @@ func TestLinearSaysWhatItOpens(t *testing.T) {
 		}
 	}
 }
+
+func TestEncryptedLinearOfAPerfectFitGivesNoFiguresOfItsNoise(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	args := Args{Kind: "linear", Formula: "bwt ~ lwt + I(2 * bwt)", Veil: true, Withhold: withheld, Rules: Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 1}}
+	f := run(t, begin(t, Linear{}, set, args), set.tables...)
+	for _, k := range []string{"statistic", "log_lik", "aic", "sigma", "deviance"} {
+		if x, ok := f.Glance.Get(k).(float64); ok && !math.IsNaN(x) {
+			t.Errorf("%s is %v", k, x)
+		}
+	}
+	if !slices.ContainsFunc(f.Warnings, func(w string) bool { return strings.Contains(w, "essentially perfect") }) {
+		t.Errorf("warnings %v", f.Warnings)
+	}
+}

@@ -32,6 +32,15 @@ func (l *veiledLinear) finish(f Frame) Frame {
 		put(c.Name, math.NaN(), math.NaN(), math.NaN(), true)
 		f.Warnings = append(f.Warnings, c.Name+" is the same for everyone: no coefficient")
 	}
+	// Coefficients that are off by their noise leave so much of an outcome that they would leave nothing of.
+	left := 0.0
+	for a, j := range l.varies {
+		left += math.Pow(l.noise[a+first], 2) * l.spread[j]
+	}
+	if l.rss < 64*left {
+		l.rss = math.NaN()
+		f.Warnings = append(f.Warnings, "the fit is essentially perfect: what it leaves of the outcome is no more than the noise of the coefficients does, and so how well it fits is null")
+	}
 	f.Glance = l.glance(first, l.spread[last])
 	switch {
 	case l.sealed:
