@@ -24,8 +24,8 @@ import (
 // What rests on what. The trace's bound rests on nothing but A's spectrum in [0, 1]. The others
 // rest on |b| <= Solve and |d| <= First for all iterates, the last correction not being longer than 1, and
 // corrections not doing worse than doubling a distance: declared, with room, and not known. The residuals are
-// opened first and test it; where they show that corrections do not settle, nothing more is to be
-// opened and the key is to be burnt. By then two things may have become weaker. The squared
+// opened first and test it; where they show that corrections do not settle, nothing more of the root is to be
+// opened. By then two things may have become weaker, neither of which touches the key. The squared
 // correction is covered by two bits less for each doubling of its length beyond 1. And a refresh of
 // monomials, which hides 107 bits with the standard parameters while |b| <= Solve, hides 3 bits less (2 with degree 2)
 // for each doubling of an iterate's length beyond that: nothing opens the lengths of iterates on the way.

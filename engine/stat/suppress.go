@@ -1,6 +1,6 @@
 package stat
 
-// Suppression of small cells in a table of counts (study-format.md section 3):
+// Suppression of small cells in a table of counts:
 // cells of 1..min_cell-1 are hidden, then others beside them, so that no line
 // of the table gives a hidden cell away as its total minus the rest. Margins
 // are cells too; only the total of the table is known.
