@@ -275,6 +275,11 @@ func (l *logisticPart) takeSolution(cells []Cell, t fixed.Totals) error {
 	if !(length <= v.root.Largest.Solve*v.root.Largest.Solve) {
 		return l.separates()
 	}
+	// In all reference models that have a sound fit the solution is at most 2.3 from the centre; where outcomes nearly
+	// separate it is farther, and only an exact step would show how far the maximum is.
+	if v.steps == 0 && length > farthestUnmeasured*farthestUnmeasured {
+		return l.unconverged("the coefficients are large, outcomes nearly separate, and no exact step measures how far the start model is from the maximum")
+	}
 	penalty := func(j int) float64 {
 		if l.columns[j].Term < 0 {
 			return 0
@@ -354,8 +359,9 @@ func (l *logisticPart) farthest(j int) float64 {
 }
 
 const (
-	mostReach     = 0.5  // in all reference sets: 1 or more where outcomes separate, below 0.25 elsewhere
-	mostRemaining = 0.05 // standard errors
+	farthestUnmeasured = 3.0  // standardised coefficients, Euclid's length
+	mostReach          = 0.5  // in all reference sets: 1 or more where outcomes separate, below 0.25 elsewhere
+	mostRemaining      = 0.05 // standard errors
 )
 
 // glance says how the model was reached, and warns of what it lacks.
