@@ -20,8 +20,8 @@ func newHubCommand() *cobra.Command {
 		Use:   "hub",
 		Short: "Serve as the hub: keep the log between parties, add noise to noise",
 		Long: `Hub listens for gateways and analysts, keeps what they say to each other in a
-log on its disk until it is collected, asks hospitals about studies, and runs the
-adding role of the protocols. It learns who takes part, the study files, sizes
+log on its disk, asks hospitals about studies, and runs the adding role of the
+protocols. It learns who takes part, the study files, sizes
 and times; it never learns a total, nor anything of a patient.
 
 It prints the addresses it listens on to standard output and its log to standard

@@ -128,8 +128,8 @@ gateway's machine alone cannot approve anything.`,
 	f.add(c)
 	c.Flags().IntVar(&s.Runs, "runs", 0, "how many runs of the same plan (default 1)")
 	c.Flags().StringVar(&expires, "expires", "", "last day on which a run may begin, YYYY-MM-DD (default in 30 days)")
-	c.Flags().StringSliceVar(&s.Analyses, "analyses", nil, "approve these analyses alone; a study that has others does not run (default: all)")
-	c.Flags().StringSliceVar(&s.Columns, "columns", nil, "approve the use of these columns alone, likewise (default: all that it uses)")
+	c.Flags().StringSliceVar(&s.Analyses, "analyses", nil, "approve these analyses; nothing is signed if the study has others (default: all it has)")
+	c.Flags().StringSliceVar(&s.Columns, "columns", nil, "approve the use of these columns; nothing is signed if it uses others (default: all it uses)")
 	return c
 }
 
