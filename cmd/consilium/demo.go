@@ -255,6 +255,9 @@ func (d *demonstration) follow(ctx context.Context, a *engine.Analyst, run engin
 		if reached[words] == nil {
 			reached[words] = map[party.ID]bool{}
 		}
+		if reached[words][s.From] {
+			return nil
+		}
 		reached[words][s.From] = true
 		if now := time.Now(); len(reached[words]) == len(d.study.Sites) && (!often || now.Sub(last) >= betweenLines) {
 			d.say("all hospitals: %s", words)
