@@ -106,6 +106,7 @@ func (l *logisticPart) layVeiled(put func(what string, cells, times int, people 
 	v := l.veiled
 	l.place.residuals = put("of the solution under encryption, two numbers that should be 0: whether the information matrix could be inverted, and how long the last correction was", 2, 1, false)
 	l.place.solution = put("the start model: a coefficient for each standardised column, with noise. It is near the result; how near depends on how different the hospitals are", v.root.Dim, 1, false)
+	l.openings[l.place.residuals].Released = true // glance has the second
 	// What hospitals do next depends on these, but on no model.
 	for i := range l.openings[:l.place.solution] {
 		l.openings[i].Shown = true

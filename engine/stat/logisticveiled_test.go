@@ -221,6 +221,9 @@ func TestEncryptedLogisticOpensWhatItsPlanLists(t *testing.T) {
 				t.Errorf("%q is shown to hospitals under release: analyst: %v", o.What, o.Shown)
 			}
 		}
+		if !plan[3].Released { // glance says how long the last correction was
+			t.Errorf("%q is written to the result, and declared as not written", plan[3].What)
+		}
 		if b, ok := p().(Blind); !ok || b.Blind() != (steps == 0) {
 			t.Errorf("with %d steps hospitals need a model", steps)
 		}
