@@ -254,7 +254,11 @@ func singularRefusal(condition float64) error {
 }
 
 func (l *logisticPart) unconverged(what string) error {
-	remedy := []string{"leave out terms", "ridge", "or reveal: sums"}
+	ridge := "ridge"
+	if l.penalty() > 0 {
+		ridge = "a larger ridge"
+	}
+	remedy := []string{"leave out terms", ridge, "or reveal: sums"}
 	switch v := l.veiled; {
 	case v.steps > 0 && v.steps < mostSteps:
 		remedy = append([]string{fmt.Sprintf("final_steps: %d", mostSteps)}, remedy...)

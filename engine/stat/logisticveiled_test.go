@@ -317,3 +317,14 @@ func TestEncryptedLogisticSeesAFewPeopleSeparate(t *testing.T) {
 		}
 	}
 }
+
+func TestUnconvergedRidgeModelIsToldALargerOne(t *testing.T) {
+	set := readReference(t, "../../testdata/cgd")
+	one := 1.0
+	args := Args{Kind: "logistic", Formula: "infection ~ treat + age", Ridge: &one, Rules: Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 1}}
+	v := begin(t, Logistic{}, set, encrypted(args, 2))().(*veiledProgram)
+	var r *Refusal
+	if err := v.program.parts[0].(*logisticPart).unconverged("it"); !errors.As(err, &r) || !strings.Contains(r.Remedy, "a larger ridge") {
+		t.Errorf("got %v", r)
+	}
+}

@@ -1,9 +1,6 @@
 package mhe
 
-import (
-	"fmt"
-	"math/big"
-)
+import "fmt"
 
 // Layout places matrices on coefficients so that the ring's product is the
 // matrix product: for A of Rows x Inner and B of Inner x Cols (m = Inner, n = Cols here),
@@ -34,31 +31,6 @@ func (l Layout) Right(k, j int) int { return j*l.Inner + k }
 
 // At is where (A B)[i,j] is found.
 func (l Layout) At(i, j int) int { return i*l.Inner*l.Cols + j*l.Inner + l.Inner - 1 }
-
-// Matrix is numbers at scale 2^LogScale, row by row.
-type Matrix [][]*big.Int
-
-// PlaceLeft is L[A].
-func (l Layout) PlaceLeft(a Matrix) []*big.Int {
-	out := make([]*big.Int, l.Left(l.Rows-1, 0)+1)
-	for i := range l.Rows {
-		for k := range l.Inner {
-			out[l.Left(i, k)] = a[i][k]
-		}
-	}
-	return out
-}
-
-// PlaceRight is R[B].
-func (l Layout) PlaceRight(b Matrix) []*big.Int {
-	out := make([]*big.Int, l.Right(l.Inner-1, l.Cols-1)+1)
-	for k := range l.Inner {
-		for j := range l.Cols {
-			out[l.Right(k, j)] = b[k][j]
-		}
-	}
-	return out
-}
 
 // Blocks cuts an inner dimension into parts of at most m, so that rows*m*cols
 // fits the degree: part b is [from, to).

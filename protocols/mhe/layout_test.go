@@ -7,9 +7,34 @@ import (
 	"github.com/consilium-health/consilium/protocols/round"
 )
 
+// matrix is numbers at scale 2^LogScale, row by row.
+type matrix [][]*big.Int
+
+// placeLeft is L[A].
+func (l Layout) placeLeft(a matrix) []*big.Int {
+	out := make([]*big.Int, l.Left(l.Rows-1, 0)+1)
+	for i := range l.Rows {
+		for k := range l.Inner {
+			out[l.Left(i, k)] = a[i][k]
+		}
+	}
+	return out
+}
+
+// placeRight is R[B].
+func (l Layout) placeRight(b matrix) []*big.Int {
+	out := make([]*big.Int, l.Right(l.Inner-1, l.Cols-1)+1)
+	for k := range l.Inner {
+		for j := range l.Cols {
+			out[l.Right(k, j)] = b[k][j]
+		}
+	}
+	return out
+}
+
 // matrix fills rows x cols with small integers, at the scale of inputs.
-func (p Params) matrix(rows, cols, seed int) (Matrix, [][]float64) {
-	m, f := make(Matrix, rows), make([][]float64, rows)
+func (p Params) matrix(rows, cols, seed int) (matrix, [][]float64) {
+	m, f := make(matrix, rows), make([][]float64, rows)
 	for i := range rows {
 		for j := range cols {
 			x := float64((i*7+j*13+seed)%9 - 4)
@@ -34,8 +59,8 @@ func TestRingProductIsTheMatrixProduct(t *testing.T) {
 		for k := range prod {
 			prod[k] = new(big.Int)
 		}
-		for i, x := range l.PlaceLeft(a) {
-			for j, y := range l.PlaceRight(b) {
+		for i, x := range l.placeLeft(a) {
+			for j, y := range l.placeRight(b) {
 				if x == nil || y == nil {
 					continue
 				}
@@ -80,8 +105,8 @@ func TestEncryptedMatrixProducts(t *testing.T) {
 	}
 	a, fa := p.matrix(d, d, 1)
 	b, fb := p.matrix(d, d, 2)
-	cut := func(m Matrix, part [2]int, left bool) Matrix {
-		var out Matrix
+	cut := func(m matrix, part [2]int, left bool) matrix {
+		var out matrix
 		for i, row := range m {
 			if left {
 				out = append(out, row[part[0]:part[1]])
@@ -96,7 +121,7 @@ func TestEncryptedMatrixProducts(t *testing.T) {
 		var list []Plain
 		for _, part := range parts {
 			l := Layout{d, part[1] - part[0], d}
-			left, right := l.PlaceLeft(cut(a, part, true)), l.PlaceRight(cut(b, part, false))
+			left, right := l.placeLeft(cut(a, part, true)), l.placeRight(cut(b, part, false))
 			if !first { // the second member has nothing to add
 				left, right = nil, nil
 			}

@@ -37,7 +37,7 @@ func TestStandardParametersWork(t *testing.T) {
 	b, fb := p.matrix(d, d, 2)
 	mine := true
 	in := must(w, func(s *Session) (round.Machine[[]*Ciphertext], error) {
-		list := []Plain{{"a", l.PlaceLeft(a), 8, 8 * d * d}, {"b", l.PlaceRight(b), 8, 8 * d * d}}
+		list := []Plain{{"a", l.placeLeft(a), 8, 8 * d * d}, {"b", l.placeRight(b), 8, 8 * d * d}}
 		if !mine {
 			list[0].At, list[1].At = nil, nil
 		}
