@@ -47,18 +47,17 @@ type serving interface {
 
 // service is a hub's or gateway's process around it.
 type service struct {
-	config   *config
-	log      *slog.Logger
-	counts   *counts
-	pins     *pins
-	store    *store.Store
-	ctx      context.Context // ends when the service is to end at once
-	stop     context.CancelCauseFunc
-	asked    <-chan struct{} // closed when the service is to come to an end
-	drain    time.Duration
-	out      io.Writer
-	metrics  string
-	draining bool
+	config  *config
+	log     *slog.Logger
+	counts  *counts
+	pins    *pins
+	store   *store.Store
+	ctx     context.Context // ends when the service is to end at once
+	stop    context.CancelCauseFunc
+	asked   <-chan struct{} // closed when the service is to come to an end
+	drain   time.Duration
+	out     io.Writer
+	metrics string
 }
 
 // newService reads what both need.
