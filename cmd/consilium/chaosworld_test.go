@@ -129,7 +129,7 @@ func newTown(t *testing.T, seed uint64, o options) *town {
 	w.study, source, err = readStudy(path)
 	must(err)
 	w.demo = &demonstration{study: w.study, source: source, dir: w.dir, log: io.Discard}
-	w.made, err = w.demo.found()
+	w.made, err = w.demo.found("127.0.0.1:0")
 	must(err)
 	hub := map[string]any{"role": roleHub, "roster": "../roster.yaml", "state": "state", "deadline": "3s", "attempts": 30,
 		"listen": map[string]any{"tls": "127.0.0.1:0", "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}}
