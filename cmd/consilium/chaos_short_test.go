@@ -3,3 +3,5 @@
 package main
 
 const chaosDefault = 20
+
+var longScripts []script

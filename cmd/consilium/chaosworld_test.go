@@ -41,13 +41,14 @@ type town struct {
 	hub   string // address, the same in every life
 	taps  map[party.ID]*tap
 
-	mu    sync.Mutex
-	lives map[party.ID]*life
-	began []int // processes that were started
-	work  sync.WaitGroup
-	ended bool
-	wiped bool // the hub has lost its disk
-	blows int  // what was to happen and did
+	mu     sync.Mutex
+	lives  map[party.ID]*life
+	began  []int // processes that were started
+	work   sync.WaitGroup
+	ended  bool
+	veiled bool
+	wiped  bool // the hub has lost its disk
+	blows  int  // what was to happen and did
 }
 
 // life is a process from its start to its end.
@@ -71,7 +72,7 @@ analyses:
   - {id: risk, kind: logistic, formula: "ill ~ sex + age"}
 `
 
-// veiledStudy is the same under encryption, smaller.
+// veiledStudy computes under encryption.
 const veiledStudy = `
 study: chaos
 variables:
@@ -79,7 +80,7 @@ variables:
   sex: {type: category, levels: [female, male]}
   ill: {type: binary}
 analyses:
-  - {id: risk, kind: linear, formula: "age ~ sex + ill"}
+  - {id: risk, kind: logistic, formula: "ill ~ sex + age", evaluate: {cells: 0}}
 `
 
 // options of a town.
@@ -93,7 +94,7 @@ type options struct {
 // newTown makes keys, data and configurations and starts everybody.
 func newTown(t *testing.T, seed uint64, o options) *town {
 	t.Helper()
-	w := &town{t: t, rand: rand.New(rand.NewPCG(seed, 1)), taps: map[party.ID]*tap{}, lives: map[party.ID]*life{}}
+	w := &town{t: t, rand: rand.New(rand.NewPCG(seed, 1)), taps: map[party.ID]*tap{}, lives: map[party.ID]*life{}, veiled: o.veiled}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
