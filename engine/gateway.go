@@ -100,6 +100,7 @@ type Gateway struct {
 	ctx      context.Context // of Run
 	tasks    runner.Group
 	draining bool
+	unkept   bool // the journal could not be written, as when the disk is full
 }
 
 // controlJournal is the name under which a store keeps what was said of studies.
@@ -216,6 +217,7 @@ func (g *Gateway) Drain() {
 
 // remember rebuilds what an earlier life was told. The lock is held.
 func (g *Gateway) remember() error {
+	under := map[RunID]bool{} // with an attempt under way, also of a run whose report was delivered before
 	err := g.journal.Replay(func(kind string, record []byte) error {
 		n, err := control.Read(clone(record))
 		if err != nil {
@@ -229,6 +231,7 @@ func (g *Gateway) remember() error {
 		if r == nil {
 			return nil
 		}
+		under[n.Run] = kind == recordProposed
 		switch kind {
 		case recordProposed:
 			r.proposal, err = control.ReadProposal(n)
@@ -246,11 +249,15 @@ func (g *Gateway) remember() error {
 		return err
 	}
 	for _, id := range g.order {
-		if r := g.runs[id]; !r.over && r.delivered == nil {
+		r := g.runs[id]
+		if r.over {
+			continue
+		}
+		if r.delivered == nil {
 			g.consider(r)
-			if r.proposal != nil && r.left == nil {
-				g.start(r) // it was under way
-			}
+		}
+		if under[id] {
+			g.start(r)
 		}
 	}
 	return nil
@@ -262,10 +269,14 @@ func clone(b []byte) []byte { return append([]byte(nil), b...) }
 func (g *Gateway) keep(kind string, notice []byte) error {
 	if err := g.journal.Append(kind, notice); err != nil {
 		g.cfg.Log.Error("the journal of what was said cannot be written", "kind", kind, "why", err)
+		g.unkept = true
 		return err
 	}
 	return nil
 }
+
+// errUnkept ends the control channel: in the next one, all that was not kept is said again.
+var errUnkept = errors.New("engine: something that was said could not be kept")
 
 // tell notes how far this gateway is with a run; the desk sends the latest. The lock is held.
 func (g *Gateway) tell(r *gatewayRun, s Status) {
@@ -322,6 +333,11 @@ func (g *Gateway) opened() {
 func (g *Gateway) due(send func(party.ID, []byte) error) error {
 	for {
 		g.mu.Lock()
+		if g.unkept {
+			g.unkept = false
+			g.mu.Unlock()
+			return errUnkept
+		}
 		box := g.box
 		g.box = nil
 		for _, id := range g.order {

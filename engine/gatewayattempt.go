@@ -61,13 +61,18 @@ func (g *Gateway) end(r *gatewayRun, p *control.Proposal, err, cause error) (e e
 	case suspicious:
 		g.evidence(r, fmt.Sprintf("attempt %d ended with code %v", p.Attempt, e.code))
 	}
-	a, err := g.adopted(r, p)
-	if err == nil {
-		e.closing, err = g.abandon(r, a, e.code)
-	}
-	if err != nil {
+	for n := 0; ; n++ { // a disk that is full will have room again, and until then nobody may go on
+		a, err := g.adopted(r, p)
+		if err == nil {
+			e.closing, err = g.abandon(r, a, e.code)
+		}
+		if err == nil {
+			break
+		}
 		g.cfg.Log.Error("the attempt could not be closed", "study", r.spec.Name, "run", r.sub.Run, "attempt", p.Attempt, "why", err)
-		return e
+		if runner.Pause(g.ctx, pauseOf(n)) != nil {
+			return e
+		}
 	}
 	// To the hub's part of the attempt, so that nobody waits for the rest of it. That
 	// may be over, too, and the channel gone: then the notice of leaving says it all.
@@ -88,7 +93,8 @@ func (g *Gateway) ended(r *gatewayRun, e ending, err error) {
 	g.cfg.Metrics.Add("attempts_failed", 1)
 	g.cfg.Log.Warn("an attempt ended", "study", r.spec.Name, "run", r.sub.Run, "attempt", r.proposal.Attempt, "code", e.code, "why", err)
 	b, lost := control.Leave(g.author, r.sub.Plan, r.sub.Run, r.proposal.Attempt, e.code, e.closing)
-	if lost == nil && g.keep(recordLeft, b) == nil {
+	if lost == nil {
+		_ = g.keep(recordLeft, b) // otherwise the next life closes the attempt again, with the same record
 		r.left = b
 		g.post(b, nil)
 	}
