@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/consilium-health/consilium/engine/internal/control"
@@ -206,6 +207,9 @@ func endOf(notice []byte) RunID { return RunID(party.Hash("end of answer", notic
 // answerWait is how long the hub may be silent before it is told again.
 const answerWait = 2 * time.Second
 
+// errAgain says that the hub knows more than it has told.
+var errAgain = errors.New("engine: the hub has to be asked again")
+
 // session sends first, then calls f with every notice of the hub until f is done.
 // When the channel fails, it is opened again and all is said again.
 func (a *Analyst) session(ctx context.Context, first func() ([][]byte, error), f func(*control.Notice) (bool, error)) error {
@@ -214,7 +218,7 @@ func (a *Analyst) session(ctx context.Context, first func() ([][]byte, error), f
 		if done || ctx.Err() != nil || errors.Is(err, transport.ErrRefused) {
 			return err
 		}
-		a.cfg.Log.Warn("the control channel ended; opening it again", "why", err)
+		a.cfg.Log.Info("opening the control channel again", "why", err)
 		if e := runner.Pause(ctx, pauseOf(n)); e != nil {
 			return errors.Join(e, err)
 		}
@@ -242,15 +246,17 @@ func (a *Analyst) exchange(ctx context.Context, first func() ([][]byte, error), 
 	if err := say(); err != nil {
 		return false, err
 	}
-	for heard := false; ; {
+	patience := answerWait
+	for answered := false; ; {
 		wait, cancel := ctx, context.CancelFunc(func() {})
-		if !heard { // a hub that died with it in its hands never will answer
-			wait, cancel = context.WithTimeout(ctx, answerWait)
+		if !answered { // a hub that died with it in its hands never will answer
+			wait, cancel = context.WithTimeout(ctx, patience)
 		}
 		_, b, err := ch.Receive(wait)
 		late := wait.Err() != nil && ctx.Err() == nil
 		cancel()
 		if late {
+			patience = min(2*patience, longPause)
 			if err = say(); err == nil {
 				continue
 			}
@@ -258,7 +264,6 @@ func (a *Analyst) exchange(ctx context.Context, first func() ([][]byte, error), 
 		if err != nil {
 			return false, err
 		}
-		heard = true
 		n, err := control.Read(b)
 		if err != nil {
 			a.cfg.Log.Warn("a notice was dropped", "why", err)
@@ -267,8 +272,9 @@ func (a *Analyst) exchange(ctx context.Context, first func() ([][]byte, error), 
 		if n.Act == control.Submits {
 			n.Run = n.Names(a.cfg.Identity.Public())
 		}
+		answered = answered || n.Act == control.Stands && slices.ContainsFunc(letters, func(l []byte) bool { return endOf(l) == n.Run })
 		if done, err := f(n); done || err != nil {
-			return true, err
+			return !errors.Is(err, errAgain), err
 		}
 	}
 }

@@ -98,10 +98,14 @@ func (f *fetching) complete() (bool, error) {
 	}
 	members := f.members()
 	if members == nil {
-		if f.over != nil && f.over.Code != control.CodeDone {
-			return true, fmt.Errorf("%w (%v)", ErrOver, f.over.Code)
+		switch over := f.over; {
+		case over == nil:
+			return false, nil
+		case over.Code != control.CodeDone:
+			return true, fmt.Errorf("%w (%v)", ErrOver, over.Code)
 		}
-		return false, nil
+		f.over = nil // a hub that died in between has not passed all of it on
+		return false, errAgain
 	}
 	all, err := f.agreed(members)
 	if err != nil {

@@ -189,18 +189,18 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	defer journal.Close()
 	ctx, stop := context.WithCancel(ctx)
-	defer g.tasks.Wait()
-	defer stop()
+	defer func() {
+		stop()
+		g.tasks.Wait()
+		g.mu.Lock()
+		g.journal = nil
+		g.mu.Unlock()
+	}()
 	g.mu.Lock()
 	g.journal, g.ctx, g.draining = journal, ctx, false
 	g.runs, g.order, g.box = map[RunID]*gatewayRun{}, nil, nil
 	err = g.remember()
 	g.mu.Unlock()
-	defer func() {
-		g.mu.Lock()
-		g.journal = nil
-		g.mu.Unlock()
-	}()
 	if err != nil {
 		return err
 	}

@@ -301,12 +301,31 @@ func (g *Gateway) adopt(r *gatewayRun, p *control.Proposal) error {
 	return nil
 }
 
+// here answers a hub that waits for this hospital. What it no longer waits for is
+// the attempt that it names: that has ended.
+func (g *Gateway) here(r *gatewayRun, attempt uint32) {
+	if r.task != nil && r.proposal.Attempt == attempt {
+		r.task.stop(errSuperseded)
+		return // and it is said how it ended
+	}
+	g.again(r)
+	if r.status.Number > 0 {
+		g.tell(r, r.status)
+	}
+}
+
 // onStanding hears that the hub gives a run up: that is in its power.
 func (g *Gateway) onStanding(n *control.Notice) error {
 	r := g.runs[n.Run]
 	s, err := control.ReadStanding(n)
-	if err != nil || r == nil || r.over || s.Stage != StageOver || r.delivered != nil {
+	if err != nil || r == nil || r.over {
 		return err
+	}
+	if s.Stage == StageWaiting && slices.Contains(s.Waiting, g.cfg.ID) {
+		g.here(r, s.Attempt)
+	}
+	if s.Stage != StageOver || r.delivered != nil {
+		return nil
 	}
 	g.cfg.Log.Info("the hub has ended a run", "study", r.spec.Name, "run", r.sub.Run, "code", s.Code)
 	if err := g.keep(recordOver, n.Bytes); err != nil {

@@ -182,8 +182,16 @@ func (h *Hub) report(r *hubRun, results bool) {
 			h.post(to, b)
 		}
 	}
-	if b, err := control.Stand(hubAuthor, r.sub.Plan, r.standing); err == nil && r.standing.Stage != 0 {
-		h.post(to, b)
+	h.standAgain(r)
+}
+
+// standAgain tells an analyst what was said last of how the hub sees a run.
+func (h *Hub) standAgain(r *hubRun) {
+	if r.standing.Stage == 0 {
+		return
+	}
+	if b, err := control.Stand(hubAuthor, r.sub.Plan, r.standing); err == nil {
+		h.post(r.sub.Analyst, b)
 	}
 }
 

@@ -191,6 +191,9 @@ func (h *Hub) opened() {
 	for _, m := range h.cfg.Roster.Members() {
 		h.brief(m.ID)
 	}
+	for _, id := range h.order {
+		h.standAgain(h.runs[id])
+	}
 }
 
 // brief tells a hospital what concerns it. The lock is held.

@@ -104,7 +104,15 @@ func killed(t *testing.T, who party.ID, n int, lossy bool, want string) int {
 	w.network = inner
 	a := w.newAnalyst()
 	run := make(chan engine.RunID, 1)
-	go func() { run <- w.submit(a, smallStudy) }()
+	go func() {
+		ctx, cancel := patience()
+		defer cancel()
+		id, err := a.Submit(ctx, []byte(smallStudy))
+		if err != nil {
+			t.Error(err)
+		}
+		run <- id
+	}()
 	var submitted engine.RunID
 	select {
 	case submitted = <-run:
@@ -118,7 +126,16 @@ func killed(t *testing.T, who party.ID, n int, lossy bool, want string) int {
 		return n
 	}
 	got := make(chan string, 1)
-	go func() { got <- tidy(t, w.fetch(a, submitted)) }()
+	go func() {
+		ctx, cancel := patience()
+		defer cancel()
+		r, err := a.Fetch(ctx, submitted)
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		got <- tidy(t, r)
+	}()
 	select {
 	case <-m.died:
 		<-done

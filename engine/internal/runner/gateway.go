@@ -90,11 +90,19 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 		return nil, fmt.Errorf("%s: round %d: %w", g.ID, g.meter.rounds+1, err)
 	}
 	g.meter.begin("closing")
-	if _, err := drive(ctx, w, session.Close(wireformat.Code_DONE)); err != nil {
+	last := session.Close(wireformat.Code_DONE)
+	if _, err := last.Start(); err != nil {
 		return nil, fmt.Errorf("%s: closing: %w", g.ID, err)
 	}
+	// From here on the attempt is over for this hospital, whether or not it hears
+	// how it ended for the others: what it knows does not depend on that.
+	w.deadline = min(w.deadline, closingWait)
+	_, _ = drive(ctx, w, last)
 	return &Outcome{Report: steps.report(g.Charter), Rounds: g.meter.rounds, Phases: g.meter.phases()}, nil
 }
+
+// closingWait is how long the others' closing records are waited for, in a house that has a deadline at all.
+const closingWait = time.Minute
 
 // config is what this hospital brings to the attempt, given its commitment to the table.
 func (g *Gateway) config(data [32]byte) secagg.Config {
