@@ -254,7 +254,7 @@ func (g *Gateway) remember() error {
 			continue
 		}
 		if r.delivered == nil {
-			g.consider(r)
+			g.consider(r, false)
 		}
 		if under[id] {
 			g.start(r)

@@ -91,7 +91,7 @@ func (g *Gateway) onSubmission(n *control.Notice) error {
 	g.cfg.Metrics.Add("studies_received", 1)
 	g.cfg.Log.Info("a study was received", "study", r.spec.Name, "run", r.sub.Run, "analyst", r.sub.Analyst, "plan", r.plan.Digest)
 	g.tell(r, Status{Stage: StageWaiting})
-	g.consider(r)
+	g.consider(r, true)
 	return nil
 }
 
@@ -135,13 +135,12 @@ func (g *Gateway) enter(n *control.Notice) (*gatewayRun, error) {
 	return r, nil
 }
 
-// consider decides what can be decided without the steward: by a decision about
-// the same plan that stands, or by the policy. What is left is asked.
-func (g *Gateway) consider(r *gatewayRun) {
-	for _, d := range g.cfg.Store.Decisions(r.sub.Plan) {
-		if d.Member == g.cfg.ID {
-			r.decision = &d
-		}
+// consider decides what can be decided without the steward: by an approval of
+// the same plan that stands, or by the policy. What is left is asked. A refusal
+// holds for the runs that were there when it was made: another run asks again.
+func (g *Gateway) consider(r *gatewayRun, fresh bool) {
+	if d, ok := g.latest(r); ok && (d.Approve || !fresh && !d.Made.Before(r.sub.Made)) {
+		r.decision = &d
 	}
 	var err error
 	switch d := r.decision; {
@@ -164,6 +163,16 @@ func (g *Gateway) consider(r *gatewayRun) {
 	if err != nil {
 		g.cfg.Log.Warn("the policy's decision could not be made: the steward has to", "study", r.spec.Name, "run", r.sub.Run, "why", err)
 	}
+}
+
+// latest is what this hospital has decided about a plan last, for whichever run.
+func (g *Gateway) latest(r *gatewayRun) (last store.Decision, ok bool) {
+	for _, d := range g.cfg.Store.Decisions(r.sub.Plan) {
+		if d.Member == g.cfg.ID {
+			last, ok = d, true
+		}
+	}
+	return last, ok
 }
 
 // automatic decides in the policy's name.

@@ -99,6 +99,24 @@ func TestRefusalEndsARun(t *testing.T) {
 	w.until(func() bool { return gateways["chur"].Approve(run, engine.Scope{}) != nil }) // once it has heard that it is over
 }
 
+// What was refused once can be asked for again: the decisions of the others are about the plan, and hold.
+func TestAnotherRunAsksAgain(t *testing.T) {
+	w := newTown(t)
+	w.policy["chur"] = engine.Policy{}
+	answers := make(chan *engine.Answer, 2)
+	answers <- &engine.Answer{Why: "not this year"}
+	answers <- &engine.Answer{Scope: &engine.Scope{}}
+	w.ask = func(party.ID, engine.Request) *engine.Answer { return <-answers }
+	w.all()
+	a := w.newAnalyst()
+	ctx, cancel := patience()
+	defer cancel()
+	if _, err := a.Fetch(ctx, w.submit(a, smallStudy)); !errors.Is(err, engine.ErrOver) {
+		t.Fatalf("got %v, want a run that is over", err)
+	}
+	w.fetch(a, w.submit(a, smallStudy))
+}
+
 func TestOthersGoOnWithoutARefusingHospitalWhereTheStudyAllowsIt(t *testing.T) {
 	w := newTown(t)
 	w.hub.Wait = time.Hour

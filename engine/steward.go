@@ -139,7 +139,7 @@ func (g *Gateway) live(id RunID) (*gatewayRun, error) {
 func (g *Gateway) draft(r *gatewayRun, scope *Scope, why string) store.Decision {
 	now := g.cfg.Now().UTC().Truncate(time.Second)
 	d := store.Decision{Study: r.spec.Name, Plan: r.sub.Plan, Roster: r.wanted.Roster, Member: g.cfg.ID, Made: now}
-	if last := r.decision; last != nil && !now.After(last.Made) {
+	if last, ok := g.latest(r); ok && !now.After(last.Made) {
 		d.Made = last.Made.Add(time.Second)
 	}
 	if scope == nil {
