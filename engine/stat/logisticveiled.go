@@ -364,7 +364,7 @@ func (l *logisticPart) farthest(j int) float64 {
 }
 
 const (
-	farthestUnmeasured = 3.0  // standardised coefficients, Euclid's length
+	farthestUnmeasured = 2.5  // standardised coefficients, Euclid's length
 	mostReach          = 0.5  // in all reference sets: 1 or more where outcomes separate, below 0.25 elsewhere
 	mostRemaining      = 0.05 // standard errors
 )
