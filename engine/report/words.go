@@ -193,6 +193,7 @@ func times(n int) string {
 }
 
 // cost prints rounds and traffic; seconds differ from run to run and are in result.json alone.
+// A hospital's own copy has its own traffic, which a network that lost an answer makes another than its neighbours'.
 func (p *printer) cost() {
 	if p.Cost.Rounds == 0 {
 		return
@@ -204,7 +205,11 @@ func (p *printer) cost() {
 	for _, n := range p.Cost.BytesDown {
 		down = max(down, n)
 	}
-	p.line("\n%s; a hospital sent at most %s and received at most %s.", plural(int64(p.Cost.Rounds), "masked sum"), bytes(up), bytes(down))
+	sent, received := "a hospital sent at most ", "at most "
+	if len(p.Cost.BytesUp) == 1 && len(p.Spec.Sites) > 1 {
+		sent, received = "this hospital sent ", ""
+	}
+	p.line("\n%s; %s%s and received %s%s.", plural(int64(p.Cost.Rounds), "masked sum"), sent, bytes(up), received, bytes(down))
 	if p.Cost.encrypted() {
 		p.line("%s between a hospital and the hub, those under encryption included.", plural(int64(p.Cost.Trips()), "round trip"))
 	}
