@@ -80,7 +80,7 @@ conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupte
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"study", "A study:", []*cobra.Command{newPlan(), newCheck(), newRun(), newOpen(), newDemo()}},
+		{"study", "A study:", []*cobra.Command{newPlan(), newCheck(), newRun(), newOpen(), newDemo(), newSynth()}},
 		{"analyst", "An analyst in a consortium:", []*cobra.Command{newSubmit(), newStudies(), newWatch(), newFetch()}},
 		{"steward", "A hospital's data steward:", []*cobra.Command{newShow(), newApprove(), newRefuse(), newAudit(), newCohorts()}},
 		{"operations", "Whoever runs a gateway or the hub:", []*cobra.Command{newGatewayCommand(), newHubCommand(), newDoctor(), newKeys(), newRoster(),
