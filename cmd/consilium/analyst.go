@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -28,7 +26,7 @@ type analystFlags struct {
 func (f *analystFlags) add(c *cobra.Command, timeout time.Duration, what string) {
 	configFlag(c, &f.config)
 	c.Flags().DurationVar(&f.timeout, "timeout", timeout, what)
-	c.Flags().BoolVar(&f.json, "json", false, "print it as JSON")
+	jsonFlag(c, &f.json, "print it as JSON")
 }
 
 // asAnalyst connects the analyst of a configuration and calls f.
@@ -93,14 +91,20 @@ func connectAnalyst(ctx context.Context, c *config, ask func() ([]byte, error)) 
 
 func newSubmit() *cobra.Command {
 	var f analystFlags
+	var to collecting
+	var wait bool
 	c := &cobra.Command{
 		Use:   "submit STUDY.yaml",
 		Short: "Sign a study and ask its hospitals for it",
 		Long: `Submit plans a study, signs the plan with the analyst's key and gives it to the
 hub, which asks the hospitals. It prints the name of the run and returns when
 the hub has it. watch shows who has approved, fetch gets the results. The same
-study submitted again is another run.`,
-		Example: "  consilium submit study.yaml --config analyst.yaml",
+study submitted again is another run.
+
+With --wait it goes on as fetch does: the name of the run goes to standard error,
+the report to standard output, and the results to a directory. Interrupted, it
+leaves the run as it is; fetch takes it up again.`,
+		Example: "  consilium submit study.yaml --config analyst.yaml\n  consilium submit study.yaml --wait --out results",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, source, err := readStudy(args[0])
@@ -115,20 +119,37 @@ study submitted again is another run.`,
 			if err != nil {
 				return err
 			}
+			if to.out == "" {
+				to.out = s.Name + "-results"
+			}
+			if wait {
+				if err := checkOut(to.out); err != nil {
+					return err
+				}
+				if !c.Flags().Changed("timeout") {
+					f.timeout = 0
+				}
+			}
+			to.json = f.json
 			return asAnalyst(c, cfg, f.timeout, func(ctx context.Context, a *engine.Analyst) error {
 				run, err := a.Submit(ctx, source)
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return writeJSON(c.OutOrStdout(), map[string]string{"run": run.String(), "study": s.Name, "plan_digest": plan.Digest})
+				if !wait {
+					return said(c, f.json, map[string]string{"run": run.String(), "study": s.Name, "plan_digest": plan.Digest},
+						"run %s of study %s, plan %s", shortRun(run.String()), s.Name, plan.Digest)
 				}
-				fmt.Fprintf(c.OutOrStdout(), "run %s of study %s, plan %s\n", shortRun(run.String()), s.Name, plan.Digest)
-				return nil
+				if !to.quiet {
+					fmt.Fprintf(c.ErrOrStderr(), "run %s of study %s, plan %s\n", shortRun(run.String()), s.Name, plan.Digest)
+				}
+				return fetch(ctx, c, a, run, s.Name, to)
 			})
 		},
 	}
-	f.add(c, 30*time.Second, "give up when the hub has not taken the study by then")
+	f.add(c, 30*time.Second, "give up when the hub has not taken the study, or with --wait there is no result, by then (with --wait default: never)")
+	to.add(c)
+	c.Flags().BoolVar(&wait, "wait", false, "wait for the results, and write them")
 	return c
 }
 
@@ -221,16 +242,13 @@ func (o ownStudy) hospitals() string {
 
 // ownRun finds the run that the analyst means.
 func ownRun(ctx context.Context, a *engine.Analyst, name string) (engine.RunID, string, error) {
-	if run, err := engine.ParseRunID(name); err == nil {
-		return run, name, nil
-	}
 	all, err := a.Studies(ctx)
 	if err != nil {
 		return engine.RunID{}, "", err
 	}
 	var known []runName
 	for _, s := range all {
-		known = append(known, runName{s.Run, s.Study, s.Hub.Stage == engine.StageOver})
+		known = append(known, runName{s.Run, s.Study, s.Made, s.Hub.Stage == engine.StageOver})
 	}
 	run, err := findRun(name, known)
 	for _, s := range all {
@@ -238,53 +256,28 @@ func ownRun(ctx context.Context, a *engine.Analyst, name string) (engine.RunID, 
 			name = s.Study
 		}
 	}
+	if whole, e := engine.ParseRunID(name); e == nil && err != nil {
+		return whole, name, nil // a hub whose disk was lost may hear of it yet
+	}
 	return run, name, err
 }
 
-func newWatch() *cobra.Command {
-	var f analystFlags
-	c := &cobra.Command{
-		Use:   "watch [RUN]",
-		Short: "Watch how far every hospital is with a study",
-		Long: `Watch tells, with the configuration of an analyst, how far every hospital is with
-a run, from its beginning until it is over; with that of a gateway, how far this
-hospital is with one run or, without RUN, with all, until it is interrupted.
-What hospitals say is signed; what the hub says is marked as its word.`,
-		Example: "  consilium watch cgd --config analyst.yaml\n  consilium watch --config gateway.yaml --json",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := readConfig(f.config, roleGateway, roleAnalyst)
-			if err != nil {
-				return err
-			}
-			run := strings.Join(args, "")
-			if cfg.Role == roleGateway {
-				return watchGateway(c, cfg, run, f.json)
-			}
-			if run == "" {
-				return errors.New("say which run: consilium studies lists them")
-			}
-			err = asAnalyst(c, cfg, f.timeout, func(ctx context.Context, a *engine.Analyst) error {
-				id, _, err := ownRun(ctx, a, run)
-				if err != nil {
-					return err
-				}
-				return a.Watch(ctx, id, func(s engine.Status) error { return tell(c.OutOrStdout(), toldOf(s), f.json) })
-			})
-			if c.Context().Err() != nil {
-				return nil // watching ends when the watcher has had enough
-			}
-			return err
-		},
-	}
-	f.add(c, 0, "stop watching after this time (default: when the run is over)")
-	return c
+// collecting says where results go when they are there.
+type collecting struct {
+	out   string
+	json  bool
+	quiet bool
+}
+
+func (f *collecting) add(c *cobra.Command) {
+	c.Flags().StringVarP(&f.out, "out", "o", "", "directory of the results (default NAME-results, NAME being the study's)")
+	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "do not say that it waits")
 }
 
 func newFetch() *cobra.Command {
 	var f analystFlags
-	var out string
-	var quiet bool
+	var to collecting
+	wait := true
 	c := &cobra.Command{
 		Use:   "fetch RUN",
 		Short: "Wait for the results of a study and write them to a directory",
@@ -293,67 +286,76 @@ that every one is signed and that they agree to the byte, opens what is sealed
 to the analyst, and writes the directory that run writes. The hub can withhold
 reports; it cannot change them.
 
-Status 1: there is no result, because hospitals refused or the run failed; 3: a
-disclosure rule refused an analysis.`,
-		Example: "  consilium fetch cgd --config analyst.yaml --out results\n  consilium fetch c8786d40 --timeout 1h",
+Status 1: there is no result, because hospitals refused, the run failed, or
+(--wait=false) it is not over yet; 3: a disclosure rule refused an analysis.`,
+		Example: "  consilium fetch cgd --config analyst.yaml --out results\n  consilium fetch c8786d40 --timeout 1h\n  consilium fetch cgd --wait=false",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := readConfig(f.config, roleAnalyst)
 			if err != nil {
 				return err
 			}
-			if out != "" {
-				if err := checkOut(out); err != nil {
+			if to.out != "" {
+				if err := checkOut(to.out); err != nil {
 					return err
 				}
 			}
+			to.json = f.json
 			return asAnalyst(c, cfg, f.timeout, func(ctx context.Context, a *engine.Analyst) error {
-				return fetch(ctx, c, a, args[0], out, f.json, quiet)
+				run, study, err := ownRun(ctx, a, args[0])
+				if err == nil && !wait {
+					err = over(ctx, a, run)
+				}
+				if err != nil {
+					return err
+				}
+				return fetch(ctx, c, a, run, study, to)
 			})
 		},
 	}
 	f.add(c, 0, "give up when there is no result by then (default: wait until the run is over)")
-	c.Flags().StringVarP(&out, "out", "o", "", "directory of the results (default NAME-results, NAME being the study's)")
-	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "do not say that it waits")
+	to.add(c)
+	c.Flags().BoolVar(&wait, "wait", true, "wait for a run that is not over")
+	completeRuns(c)
 	return c
 }
 
-func fetch(ctx context.Context, c *cobra.Command, a *engine.Analyst, name, out string, asJSON, quiet bool) error {
-	run, study, err := ownRun(ctx, a, name)
+// over is an error while a run is not over.
+func over(ctx context.Context, a *engine.Analyst, run engine.RunID) error {
+	all, err := a.Studies(ctx)
 	if err != nil {
 		return err
 	}
-	if !quiet {
+	for _, s := range all {
+		if s.Run == run && s.Hub.Stage != engine.StageOver {
+			return fmt.Errorf("run %s of %s is not over: %s; without --wait=false fetch waits for it", shortRun(run.String()), s.Study, toldOf(s.Hub).words())
+		}
+	}
+	return nil
+}
+
+func fetch(ctx context.Context, c *cobra.Command, a *engine.Analyst, run engine.RunID, study string, to collecting) error {
+	if !to.quiet {
 		fmt.Fprintf(c.ErrOrStderr(), "waiting for the hospitals' reports of run %s; consilium watch shows how far they are\n", shortRun(run.String()))
 	}
 	r, err := a.Fetch(ctx, run)
 	if err != nil {
 		return err
 	}
-	if out == "" {
+	if to.out == "" {
 		if r.Spec != nil {
 			study = r.Spec.Name
 		}
-		out = study + "-results"
-		if err := checkOut(out); err != nil {
+		to.out = study + "-results"
+		if err := checkOut(to.out); err != nil {
 			return err
 		}
 	}
-	if err := r.WriteDir(out); err != nil {
+	if err := r.WriteDir(to.out); err != nil {
 		return err
 	}
-	if !quiet {
-		fmt.Fprintf(c.ErrOrStderr(), "%d hospitals signed the same report; results are in %s\n", len(r.Cost.BytesUp), out)
+	if !to.quiet {
+		fmt.Fprintf(c.ErrOrStderr(), "%d hospitals signed the same report; results are in %s\n", len(r.Cost.BytesUp), to.out)
 	}
-	return show(c, r, asJSON)
-}
-
-// jsonLine prints one line of JSON.
-func jsonLine(w io.Writer, x any) error {
-	b, err := json.Marshal(x)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	return show(c, r, to.json)
 }

@@ -45,6 +45,12 @@ func readStore(path string) (*store.Reader, error) {
 	return r, nil
 }
 
+// auditLine is an event as print --json and export give it.
+type auditLine struct {
+	store.Head
+	Event store.Event `json:"event"`
+}
+
 func newAuditPrint() *cobra.Command {
 	var config string
 	var after int64
@@ -52,6 +58,7 @@ func newAuditPrint() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "print",
 		Short:   "Print the events, the earliest first",
+		Long:    "Print prints the events in words; with --json, the lines that export writes.",
 		Example: "  consilium audit print --config gateway.yaml --after 120",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -60,81 +67,114 @@ func newAuditPrint() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, r.Close()) }()
+			any := false
 			err = r.Events(after, func(e store.Entry) error {
+				any = true
 				if asJSON {
-					return jsonLine(c.OutOrStdout(), e)
+					return jsonLine(c.OutOrStdout(), auditLine(e))
 				}
-				_, err := fmt.Fprintf(c.OutOrStdout(), "%6d  %s  %s\n", e.Position, moment(e.Event.Time), eventWords(e.Event))
+				_, err := io.WriteString(c.OutOrStdout(), hanging(fmt.Sprintf("%6d  %s  ", e.Position, moment(e.Event.Time)), 8, eventWords(e.Event)))
 				return err
 			})
 			if err != nil {
 				return &status{exitFailure, err}
+			}
+			if !any && !asJSON {
+				return said(c, false, nil, "no event yet")
 			}
 			return nil
 		},
 	}
 	configFlag(c, &config)
 	c.Flags().Int64Var(&after, "after", 0, "leave out events up to this position")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON lines")
+	jsonFlag(c, &asJSON, "print JSON lines")
 	return c
 }
 
-// eventWords is an event in a line.
+// eventWords is an event in a sentence.
 func eventWords(e store.Event) string {
-	var b strings.Builder
-	b.WriteString(string(e.Kind))
-	add := func(format string, x any, present bool) {
-		if present {
-			fmt.Fprintf(&b, format, x)
+	run := "run " + shortRun(e.Run) + " of study " + e.Study
+	switch d, f := e.Decision, e.Freeze; {
+	case d != nil && d.Approve:
+		text := fmt.Sprintf("decided: %s approved study %s, for %s until %s", d.Member, e.Study, runs(d.Runs), moment(d.Expires))
+		for _, scope := range []struct {
+			what  string
+			names []string
+		}{{"analyses", d.Analyses}, {"columns", d.Columns}} {
+			if len(scope.names) > 0 {
+				text += ", " + scope.what + " " + strings.Join(scope.names, ", ")
+			}
 		}
+		return text + signed(e)
+	case d != nil:
+		return fmt.Sprintf("decided: %s refused study %s: %s%s", d.Member, e.Study, d.Why, signed(e))
+	case e.Kind == store.KindBegun && e.Request != nil:
+		return fmt.Sprintf("begun: %s, asked for by the analyst whose key is %.19s; plan %.19s", run, e.Request.Analyst, e.Plan)
+	case e.Kind == store.KindEnded && e.Why == "":
+		return "ended: " + run + ", with its result"
+	case e.Kind == store.KindEnded:
+		return "ended: " + run + ", without a result: " + e.Why
+	case e.Kind == store.KindFrozen && f != nil:
+		return fmt.Sprintf("frozen: study %s opened the first total of cohort %s; from now on it is for this set of hospitals alone (roster %.19s)", e.Study, f.Cohort, f.Roster)
+	case e.Kind == store.KindCleared && f != nil:
+		return fmt.Sprintf("cleared by %s: cohort %s may be for another set of hospitals; why: %s", e.Who, f.Cohort, e.Why)
+	case e.Kind == store.KindDisclosed:
+		return fmt.Sprintf("opened to %s by %s: %s (%s)", strings.Join(e.To, ", "), run, e.What, numbers(e.Cells))
 	}
-	if d := e.Decision; d != nil {
-		verb := "refused"
-		if d.Approve {
-			verb = fmt.Sprintf("approved for %d run(s) until %s", d.Runs, moment(d.Expires))
-		}
-		fmt.Fprintf(&b, ": %s %s", d.Member, verb)
-		add(": %s", d.Why, d.Why != "")
+	text := string(e.Kind) + ": " + e.What
+	if e.Run != "" {
+		text += ", in " + run
 	}
-	add(", study %s", e.Study, e.Study != "")
-	add(", plan %.19s", e.Plan.String(), !e.Plan.IsZero())
-	add(", run %s", shortRun(e.Run), e.Run != "")
-	add(", by %s", e.Who, e.Who != "")
-	add(": %s", e.What, e.What != "")
-	add(" (%d numbers)", e.Cells, e.Cells > 0)
-	add(", to %s", strings.Join(e.To, ", "), len(e.To) > 0)
-	if f := e.Freeze; f != nil {
-		fmt.Fprintf(&b, ", cohort %s", f.Cohort)
+	if e.Who != "" {
+		text += ", by " + e.Who
 	}
-	add("; why: %s", e.Why, e.Why != "")
-	return b.String()
+	if e.Why != "" {
+		text += "; why: " + e.Why
+	}
+	return text
+}
+
+// signed says who signed which decision.
+func signed(e store.Event) string {
+	return fmt.Sprintf("; plan %.19s, signed by the %s", e.Plan, e.Who)
 }
 
 func newAuditVerify() *cobra.Command {
 	var config, head, file string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Follow the chain from its first record; print the heads to be written down",
 		Long: `Verify follows both chains, of the journal and of the audit log, from the first
 record, and names the record where one breaks. With --head it also says whether
 the audit log still contains the head that was written down earlier. With --file
-it follows the chain of an exported copy, where there is no gateway.`,
-		Example: "  consilium audit verify --config gateway.yaml\n  consilium audit verify --head '118 7QXA-...'\n  consilium audit verify --file audit.jsonl",
+it follows the chain of an exported copy, where there is no gateway; --head is then
+the one that the copy ends with.`,
+		Example: "  consilium audit verify --config gateway.yaml\n  consilium audit verify --head 118-7QXA-...\n  consilium audit verify --file audit.jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if file != "" {
-				return verifyExport(c, file)
+				return verifyExport(c, file, head, asJSON)
 			}
-			return verifyStore(c, config, head)
+			return verifyStore(c, config, head, asJSON)
 		},
 	}
 	configFlag(c, &config)
 	c.Flags().StringVar(&head, "head", "", "a head of the audit log that was written down")
 	c.Flags().StringVar(&file, "file", "", "verify this export")
+	jsonFlag(c, &asJSON, "print the numbers of records and the head as JSON")
 	return c
 }
 
-func verifyStore(c *cobra.Command, config, head string) (err error) {
+// verified is what verify found unbroken.
+type verified struct {
+	Journal  *int64 `json:"journal_records,omitempty"` // not of an export
+	Audit    int64  `json:"audit_records"`
+	Head     string `json:"audit_head"`
+	Contains string `json:"contains_head,omitempty"` // that was written down earlier
+}
+
+func verifyStore(c *cobra.Command, config, head string, asJSON bool) (err error) {
 	r, err := readStore(config)
 	if err != nil {
 		return err
@@ -147,11 +187,17 @@ func verifyStore(c *cobra.Command, config, head string) (err error) {
 	if err != nil {
 		return &status{exitFailure, err}
 	}
-	fmt.Fprintf(c.OutOrStdout(), "journal: %d records, unbroken\naudit log: %d records, unbroken\nhead of the audit log, to be written down: %s\n", journal.Position, audit.Position, audit)
-	return nil
+	if asJSON {
+		return writeJSON(c.OutOrStdout(), verified{&journal.Position, audit.Position, audit.String(), head})
+	}
+	contains := ""
+	if head != "" {
+		contains = "nothing up to " + head + " was changed since that was written down\n"
+	}
+	return said(c, false, nil, "journal: %d records, unbroken\naudit log: %d records, unbroken\n%shead of the audit log, to be written down: %s", journal.Position, audit.Position, contains, audit)
 }
 
-func verifyExport(c *cobra.Command, file string) (err error) {
+func verifyExport(c *cobra.Command, file, head string, asJSON bool) (err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, reason(err))
@@ -161,8 +207,13 @@ func verifyExport(c *cobra.Command, file string) (err error) {
 	if err != nil {
 		return &status{exitFailure, err}
 	}
-	fmt.Fprintf(c.OutOrStdout(), "audit log: %d records, unbroken\nhead: %s\n", h.Position, h)
-	return nil
+	if head != "" && head != h.String() {
+		return &status{exitFailure, fmt.Errorf("%s ends with the head %s, not %s: it was exported at another time, or changed; a store says whether it contains a head (verify without --file)", file, h, head)}
+	}
+	if asJSON {
+		return writeJSON(c.OutOrStdout(), verified{nil, h.Position, h.String(), head})
+	}
+	return said(c, false, nil, "audit log: %d records, unbroken\nhead: %s", h.Position, h)
 }
 
 func newAuditExport() *cobra.Command {

@@ -33,6 +33,7 @@ sealed with the keys of the roster, which are made by: consilium keys new`,
 
 func newCertificatesAuthority() *cobra.Command {
 	var name string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:     "authority PREFIX",
 		Short:   "Make an authority: PREFIX.crt for everybody, PREFIX.key for its keeper alone",
@@ -46,17 +47,27 @@ func newCertificatesAuthority() *cobra.Command {
 			if err != nil {
 				return &status{exitFailure, err}
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s.crt: for hub, gateways and analysts; valid until %s\n%s.key: whoever has it can connect as anybody\n",
+			return said(c, asJSON, certificateFiles{name, args[0] + ".crt", args[0] + ".key", a.Certificate.NotAfter.UTC()},
+				"%s.crt: for hub, gateways and analysts; valid until %s\n%s.key: whoever has it can connect as anybody",
 				args[0], a.Certificate.NotAfter.UTC().Format(time.DateOnly), args[0])
-			return nil
 		},
 	}
 	c.Flags().StringVar(&name, "name", "consilium", "the authority's name")
+	jsonFlag(c, &asJSON, "print the files as JSON")
 	return c
+}
+
+// certificateFiles are what authority and issue write.
+type certificateFiles struct {
+	Name        string    `json:"name"`
+	Certificate string    `json:"certificate"`
+	Key         string    `json:"certificate_key"`
+	NotAfter    time.Time `json:"not_after"`
 }
 
 func newCertificatesIssue() *cobra.Command {
 	var authority, out string
+	var asJSON bool
 	var hosts []string
 	c := &cobra.Command{
 		Use:   "issue NAME",
@@ -67,8 +78,11 @@ The hub's needs the names or addresses under which others reach it (--host).`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			id := party.ID(args[0])
-			if isHub := id == party.Hub; isHub != (len(hosts) > 0) {
-				return errors.New("--host is for the hub, which needs it: the names or addresses under which others reach it")
+			switch isHub := id == party.Hub; {
+			case isHub && len(hosts) == 0:
+				return errors.New("the hub's certificate needs the names or addresses under which others reach it: --host hub.example.org")
+			case !isHub && len(hosts) > 0:
+				return fmt.Errorf("--host is for the hub alone: nobody connects to %s", id)
 			}
 			if out == "" {
 				out = args[0]
@@ -84,12 +98,13 @@ The hub's needs the names or addresses under which others reach it (--host).`,
 			if err != nil {
 				return &status{exitFailure, err}
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s.crt and %s.key: for %s until %s\n", out, out, id, certificate.Leaf.NotAfter.UTC().Format(time.DateOnly))
-			return nil
+			until := certificate.Leaf.NotAfter.UTC()
+			return said(c, asJSON, certificateFiles{args[0], out + ".crt", out + ".key", until}, "%s.crt and %s.key: for %s until %s", out, out, id, until.Format(time.DateOnly))
 		},
 	}
 	c.Flags().StringVar(&authority, "authority", "ca", "PREFIX of the authority's files")
 	c.Flags().StringSliceVar(&hosts, "host", nil, "name or address of the hub; may be given several times")
+	jsonFlag(c, &asJSON, "print the files as JSON")
 	c.Flags().StringVarP(&out, "out", "o", "", "PREFIX of the files (default NAME)")
 	return c
 }

@@ -108,17 +108,17 @@ func (d *desk) handler() http.Handler {
 
 // asked is a study as a steward's command shows it.
 type asked struct {
-	Run      string          `json:"run"`
-	Study    string          `json:"study"`
-	Title    string          `json:"title,omitempty"`
-	Analyst  party.ID        `json:"analyst"`
-	Made     time.Time       `json:"made"` // by the analyst's clock
-	Plan     string          `json:"plan_digest"`
-	Stage    string          `json:"stage"`
-	Attempt  uint32          `json:"attempt,omitempty"`
-	Columns  []string        `json:"columns"`
-	Decision *store.Decision `json:"decision,omitempty"`
-	Refusal  string          `json:"forbidden,omitempty"` // by this hospital's policy
+	Run      string    `json:"run"`
+	Study    string    `json:"study"`
+	Title    string    `json:"title,omitempty"`
+	Analyst  party.ID  `json:"analyst"`
+	Made     time.Time `json:"made"` // by the analyst's clock
+	Plan     string    `json:"plan_digest"`
+	Stage    string    `json:"stage"`
+	Attempt  uint32    `json:"attempt,omitempty"`
+	Columns  []string  `json:"columns"`
+	Decision *decision `json:"decision,omitempty"`
+	Refusal  string    `json:"forbidden,omitempty"` // by this hospital's policy
 
 	Text   string          `json:"text,omitempty"` // the plan in a steward's words
 	Openly json.RawMessage `json:"plan,omitempty"` // the plan as data
@@ -127,7 +127,7 @@ type asked struct {
 
 func summary(r engine.Request) asked {
 	return asked{Run: r.Run.String(), Study: r.Study, Title: r.Spec.Title, Analyst: r.Analyst, Made: r.Made, Plan: r.Plan.Digest, Stage: stageWords(r.Stage),
-		Attempt: r.Attempt, Columns: r.Columns, Decision: r.Decision, Refusal: r.Refusal}
+		Attempt: r.Attempt, Columns: r.Columns, Decision: decisionOf(r.Decision), Refusal: r.Refusal}
 }
 
 func detailed(r engine.Request) (asked, error) {
@@ -168,7 +168,7 @@ func (d *desk) find(name string) (engine.Request, error) {
 	var known []runName
 	all := d.gateway.Studies()
 	for _, r := range all {
-		known = append(known, runName{r.Run, r.Study, r.Stage == engine.StageOver})
+		known = append(known, runName{r.Run, r.Study, r.Made, r.Stage == engine.StageOver || r.Stage == engine.StageDelivered})
 	}
 	run, err := findRun(name, known)
 	if err != nil {
@@ -249,7 +249,7 @@ func (d *desk) decided(q engine.Request, err error) (any, error) {
 }
 
 func (d *desk) restored(q engine.Request, _ *http.Request) (any, error) {
-	return struct{}{}, d.gateway.Restored(q.Run)
+	return summary(q), d.gateway.Restored(q.Run)
 }
 
 func (d *desk) clear(w http.ResponseWriter, r *http.Request) {
@@ -280,8 +280,15 @@ type told struct {
 	Waiting []party.ID `json:"waiting_for,omitempty"`
 }
 
+// hubWaits is the hub's word for hospitals that it waits for: to decide, to come
+// back, or to deliver.
+const hubWaits = "waiting for hospitals"
+
 func toldOf(s engine.Status) told {
 	t := told{From: s.From, Run: s.Run.String(), At: s.At, Attempt: s.Attempt, Stage: stageWords(s.Stage), Round: s.Round, Step: s.Step, Of: s.Of, Waiting: s.Waiting}
+	if s.From == party.Hub && s.Stage == engine.StageWaiting {
+		t.Stage = hubWaits
+	}
 	if s.From == party.Hub && s.Code != 0 {
 		t.Why = strings.ToLower(s.Code.String())
 	}

@@ -53,7 +53,7 @@ records do not conform.`,
 	c.Flags().StringSliceVar(&studies, "study", nil, "check the records against this study file, too")
 	c.Flags().BoolVar(&offline, "offline", false, "do not try to reach the hub")
 	c.Flags().DurationVar(&timeout, "timeout", 15*time.Second, "for reaching the hub")
-	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	jsonFlag(c, &asJSON, "print the findings as JSON")
 	return c
 }
 

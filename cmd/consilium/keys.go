@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,7 +39,7 @@ compared over the telephone.`,
 
 func newKeysNew() *cobra.Command {
 	var out, file string
-	var ask bool
+	var ask, asJSON bool
 	c := &cobra.Command{
 		Use:   "new",
 		Short: "Draw a key: FILE is the secret, FILE.pub goes to everybody else",
@@ -58,12 +56,13 @@ for, with --passphrase-file under the first line of a file.`,
 			if err != nil {
 				return err
 			}
-			return newKey(c, out, passphrase)
+			return newKey(c, out, passphrase, asJSON)
 		},
 	}
 	c.Flags().StringVarP(&out, "out", "o", "", "file of the secret")
 	c.Flags().BoolVar(&ask, "passphrase", false, "ask for a passphrase for the secret")
 	c.Flags().StringVar(&file, "passphrase-file", "", "take the passphrase from this file's first line")
+	jsonFlag(c, &asJSON, "print the files and the fingerprint as JSON")
 	c.MarkFlagsMutuallyExclusive("passphrase", "passphrase-file")
 	if err := c.MarkFlagRequired("out"); err != nil {
 		panic(err) // the flag is defined above
@@ -71,7 +70,7 @@ for, with --passphrase-file under the first line of a file.`,
 	return c
 }
 
-func newKey(c *cobra.Command, out string, passphrase []byte) error {
+func newKey(c *cobra.Command, out string, passphrase []byte, asJSON bool) error {
 	id, err := newIdentityFile(out, passphrase)
 	if err != nil {
 		return &status{exitFailure, err}
@@ -83,8 +82,9 @@ func newKey(c *cobra.Command, out string, passphrase []byte) error {
 	if err != nil {
 		return &status{exitFailure, errors.Join(err, os.Remove(out))}
 	}
-	fmt.Fprintf(c.OutOrStdout(), "secret key: %s (keep it: without it nothing can be opened)\npublic key: %s.pub\nfingerprint: %s\n", out, out, id.Public().Fingerprint())
-	return nil
+	fingerprint := id.Public().Fingerprint()
+	return said(c, asJSON, map[string]any{"secret": out, "public": out + ".pub", "under_passphrase": len(passphrase) > 0, "fingerprint": fingerprint},
+		"secret key: %s (keep it: without it nothing can be opened)\npublic key: %s.pub\nfingerprint: %s", out, out, fingerprint)
 }
 
 // newIdentityFile draws an identity and writes it to a file that must not
@@ -195,29 +195,38 @@ func newKeysShow() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	jsonFlag(c, &asJSON, "print it as JSON")
 	c.Flags().StringVar(&passphrase, "passphrase-file", "", "take the passphrase from this file's first line")
 	return c
 }
 
 func newKeysFingerprint() *cobra.Command {
 	var passphrase string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:     "fingerprint FILE...",
 		Short:   "Print the fingerprint of keys, to be read out over the telephone",
 		Example: "  consilium keys fingerprint *.pub",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			var all []map[string]string
 			for _, path := range args {
 				k, err := readKeyFile(c, path, passphrase)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(c.OutOrStdout(), "%s  %s\n", k.Fingerprint, path)
+				all = append(all, map[string]string{"file": path, "fingerprint": k.Fingerprint})
+			}
+			if asJSON {
+				return writeJSON(c.OutOrStdout(), all)
+			}
+			for _, k := range all {
+				fmt.Fprintf(c.OutOrStdout(), "%s  %s\n", k["fingerprint"], k["file"])
 			}
 			return nil
 		},
 	}
+	jsonFlag(c, &asJSON, "print them as JSON")
 	c.Flags().StringVar(&passphrase, "passphrase-file", "", "take the passphrase from this file's first line")
 	return c
 }
@@ -249,15 +258,4 @@ func readIdentity(c *cobra.Command, path, passphraseFile string) (*party.Identit
 		ask = func() ([]byte, error) { return readPassphrase(passphraseFile) }
 	}
 	return store.ReadIdentity(path, ask)
-}
-
-// writeJSON prints data for programs.
-func writeJSON(w io.Writer, x any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	if err := e.Encode(x); err != nil {
-		return &status{exitFailure, err}
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/consilium-health/consilium/engine"
 )
@@ -11,6 +12,7 @@ import (
 type runName struct {
 	run   engine.RunID
 	study string
+	made  time.Time
 	over  bool
 }
 
@@ -18,29 +20,33 @@ type runName struct {
 // of it (at least four characters), or by its study's name when only one run has
 // it, or only one that is not over.
 func findRun(name string, known []runName) (engine.RunID, error) {
-	var found, live []engine.RunID
+	var found, live []runName
 	for _, k := range known {
 		if k.study == name || len(name) >= 4 && strings.HasPrefix(k.run.String(), strings.ToLower(name)) {
-			found = append(found, k.run)
+			found = append(found, k)
 			if !k.over {
-				live = append(live, k.run)
+				live = append(live, k)
 			}
 		}
 	}
 	if len(live) == 1 {
-		return live[0], nil
+		return live[0].run, nil
 	}
 	switch len(found) {
 	case 1:
-		return found[0], nil
+		return found[0].run, nil
 	case 0:
 		return engine.RunID{}, fmt.Errorf("%w: %q; see: consilium studies", engine.ErrUnknownRun, name)
 	}
 	var all []string
 	for _, f := range found {
-		all = append(all, shortRun(f.String()))
+		over := ""
+		if f.over {
+			over = ", over"
+		}
+		all = append(all, fmt.Sprintf("%s (of %s%s)", shortRun(f.run.String()), moment(f.made), over))
 	}
-	return engine.RunID{}, fmt.Errorf("%q means %d runs: say which, one of %s", name, len(found), strings.Join(all, ", "))
+	return engine.RunID{}, fmt.Errorf("%q means %d runs: say which, %s", name, len(found), strings.Join(all, " or "))
 }
 
 // shortRun is as much of a run's name as people need.

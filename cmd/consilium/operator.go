@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,13 +51,14 @@ of a total with and one without a hospital would be that hospital's own.`,
 		},
 	}
 	configFlag(c, &config)
-	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	jsonFlag(c, &asJSON, "print them as JSON")
 	c.AddCommand(newCohortsClear())
 	return c
 }
 
 func newCohortsClear() *cobra.Command {
 	var config, why string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "clear COHORT --why REASON",
 		Short: "Let another set of hospitals have a cohort",
@@ -71,11 +74,17 @@ after can subtract them; so the reason goes into the audit log for ever.`,
 			if err != nil {
 				return err
 			}
-			return s.ask(c.Context(), "POST", "/cohorts/clear", wish{Cohort: args[0], Who: operator(), Why: why}, nil)
+			who := operator()
+			if err := s.ask(c.Context(), "POST", "/cohorts/clear", wish{Cohort: args[0], Who: who, Why: why}, nil); err != nil {
+				return err
+			}
+			return said(c, asJSON, map[string]string{"cohort": args[0], "cleared_by": who, "why": why},
+				"cohort %s is free: the next total of it may be for another set of hospitals\nthe audit log keeps that %s cleared it, and why", args[0], who)
 		},
 	}
 	configFlag(c, &config)
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit log")
+	jsonFlag(c, &asJSON, "print what was done as JSON")
 	if err := c.MarkFlagRequired("why"); err != nil {
 		panic(err) // the flag is defined one line above
 	}
@@ -92,6 +101,7 @@ func operator() string {
 
 func newRestored() *cobra.Command {
 	var config string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "restored RUN",
 		Short: "Confirm that this gateway's state was restored from an older copy",
@@ -106,15 +116,22 @@ confirms that the copy is older; the next attempt at the run goes on with it.`,
 			if err != nil {
 				return err
 			}
-			return s.ask(c.Context(), "POST", studyPath(args[0], "restored"), nil, nil)
+			var a asked
+			if err := s.ask(c.Context(), "POST", studyPath(args[0], "restored"), nil, &a); err != nil {
+				return err
+			}
+			return said(c, asJSON, a, "run %s of study %s: its next attempt takes this older copy as it is\nif it is under way now, watch shows when it goes on", shortRun(a.Run), a.Study)
 		},
 	}
 	configFlag(c, &config)
+	jsonFlag(c, &asJSON, "print the study as JSON")
+	completeRuns(c)
 	return c
 }
 
 func newBackup() *cobra.Command {
 	var config string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy what a gateway or hub remembers, while it runs",
@@ -134,9 +151,15 @@ it, start the service, and see: consilium restored --help`,
 			if err := r.Backup(args[0]); err != nil {
 				return &status{exitFailure, err}
 			}
-			return nil
+			info, err := os.Stat(args[0])
+			if err != nil {
+				return &status{exitFailure, err}
+			}
+			return said(c, asJSON, map[string]any{"file": args[0], "bytes": info.Size(), "made": time.Now().UTC()},
+				"%s: %s, readable by this user alone; it holds session keys: keep it as you would the machine's own disk", args[0], size(info.Size()))
 		},
 	}
 	configFlag(c, &config)
+	jsonFlag(c, &asJSON, "print what was written as JSON")
 	return c
 }

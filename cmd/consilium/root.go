@@ -63,7 +63,9 @@ hospitals together. No record leaves its hospital, and no hospital's own
 subtotal does, unless the study names site as a variable.
 
 Exit status: 0 done; 2 usage or an invalid study file; 4 records that do not
-conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupted.`,
+conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupted.
+
+` + jsonRule,
 		Example:       "  consilium plan testdata/cgd/study.yaml\n  consilium run testdata/cgd/study.yaml",
 		SilenceErrors: true,
 		SilenceUsage:  true,

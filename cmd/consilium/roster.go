@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -34,6 +37,7 @@ of the whole file with somebody who has done so.`,
 
 func newRosterAdd() *cobra.Command {
 	var hospital, analyst, name, steward string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "add ROSTER.yaml KEY.pub",
 		Short: "Add a hospital or an analyst; make the file if there is none",
@@ -82,35 +86,61 @@ func newRosterAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s  %s\ncompare it with its owner over the telephone\n", e.Fingerprint, hospital+analyst)
-			return nil
+			lines := linesOf(roleAnalyst, party.ID(analyst), e)
+			if hospital != "" {
+				lines = linesOf("hospital", party.ID(hospital), e)
+			}
+			if asJSON {
+				return writeJSON(c.OutOrStdout(), lines)
+			}
+			if err := writeLines(c.OutOrStdout(), lines, ""); err != nil {
+				return err
+			}
+			return said(c, false, nil, "compare with the owner over the telephone")
 		},
 	}
 	c.Flags().StringVar(&hospital, "hospital", "", "name of a hospital, as study files have it")
 	c.Flags().StringVar(&analyst, "analyst", "", "name of an analyst")
 	c.Flags().StringVar(&name, "name", "", "the name that people know")
+	jsonFlag(c, &asJSON, "print what was added as JSON")
 	c.Flags().StringVar(&steward, "steward", "", "public key that signs the hospital's decisions (default: the gateway's)")
 	return c
 }
 
 func newRosterRemove() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:     "remove ROSTER.yaml NAME",
 		Short:   "Take a hospital or an analyst out",
 		Example: "  consilium roster remove roster.yaml basel",
 		Args:    cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return changeRoster(args[0], false, func(f *rosterFile) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			var lines []rosterLine
+			err := changeRoster(args[0], false, func(f *rosterFile) error {
 				id := party.ID(args[1])
 				if f.Hospitals[id] == nil && f.Analysts[id] == nil {
 					return fmt.Errorf("roster %s has no %q", args[0], id)
+				}
+				if e := f.Hospitals[id]; e != nil {
+					lines = linesOf("hospital", id, e)
+				} else {
+					lines = linesOf(roleAnalyst, id, f.Analysts[id])
 				}
 				delete(f.Hospitals, id)
 				delete(f.Analysts, id)
 				return nil
 			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(c.OutOrStdout(), lines)
+			}
+			return said(c, false, nil, "%s is out of %s; every party needs the new file", args[1], args[0])
 		},
 	}
+	jsonFlag(c, &asJSON, "print what was taken out as JSON")
+	return c
 }
 
 // changeRoster changes a roster file as a whole or not at all.
@@ -169,6 +199,34 @@ type rosterLine struct {
 	Fingerprint string   `json:"fingerprint"`
 }
 
+// linesOf are those of a hospital or an analyst.
+func linesOf(role string, id party.ID, e *rosterEntry) []rosterLine {
+	lines := []rosterLine{{role, id, e.Name, e.Fingerprint}}
+	if e.Steward != nil {
+		lines = append(lines, rosterLine{"steward", id, "", e.Steward.Fingerprint})
+	}
+	return lines
+}
+
+// writeLines prints fingerprints in columns, and that of the whole if there is one.
+func writeLines(out io.Writer, lines []rosterLine, whole string) error {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, l := range lines {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Fingerprint, l.Role, l.ID, l.Name)
+	}
+	if whole != "" {
+		fmt.Fprintf(w, "%s\tthe whole roster\t\t\n", whole)
+	}
+	err := w.Flush()
+	for line := range strings.Lines(b.String()) {
+		if err == nil {
+			_, err = fmt.Fprintln(out, strings.TrimRight(line, " \n"))
+		}
+	}
+	return err
+}
+
 func newRosterShow() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
@@ -183,26 +241,17 @@ func newRosterShow() *cobra.Command {
 			}
 			var lines []rosterLine
 			for _, id := range slices.Sorted(maps.Keys(f.Hospitals)) {
-				e := f.Hospitals[id]
-				lines = append(lines, rosterLine{"hospital", id, e.Name, e.Fingerprint})
-				if e.Steward != nil {
-					lines = append(lines, rosterLine{"steward", id, "", e.Steward.Fingerprint})
-				}
+				lines = append(lines, linesOf("hospital", id, f.Hospitals[id])...)
 			}
 			for _, id := range slices.Sorted(maps.Keys(f.Analysts)) {
-				lines = append(lines, rosterLine{"analyst", id, f.Analysts[id].Name, f.Analysts[id].Fingerprint})
+				lines = append(lines, linesOf(roleAnalyst, id, f.Analysts[id])...)
 			}
 			if asJSON {
 				return writeJSON(c.OutOrStdout(), map[string]any{"parties": lines, "fingerprint": p.fingerprint()})
 			}
-			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, l := range lines {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Fingerprint, l.Role, l.ID, l.Name)
-			}
-			fmt.Fprintf(w, "%s\tthe whole roster\t\t\n", p.fingerprint())
-			return w.Flush()
+			return writeLines(c.OutOrStdout(), lines, p.fingerprint())
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	jsonFlag(c, &asJSON, "print it as JSON")
 	return c
 }

@@ -8,10 +8,12 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
+	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/store"
-	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/engine/study"
 )
 
 func newShow() *cobra.Command {
@@ -21,8 +23,9 @@ func newShow() *cobra.Command {
 		Use:   "show RUN",
 		Short: "Show a steward what a study that was asked for would open, and to whom",
 		Long: `Show prints the plan of a study that an analyst has asked this hospital for, in a
-steward's words: how many numbers would be opened, how often, to whom, and
-whether they are released. RUN is the beginning of the run's name (four
+steward's words: who asks, which columns are read, what leaves the house, to whom
+it becomes visible and what may be derived from it, how small a cell is shown, and
+what an approval would sign. RUN is the beginning of the run's name (four
 characters or more) or the name of the study.`,
 		Example: "  consilium show cgd --config gateway.yaml\n  consilium show c8786d40 --study-file",
 		Args:    cobra.ExactArgs(1),
@@ -41,25 +44,65 @@ characters or more) or the name of the study.`,
 			case file:
 				_, err = io.WriteString(w, a.File)
 			default:
-				_, err = io.WriteString(w, a.words())
+				_, err = io.WriteString(w, a.words(s.config))
 			}
 			return err
 		},
 	}
 	configFlag(c, &path)
-	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	jsonFlag(c, &asJSON, "print it as JSON")
+	completeRuns(c)
 	c.Flags().BoolVar(&file, "study-file", false, "print the study file as the analyst signed it")
 	return c
 }
 
 // words is what a steward reads before deciding.
-func (a asked) words() string {
+func (a asked) words(c *config) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "run %s of study %s, asked for by %s on %s\n", shortRun(a.Run), a.Study, a.Analyst, moment(a.Made))
-	fmt.Fprintf(&b, "it uses the columns: %s\n", strings.Join(a.Columns, ", "))
-	fmt.Fprintf(&b, "this hospital: %s\n", a.standing())
+	point := func(what, format string, args ...any) {
+		b.WriteString(hanging(fmt.Sprintf("%-11s", what+":"), 11, fmt.Sprintf(format, args...)))
+	}
+	who := string(a.Analyst)
+	if _, p, err := readRoster(c.at(c.Roster)); err == nil {
+		if key, ok := p.analysts[a.Analyst]; ok {
+			who += ", whose key in the roster is " + key.Fingerprint()
+		}
+	}
+	point("asked by", "%s", who)
+	point("on", "%s, as run %s", moment(a.Made), shortRun(a.Run))
+	point("it reads", "the columns %s of the records of %s", strings.Join(a.Columns, ", "), c.Name)
+	point("here", "%s", a.standing())
+	if s, err := study.Parse(a.Study+".yaml", []byte(a.File)); err == nil && s.Privacy.MinSites < len(s.Sites) {
+		point("it begins", "when all %d hospitals have approved. The study allows to go on without some of them (they refuse, do not answer, or are gone) as long as %d take part; the result then says so, and is of other patients", len(s.Sites), s.Privacy.MinSites)
+	} else if err == nil {
+		point("it begins", "when all %d hospitals have approved, and not without one of them", len(s.Sites))
+	}
+	if a.Refusal == "" && a.Stage == waitingStage {
+		point("you can", "consilium approve %s   signs this plan and no other, for 1 run by %s that begins within 30 days (--runs, --expires)", shortRun(a.Run), a.Analyst)
+		point("or", "consilium refuse %s --why \"...\"   nothing of it is computed with these records; %s reads why", shortRun(a.Run), a.Analyst)
+	}
 	fmt.Fprintf(&b, "\n%s", a.Text)
 	return b.String()
+}
+
+// waitingStage is how a study is called that nobody has decided about here.
+var waitingStage = stageWords(engine.StageWaiting)
+
+// hanging writes a text after its title in lines of a readable width, the later ones indented.
+func hanging(title string, by int, text string) string {
+	const width = 100
+	indent := strings.Repeat(" ", by)
+	line, all := title, ""
+	for _, word := range strings.Fields(text) {
+		if line != title && line != indent && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > width {
+			all, line = all+line+"\n", indent
+		}
+		if line != title && line != indent {
+			line += " "
+		}
+		line += word
+	}
+	return all + line + "\n"
 }
 
 // standing is what this hospital has said, and how far it is.
@@ -70,13 +113,11 @@ func (a asked) standing() string {
 	case d == nil:
 		return a.Stage
 	case d.Approve:
-		return fmt.Sprintf("%s; approved on %s for %d run(s) until %s", a.Stage, moment(d.Made), d.Runs, moment(d.Expires))
+		return fmt.Sprintf("%s; approved on %s for %s until %s", a.Stage, moment(d.Made), runs(d.Runs), moment(d.Expires))
 	default:
 		return fmt.Sprintf("%s; refused on %s: %s", a.Stage, moment(d.Made), d.Why)
 	}
 }
-
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // stewardOf is a steward's command at the gateway of a configuration.
 func stewardOf(path string) (*steward, error) {
@@ -96,7 +137,8 @@ func (f *decideFlags) add(c *cobra.Command) {
 	configFlag(c, &f.config)
 	c.Flags().StringVarP(&f.key, "key", "k", "", "the steward's own secret key, where the roster has one (default: the gateway signs)")
 	c.Flags().StringVar(&f.passphrase, "passphrase-file", "", "take the key's passphrase from this file's first line")
-	c.Flags().BoolVar(&f.json, "json", false, "print the study after the decision as JSON")
+	jsonFlag(c, &f.json, "print the study after the decision as JSON")
+	completeRuns(c)
 }
 
 func newApprove() *cobra.Command {
@@ -130,6 +172,7 @@ gateway's machine alone cannot approve anything.`,
 	c.Flags().StringVar(&expires, "expires", "", "last day on which a run may begin, YYYY-MM-DD (default in 30 days)")
 	c.Flags().StringSliceVar(&s.Analyses, "analyses", nil, "approve these analyses; nothing is signed if the study has others (default: all it has)")
 	c.Flags().StringSliceVar(&s.Columns, "columns", nil, "approve the use of these columns; nothing is signed if it uses others (default: all it uses)")
+	completeAnalyses(c)
 	return c
 }
 
@@ -197,7 +240,7 @@ func decide(c *cobra.Command, f decideFlags, run string, s *scope, why string) e
 	}
 	d := after.Decision
 	if d.Approve {
-		fmt.Fprintf(c.OutOrStdout(), "approved: study %s, plan %s, for %d run(s) of %s until %s\n", after.Study, after.Plan, d.Runs, after.Analyst, moment(d.Expires))
+		fmt.Fprintf(c.OutOrStdout(), "approved: study %s, plan %s, for %s by %s until %s\n", after.Study, after.Plan, runs(d.Runs), after.Analyst, moment(d.Expires))
 	} else {
 		fmt.Fprintf(c.OutOrStdout(), "refused: study %s, plan %s\n", after.Study, after.Plan)
 	}
@@ -223,79 +266,4 @@ func studiesOfGateway(c *cobra.Command, cfg *config, asJSON bool) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", shortRun(a.Run), a.Study, a.Analyst, moment(a.Made), a.standing())
 	}
 	return w.Flush()
-}
-
-// watchGateway tells of this hospital's own progress until it is interrupted,
-// or, with a run, until that is delivered or over.
-func watchGateway(c *cobra.Command, cfg *config, run string, asJSON bool) error {
-	s := newSteward(cfg)
-	if run != "" {
-		var a asked
-		if err := s.ask(c.Context(), "GET", studyPath(run, ""), nil, &a); err != nil {
-			return err
-		}
-		run = a.Run
-	}
-	err := s.watch(c.Context(), func(t told) (bool, error) {
-		if run != "" && t.Run != run {
-			return false, nil
-		}
-		if t.From == "" {
-			t.From = cfg.Name
-		}
-		last := run != "" && (t.Stage == "delivered" || t.Stage == "over" || t.Stage == "refused")
-		return last, tell(c.OutOrStdout(), t, asJSON)
-	})
-	if c.Context().Err() != nil {
-		return nil // watching ends when the watcher has had enough
-	}
-	return err
-}
-
-// tell prints a line about progress.
-func tell(w io.Writer, t told, asJSON bool) error {
-	if asJSON {
-		return jsonLine(w, t)
-	}
-	at := "                    "
-	if !t.At.IsZero() {
-		at = t.At.UTC().Format("2006-01-02 15:04:05 ")
-	}
-	_, err := fmt.Fprintf(w, "%s%-16s %s\n", at, who(t), t.words())
-	return err
-}
-
-func who(t told) string {
-	if t.From == party.Hub {
-		return "hub"
-	}
-	return string(t.From)
-}
-
-// words are how far a party is.
-func (t told) words() string {
-	s := t.Stage
-	if t.Study != "" {
-		s = t.Study + ": " + s
-	}
-	if t.Round > 0 {
-		s += fmt.Sprintf(", %d sums opened", t.Round)
-	}
-	if t.Of > 0 {
-		s += fmt.Sprintf(", step %d of %d", t.Step, t.Of)
-	}
-	if t.Attempt > 1 {
-		s += fmt.Sprintf(", attempt %d", t.Attempt)
-	}
-	if t.Why != "" {
-		s += " (" + t.Why + ")"
-	}
-	if len(t.Waiting) > 0 {
-		var ids []string
-		for _, id := range t.Waiting {
-			ids = append(ids, string(id))
-		}
-		s += "; waiting for " + strings.Join(ids, ", ")
-	}
-	return s
 }
