@@ -35,6 +35,10 @@ type Options struct {
 	Tap      func(from, to party.ID, b []byte) // sees every message as sent, from several goroutines
 	Rand     io.Reader                         // keys and masks; nil means the operating system's. Safe for concurrent use
 
+	// Around is called with each party's part, in the goroutine in which that party does all
+	// its work, and has to call it: whoever measures a party's own processor time does it here. nil calls it.
+	Around func(id party.ID, part func())
+
 	deadline     time.Duration                                 // of a round; 0: in one process nobody fails to answer
 	wrap         func(party.ID, transport.Link) transport.Link // a network that tests may tamper with; nil outside tests
 	insecureTest int                                           // logarithm of the degree of a ring far too small to be secure; 0 outside tests
@@ -92,6 +96,7 @@ type parties struct {
 	hub      *runner.Hub
 	gateways []*runner.Gateway
 	net      *transport.Memory
+	around   func(party.ID, func())
 }
 
 // enrol draws identities, signs up the roster and makes a gateway per hospital.
@@ -115,7 +120,10 @@ func enrol(s *study.Spec, plan *plan, tables map[party.ID]*table.Table, o Option
 		return nil, err
 	}
 	charter := runner.Charter(s, Version, plan.digest, roster, o.Reader, runner.LargestSum(plan.Plan), plan.veil)
-	p := &parties{net: transport.NewMemory(ids, o.Tap)}
+	p := &parties{net: transport.NewMemory(ids, o.Tap), around: o.Around}
+	if p.around == nil {
+		p.around = func(_ party.ID, part func()) { part() }
+	}
 	link := p.net.Link
 	if o.wrap != nil {
 		link = func(id party.ID) transport.Link { return o.wrap(id, p.net.Link(id)) }
@@ -139,12 +147,12 @@ func enrol(s *study.Spec, plan *plan, tables map[party.ID]*table.Table, o Option
 func (p *parties) run(ctx context.Context) (outcomes []*runner.Outcome, summary runner.Summary, err error) {
 	outcomes = make([]*runner.Outcome, len(p.gateways))
 	all := []func(context.Context) error{func(ctx context.Context) (err error) {
-		summary, err = p.hub.Run(ctx)
+		p.around(party.Hub, func() { summary, err = p.hub.Run(ctx) })
 		return err
 	}}
 	for i, g := range p.gateways {
 		all = append(all, func(ctx context.Context) (err error) {
-			outcomes[i], err = g.Run(ctx)
+			p.around(g.ID, func() { outcomes[i], err = g.Run(ctx) })
 			return err
 		})
 	}

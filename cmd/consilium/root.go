@@ -41,11 +41,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	if ctx.Err() != nil {
+	var s *status
+	if ctx.Err() != nil && !(errors.As(err, &s) && s.code == exitInterrupted) {
 		fmt.Fprintln(stderr, "consilium: interrupted; no result was written")
 		return exitInterrupted
 	}
-	var s *status
 	if errors.As(err, &s) {
 		fmt.Fprintln(stderr, "consilium: "+err.Error())
 		return s.code
@@ -82,7 +82,7 @@ conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupte
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"study", "A study:", []*cobra.Command{newPlan(), newCheck(), newRun(), newOpen(), newDemo(), newSynth()}},
+		{"study", "A study:", []*cobra.Command{newPlan(), newCheck(), newRun(), newOpen(), newDemo(), newSynth(), newBench()}},
 		{"analyst", "An analyst in a consortium:", []*cobra.Command{newSubmit(), newStudies(), newWatch(), newFetch()}},
 		{"steward", "A hospital's data steward:", []*cobra.Command{newShow(), newApprove(), newRefuse(), newAudit(), newCohorts()}},
 		{"operations", "Whoever runs a gateway or the hub:", []*cobra.Command{newGatewayCommand(), newHubCommand(), newDoctor(), newKeys(), newRoster(),

@@ -1,0 +1,113 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/table"
+	"github.com/consilium-health/consilium/protocols/party"
+)
+
+// simulate runs a study with all parties in this process and keeps what each of them spent.
+func simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Table) (*report.Report, *Sample, error) {
+	m := newMeter()
+	r, err := engine.Simulate(ctx, s, tables, engine.Options{Around: m.around})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range r.Analyses {
+		if a.Refused != nil {
+			return nil, nil, fmt.Errorf("bench: analysis %s: %w", a.ID, a.Refused)
+		}
+	}
+	x := sampleOf(r)
+	x.Parties = m.parties(func(id party.ID) (up, down int64) {
+		if id != party.Hub {
+			return r.Cost.BytesUp[string(id)], r.Cost.BytesDown[string(id)]
+		}
+		for _, n := range r.Cost.BytesDown { // what hospitals received is what the hub sent
+			up += n
+		}
+		for _, n := range r.Cost.BytesUp {
+			down += n
+		}
+		return up, down
+	})
+	return r, x, nil
+}
+
+// sampleOf is what a report says of its run.
+func sampleOf(r *report.Report) *Sample {
+	x := &Sample{Rounds: r.Cost.Trips(), Phases: r.Cost.Phases, Metrics: map[string]float64{"masked-sums": float64(r.Cost.Rounds)}}
+	add := func(d report.Disclosed) {
+		if d.Times > 0 {
+			x.Opened = append(x.Opened, Opened{What: d.What, Cells: d.Cells, Times: d.Times, To: d.To})
+		}
+	}
+	for _, d := range r.Disclosed {
+		add(d)
+	}
+	for _, a := range r.Analyses {
+		for _, d := range a.Disclosed {
+			add(d)
+		}
+	}
+	return x
+}
+
+// Parameters of every session, whatever it computes.
+var sessionSecurity = []string{
+	"keys: X-Wing (ML-KEM-768 with X25519); signatures: Ed25519 and ML-DSA-65 together",
+	"masks: uniform in Z/2^128, a malicious hub and up to N-1 hospitals that follow the protocol",
+}
+
+// securityOf lists the parameters of a study.
+func securityOf(s *study.Spec) ([]string, error) {
+	plan, err := engine.Plan(s)
+	if err != nil {
+		return nil, err
+	}
+	all := sessionSecurity
+	if v := plan.Veil; v != nil {
+		all = append(all[:len(all):len(all)], fmt.Sprintf(
+			"encryption %s: ring of degree %d, modulus of %d bits, 128 bits against quantum computers; masks of a refresh hide %d bits, noise on what is opened %d bits",
+			v.Parameters, v.Degree, v.LogQP, v.Hiding, v.Security))
+	}
+	return all, nil
+}
+
+// inMemory prepares a study of a drawn cohort. Its answers are compared with those of plain, which also is the work in clear.
+func inMemory(kind recipe) func(context.Context, Scenario) (*Work, error) {
+	return func(_ context.Context, s Scenario) (*Work, error) {
+		c := NewCohort(s.Rows, s.Covariates, 7)
+		spec, tables, err := c.Study(s.Hospitals, kind.analyses, s.Reveal)
+		if err != nil {
+			return nil, err
+		}
+		w := &Work{ErrorUnit: kind.unit}
+		if w.Security, err = securityOf(spec); err != nil {
+			return nil, err
+		}
+		answer, err := kind.plain(c, nil)
+		if err != nil {
+			return nil, err
+		}
+		w.Run = func(ctx context.Context) (*Sample, error) {
+			r, x, err := simulate(ctx, spec, tables)
+			if err != nil {
+				return nil, err
+			}
+			off := answer.away(r)
+			x.Error = &off
+			return x, nil
+		}
+		w.Plain = func(context.Context) error {
+			_, err := kind.plain(c, answer)
+			return err
+		}
+		return w, nil
+	}
+}
