@@ -41,6 +41,18 @@ func (c *comparison) derive(s *oracleSet) map[string]any {
 			resolved[m] = scale
 		}
 		r["~resolved"] = resolved
+	case "km":
+		everyone, groups := map[string]any{}, map[string]any{}
+		curves, _ := r["curves"].([]any)
+		for _, c := range curves {
+			if curve, _ := c.(map[string]any); curve["group"] == "all" {
+				everyone = curve
+			} else {
+				groups[text(curve["group"])] = curve
+			}
+		}
+		r["everyone"], r["by"] = everyone, groups
+		delete(r, "curves")
 	case "correlation":
 		for _, m := range []string{"pearson", "p", "spearman"} {
 			r[m] = offDiagonal(r[m])

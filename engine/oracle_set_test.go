@@ -52,6 +52,9 @@ type oracleSpec struct {
 	Columns, Medians        []string
 	Terms                   [][]string // an interaction is a term of two variables
 	Breaks, Cutoffs, Lambda []float64
+	Time, Event, Strata     string
+	Times                   []float64
+	Tau                     float64
 	Separated               bool
 	Where                   []oracleWhere
 }

@@ -120,6 +120,19 @@ func asked(s *oracleSet, a oracleAnalysis) []ask {
 		return one("kind: linear, formula: %q, drop1: true", model(sp))
 	case "logistic":
 		return one("kind: logistic, formula: %q, drop1: true, evaluate: {cells: 100}", model(sp))
+	case "km":
+		keys := fmt.Sprintf("kind: km, time: %s, event: %s, tau: %s", sp.Time, sp.Event, decimals([]float64{sp.Tau})[0])
+		if sp.Group != "" {
+			keys += ", by: " + sp.Group
+		}
+		return []ask{{a.ID, "all", keys}, {a.ID + "_times", "times", keys + ", times: " + flow(decimals(sp.Times))}}
+	case "logrank":
+		keys := fmt.Sprintf("kind: logrank, time: %s, event: %s, by: %s", sp.Time, sp.Event, sp.Group)
+		asks := []ask{{a.ID, "logrank", keys}}
+		if sp.Strata != "" {
+			asks = append(asks, ask{a.ID + "_strata", "stratified", keys + ", strata: " + sp.Strata})
+		}
+		return asks
 	case "lm_ridge", "logistic_ridge":
 		var asks []ask
 		for i, l := range decimals(sp.Lambda) {

@@ -34,6 +34,7 @@ type encodedFrame struct {
 	N, Excluded, Filtered, Sites int64
 	Tidy                         [][]encodedEntry
 	Glance                       []encodedEntry
+	Glances                      [][]encodedEntry `json:",omitempty"`
 	VCov                         *encodedMatrix
 	Drop1                        [][]encodedEntry
 	Suppressed                   bool
@@ -95,11 +96,12 @@ func (r *Report) Encode() ([]byte, error) {
 		one := encodedAnalysis{ID: a.ID, Kind: a.Kind, Refused: a.Refused, N: a.N, Disclosed: a.Disclosed}
 		if f := a.Frame; f != nil {
 			e := &encodedFrame{N: f.N, Excluded: f.Excluded, Filtered: f.Filtered, Sites: f.Sites, VCov: encodeMatrix(f.VCov), Suppressed: f.Suppressed, Warnings: f.Warnings}
-			var err1, err2, err3 error
+			var err1, err2, err3, err4 error
 			e.Tidy, err1 = encodeRecords(f.Tidy)
 			e.Glance, err2 = encodeRecord(f.Glance)
 			e.Drop1, err3 = encodeRecords(f.Drop1)
-			if err := errors.Join(err1, err2, err3); err != nil {
+			e.Glances, err4 = encodeRecords(f.Glances)
+			if err := errors.Join(err1, err2, err3, err4); err != nil {
 				return nil, fmt.Errorf("report: analysis %s: %w", a.ID, err)
 			}
 			one.Frame = e
@@ -131,7 +133,7 @@ func Decode(b []byte, s *study.Spec) (*Report, error) {
 		one := Analysis{ID: a.ID, Kind: a.Kind, Refused: a.Refused, N: a.N, Disclosed: a.Disclosed}
 		if e := a.Frame; e != nil {
 			one.Frame = &stat.Frame{N: e.N, Excluded: e.Excluded, Filtered: e.Filtered, Sites: e.Sites, Tidy: decodeRecords(e.Tidy),
-				Glance: decodeRecord(e.Glance), VCov: decodeMatrix(e.VCov), Drop1: decodeRecords(e.Drop1), Suppressed: e.Suppressed, Warnings: e.Warnings}
+				Glance: decodeRecord(e.Glance), Glances: decodeRecords(e.Glances), VCov: decodeMatrix(e.VCov), Drop1: decodeRecords(e.Drop1), Suppressed: e.Suppressed, Warnings: e.Warnings}
 		}
 		r.Analyses = append(r.Analyses, one)
 	}

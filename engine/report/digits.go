@@ -28,7 +28,7 @@ func (r *Report) rounded() *Report {
 func roundFrame(f *stat.Frame) *stat.Frame {
 	short := *f
 	short.Tidy, short.Drop1 = roundRecords(f.Tidy), roundRecords(f.Drop1)
-	short.Glance = roundRecord(f.Glance)
+	short.Glance, short.Glances = roundRecord(f.Glance), roundRecords(f.Glances)
 	short.VCov = roundMatrix(f.VCov)
 	return &short
 }

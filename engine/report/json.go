@@ -110,7 +110,11 @@ func (a Analysis) object() object {
 		o.put("filtered", f.Filtered)
 		o.put("contributing_sites", f.Sites)
 		o.put("tidy", records(f.Tidy))
-		o.put("glance", f.Glance)
+		if f.Glances != nil {
+			o.put("glance", records(f.Glances))
+		} else {
+			o.put("glance", f.Glance)
+		}
 		if f.Drop1 != nil {
 			o.put("drop1", records(f.Drop1))
 		}

@@ -27,7 +27,13 @@ type Args struct {
 	Quantiles    []float64 `yaml:"quantiles"`
 	QuantileType int       `yaml:"quantile_type"` // 7 (default 0 means 7), 1 or 2
 	Method       string    `yaml:"method"`
-	Grid         float64   `yaml:"grid"` // step in which a score is counted; 0 means the variable's own
+	Time         string    `yaml:"time"`  // end of follow-up
+	Event        string    `yaml:"event"` // whether the event ended it
+	Entry        string    `yaml:"entry"` // when observation began, later than at time 0: left truncation
+	Strata       OneOrMore `yaml:"strata"`
+	Times        []float64 `yaml:"times"` // at which a curve is shown; nil: at every time
+	Tau          float64   `yaml:"tau"`   // to which survival is averaged; 0: the last time shown
+	Grid         float64   `yaml:"grid"`  // step in which a score or a time is counted; 0 means the variable's own
 	Ridge        *float64  `yaml:"ridge"`
 	Drop1        bool      `yaml:"drop1"`
 	Evaluate     *Evaluate `yaml:"evaluate"`
@@ -44,6 +50,9 @@ type Args struct {
 	PerHospital bool  `yaml:"-"` // the analysis or a condition names site: it shows figures of single hospitals
 	Rules       Rules `yaml:"-"`
 }
+
+// OneOrMore is a list of names that a study file may also write as one name.
+type OneOrMore []string
 
 // Evaluate asks for the in-sample evaluation of a fitted model.
 type Evaluate struct {

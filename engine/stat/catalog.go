@@ -14,5 +14,7 @@ func Catalog() []Kind {
 		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "drop1", "final_steps", "degree", "condition"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
 		{Name: "roc", Statistic: ROC{}, Required: []string{"outcome", "score"}, Optional: []string{"thresholds", "grid"}},
+		{Name: "km", Statistic: KaplanMeier{}, Required: []string{"time", "event"}, Optional: []string{"by", "entry", "grid", "times", "tau"}},
+		{Name: "logrank", Statistic: LogRank{}, Required: []string{"time", "event", "by"}, Optional: []string{"strata", "grid"}},
 	}
 }

@@ -28,6 +28,8 @@ type gridPart struct {
 	rules    Rules
 	what     string
 	below    bool // a point stands for the values from it up to the next one, not for those nearest to it
+	above    bool // a point stands for the values after the one before it up to itself
+	fully    bool // down to single points, whoever is alone there
 	released bool // what is counted is written, after the rules on small cells
 
 	lo, hi int64    // first and last grid point
@@ -72,7 +74,7 @@ func gridRange(f *table.Field) (lo, hi int64) {
 
 // begin settles the rounds for the grid and the number of classes.
 func (g *gridPart) begin() {
-	if g.below {
+	if g.below || g.above {
 		g.lo, g.hi = math.MinInt64, math.MaxInt64
 		g.lo, g.hi = g.point(g.field.Min), g.point(g.field.Max)
 	}
@@ -89,7 +91,7 @@ func (g *gridPart) begin() {
 
 // gridDeclared reports whether every conforming value is a grid point.
 func (g *gridPart) gridDeclared() bool {
-	return g.field.Kind == table.Binary || g.field.GridDeclared || g.below
+	return g.field.Kind == table.Binary || g.field.GridDeclared || g.below || g.above
 }
 
 // floor returns the declared minimum.
@@ -172,6 +174,9 @@ func (g *gridPart) point(x float64) int64 {
 	if g.below && g.field.Value(k) > x {
 		k--
 	}
+	if g.above && g.field.Value(k) < x {
+		k++
+	}
 	return max(g.lo, min(g.hi, k))
 }
 
@@ -234,7 +239,7 @@ func (g *gridPart) reduce(total fixed.Totals) error {
 			}
 			switch n := l.total(); {
 			case n == 0:
-			case n < int64(max(2, g.rules.MinCell)) || l.hi == l.lo:
+			case l.hi == l.lo || !g.fully && n < int64(max(2, g.rules.MinCell)):
 				g.leaves = append(g.leaves, l)
 			default:
 				sub := span{lo: l.lo, hi: l.hi, width: s.width / branch}

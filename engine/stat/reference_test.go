@@ -32,6 +32,7 @@ type answer struct {
 	Tags     []string
 	Spec     struct {
 		Row, Col, Column, Group, Outcome, Score string
+		Time, Event                             string
 		First, Second                           string
 		Columns, Medians                        []string
 		Breaks                                  []float64

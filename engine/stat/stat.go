@@ -112,6 +112,7 @@ type Frame struct {
 	N, Excluded, Filtered, Sites int64    // rows used, dropped for missing values, removed by `where`; hospitals contributing
 	Tidy                         []Record // one per term, level, cell or class
 	Glance                       Record   // one row about the whole; nil when the kind has none
+	Glances                      []Record // instead, one row per group
 	VCov                         *Matrix  // models only
 	Drop1                        []Record // models with drop1: the fit without each term
 	Suppressed                   bool     // at least one cell was suppressed or merged

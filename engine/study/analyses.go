@@ -14,10 +14,10 @@ import (
 )
 
 // later are kinds of the study-file format that other versions compute.
-var later = [...]string{"calibration", "km", "logrank", "cox"}
+var later = [...]string{"calibration", "cox"}
 
 // variableKeys are the keys of analyses whose values are names of variables.
-var variableKeys = [...]string{"variables", "by", "variable", "rows", "columns", "paired", "outcome", "score", "medians", "time", "event", "strata"}
+var variableKeys = [...]string{"variables", "by", "variable", "rows", "columns", "paired", "outcome", "score", "medians", "time", "event", "entry", "strata"}
 
 // veiledKeys are the keys of analyses that only mean something with privacy.reveal: model.
 var veiledKeys = [...]string{"final_steps", "degree", "condition", "withhold"}
@@ -159,6 +159,13 @@ func (p *parser) decode(to reflect.Value, n *yaml.Node, what string) {
 	case []string:
 		to.Set(reflect.ValueOf(p.literals(n, what)))
 		return
+	case stat.OneOrMore:
+		if n.Kind == yaml.ScalarNode {
+			to.Set(reflect.ValueOf(stat.OneOrMore{p.text(n, what)}))
+		} else {
+			to.Set(reflect.ValueOf(stat.OneOrMore(p.literals(n, what))))
+		}
+		return
 	case []float64:
 		var l []float64
 		for _, c := range p.list(n, what) {
@@ -204,6 +211,10 @@ func (p *parser) namesVariables(v reflect.Value, n *yaml.Node, what string) {
 		names = append(names, x)
 	case []string:
 		names, nodes = x, n.Content
+	case stat.OneOrMore:
+		if names = x; n.Kind == yaml.SequenceNode {
+			nodes = n.Content
+		}
 	}
 	known := p.spec.Schema.Names()
 	for i, s := range names {

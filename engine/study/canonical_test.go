@@ -86,7 +86,7 @@ func TestEveryKeyOfAnAnalysisIsReadAndIsPartOfTheDigest(t *testing.T) {
 			continue
 		}
 		text := map[reflect.Kind]string{reflect.String: "age", reflect.Slice: "[0.5]", reflect.Float64: "0.5", reflect.Int: "1", reflect.Bool: "true", reflect.Pointer: "2"}[typ.Field(i).Type.Kind()]
-		if typ.Field(i).Type == reflect.TypeFor[[]string]() {
+		if typ.Field(i).Type == reflect.TypeFor[[]string]() || typ.Field(i).Type == reflect.TypeFor[stat.OneOrMore]() {
 			text = "[age]"
 		}
 		if e := typ.Field(i).Type; e.Kind() == reflect.Pointer && e.Elem().Kind() == reflect.Struct {

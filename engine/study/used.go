@@ -12,7 +12,7 @@ import (
 func (s *Spec) Variables(i int) []string { return s.variablesOf(s.Analyses[i]) }
 
 func (s *Spec) variablesOf(a stat.Args) []string {
-	names := slices.Concat(a.Variables, a.Paired, a.Medians, []string{a.By, a.Variable, a.Rows, a.Columns, a.Outcome, a.Score}, s.formulaVariables(a))
+	names := slices.Concat(a.Variables, a.Paired, a.Medians, a.Strata, []string{a.By, a.Variable, a.Rows, a.Columns, a.Outcome, a.Score, a.Time, a.Event, a.Entry}, s.formulaVariables(a))
 	if a.Where != nil {
 		names = append(names, a.Where.Variables()...)
 	}
