@@ -218,14 +218,17 @@ func (g *Gateway) Drain() {
 // remember rebuilds what an earlier life was told. The lock is held.
 func (g *Gateway) remember() error {
 	under := map[RunID]bool{} // with an attempt under way, also of a run whose report was delivered before
+	foreign := 0
 	err := g.journal.Replay(func(kind string, record []byte) error {
 		n, err := control.Read(clone(record))
 		if err != nil {
 			return fmt.Errorf("engine: gateway: a record of kind %q is damaged: %w", kind, err)
 		}
 		if kind == recordSubmitted {
-			_, err := g.enter(n)
-			return err
+			if _, err := g.enter(n); err != nil { // it was good when it was written
+				foreign++
+			}
+			return nil
 		}
 		r := g.runs[n.Run]
 		if r == nil {
@@ -247,6 +250,9 @@ func (g *Gateway) remember() error {
 	})
 	if err != nil {
 		return err
+	}
+	if foreign > 0 {
+		g.cfg.Log.Warn("studies of an earlier roster or version of the program are left alone", "studies", foreign)
 	}
 	for _, id := range g.order {
 		r := g.runs[id]

@@ -198,6 +198,7 @@ func (h *Hub) propose(r *hubRun, before previous, members []party.ID) {
 		h.post(id, p.Bytes)
 	}
 	h.start(r)
+	h.clearSoon()
 }
 
 // start runs the adding role of the attempt that was proposed. The lock is held.

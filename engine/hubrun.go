@@ -105,7 +105,7 @@ func (h *Hub) read(from party.ID, b []byte) error {
 		return err
 	}
 	if n.Act == control.Submits { // a hospital shows the hub what it may have forgotten
-		return h.onSubmission(n)
+		return h.onSubmission(from, n)
 	}
 	if n.Sender != from {
 		return fmt.Errorf("engine: a notice in the name of %s", n.Sender)
@@ -196,12 +196,16 @@ func (h *Hub) standAgain(r *hubRun) {
 }
 
 // onSubmission takes a study and shows it to its hospitals.
-func (h *Hub) onSubmission(n *control.Notice) error {
+func (h *Hub) onSubmission(from party.ID, n *control.Notice) error {
 	key, known := h.cfg.Analysts[n.Sender]
 	if !known {
 		return fmt.Errorf("engine: a study in the name of %q, who is no analyst", n.Sender)
 	}
-	if r := h.runs[n.Names(key)]; r != nil || h.drained {
+	if r := h.runs[n.Names(key)]; r != nil {
+		h.closed(r, from)
+		return nil
+	}
+	if h.drained {
 		return nil
 	}
 	under := 0
@@ -401,6 +405,7 @@ func (h *Hub) stand(r *hubRun, stage Stage, code control.Code, waiting []party.I
 		}
 		if err := h.keep(recordOver, b); err == nil {
 			r.over = true
+			h.clearSoon()
 		}
 	}
 	for _, id := range slices.Compact(waiting) {

@@ -24,6 +24,9 @@ type HubConfig struct {
 	Network Network
 	Store   *store.Store // the hub's own; not closed by it
 
+	Retention Retention     // clears the log behind Network; nil: nobody does
+	Notices   time.Duration // how long that log keeps what is said of studies; 0: 30 days
+
 	Deadline time.Duration // of a round, before an attempt is given up; 0: one minute
 	// Wait is how long stewards who have not decided, and hospitals that are gone
 	// or refuse, are waited for before the others go on without them, where the
@@ -47,6 +50,8 @@ type Hub struct {
 	cfg  HubConfig
 	keys map[party.ID]control.Keys
 	desk desk
+
+	clear chan struct{} // a token: something in the log may have become useless
 
 	mu      sync.Mutex
 	journal *store.Journal
@@ -81,6 +86,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 		peers = append(peers, id)
 	}
 	cfg.Deadline, cfg.Attempts, cfg.Studies = orElse(cfg.Deadline, time.Minute), orElse(cfg.Attempts, 5), orElse(cfg.Studies, 16)
+	cfg.Notices = orElse(cfg.Notices, noticesLast)
 	if cfg.Now == nil {
 		cfg.Now = runner.Clock
 	}
@@ -91,7 +97,8 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 		cfg.Metrics = noMetrics{}
 	}
 	cfg.Log = cfg.Log.With("party", string(party.Hub))
-	return &Hub{cfg: cfg, keys: pinned(cfg.Roster, cfg.Stewards), desk: newDesk(cfg.Network, cfg.Log, cfg.Metrics, peers...)}, nil
+	return &Hub{cfg: cfg, keys: pinned(cfg.Roster, cfg.Stewards), desk: newDesk(cfg.Network, cfg.Log, cfg.Metrics, peers...),
+		clear: make(chan struct{}, 1)}, nil
 }
 
 // hubAuthor writes what the hub says: unsigned.
@@ -115,6 +122,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.mu.Unlock()
 	if err != nil {
 		return err
+	}
+	if h.cfg.Retention != nil {
+		h.tasks.Go(func() error { return h.clears(ctx) }, nil)
 	}
 	return h.desk.serve(ctx, h)
 }
@@ -140,14 +150,17 @@ func (h *Hub) Studies() []Status {
 
 // remember rebuilds what an earlier life knew. The lock is held.
 func (h *Hub) remember() error {
+	foreign := 0
 	err := h.journal.Replay(func(kind string, record []byte) error {
 		n, err := control.Read(clone(record))
 		if err != nil {
 			return fmt.Errorf("engine: hub: a record of kind %q is damaged: %w", kind, err)
 		}
 		if kind == recordSubmitted {
-			_, err := h.enter(n)
-			return err
+			if _, err := h.enter(n); err != nil { // it was good when it was written
+				foreign++
+			}
+			return nil
 		}
 		r := h.runs[n.Run]
 		if r == nil {
@@ -155,14 +168,14 @@ func (h *Hub) remember() error {
 		}
 		switch kind {
 		case recordDecided:
-			_, err = h.hear(r, n)
+			_, _ = h.hear(r, n) // a decision under a key that is no longer in the roster is none
 		case recordProposed:
 			var p *control.Proposal
 			if p, err = control.ReadProposal(n); err == nil {
 				r.proposal, r.last, r.closings, r.ended = p, max(r.last, p.Attempt), map[party.ID]control.Closed{}, false
 			}
 		case recordLeft:
-			_, err = h.left(r, n)
+			_, _ = h.left(r, n)
 		case recordDelivered:
 			r.delivered[n.Sender] = n.Bytes
 		case recordHanded:
@@ -175,6 +188,9 @@ func (h *Hub) remember() error {
 	})
 	if err != nil {
 		return err
+	}
+	if foreign > 0 {
+		h.cfg.Log.Warn("studies of an earlier roster or version of the program are left alone", "studies", foreign)
 	}
 	for _, id := range h.order {
 		if r := h.runs[id]; !r.over && r.proposal != nil && !r.ended {

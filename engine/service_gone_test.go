@@ -14,12 +14,18 @@ import (
 )
 
 // gone starts everybody; egg dies for good when it has sent n messages of an attempt.
-func gone(t *testing.T, n int64) (w *town, run engine.RunID, back func()) {
+func gone(t *testing.T, n int64) (w *town, run engine.RunID, back func() *engine.Gateway) {
 	t.Helper()
 	w = newTown(t)
+	run, back = w.gone(n)
+	return w, run, back
+}
+
+func (w *town) gone(n int64) (run engine.RunID, back func() *engine.Gateway) {
+	w.t.Helper()
 	w.hub.Deadline, w.hub.Wait = time.Second, time.Second
 	ctx, die := context.WithCancel(context.Background())
-	t.Cleanup(die)
+	w.t.Cleanup(die)
 	var sent atomic.Int64
 	inner := w.network
 	w.network = func(self party.ID) engine.Network {
@@ -46,9 +52,11 @@ func gone(t *testing.T, n int64) (w *town, run engine.RunID, back func()) {
 	w.live(w.newHub().Run)
 	w.network = inner
 	run = w.submit(w.newAnalyst(), smallStudy)
-	return w, run, func() {
+	return run, func() *engine.Gateway {
 		<-done
-		w.live(w.newGateway("egg").Run)
+		egg := w.newGateway("egg")
+		w.live(egg.Run)
+		return egg
 	}
 }
 

@@ -81,10 +81,11 @@ type listen struct {
 	Key         string `yaml:"certificate_key"`
 }
 
-// keep says how much a hub's log may hold, in megabytes.
+// keep says how much a hub's log may hold, in megabytes, and for how long what is said of studies.
 type keep struct {
-	Party int64 `yaml:"party_mb"`
-	Disk  int64 `yaml:"disk_mb"`
+	Party   int64    `yaml:"party_mb"`
+	Disk    int64    `yaml:"disk_mb"`
+	Notices duration `yaml:"notices"` // default 30d
 }
 
 // data says where a hospital's records are.
@@ -195,6 +196,9 @@ func (c *config) check() error {
 	need(c.Roster != "", "roster", "the file of all parties' public keys, made by: consilium roster add")
 	hub, gateway := c.Role == roleHub, c.Role == roleGateway
 	if hub {
+		if c.Keep.Notices != 0 && time.Duration(c.Keep.Notices) < 24*time.Hour {
+			wrong = append(wrong, errors.New("keep.notices: at least 1d: whoever was away reads there what was said meanwhile"))
+		}
 		need(c.Cluster != nil || c.Listen.TLS != "" || c.Listen.WSS != "", "listen", "tls: host:port, wss: host:port, or both")
 		never(c.Cluster != nil && c.Listen != listen{}, "listen beside cluster")
 		never(c.Name != "" || c.Key != "" || len(c.Hub.URLs) > 0, "name, key or hub")

@@ -59,7 +59,8 @@ func (s *service) gateway(ask func() ([]byte, error)) (err error) {
 	if err := s.openStore(); err != nil {
 		return err
 	}
-	hub := &line{ctx: s.ctx, asked: s.asked, note: s.counts.note, dial: d.Dial}
+	hub := &line{ctx: s.ctx, asked: s.asked, dial: d.Dial}
+	s.counts.reached = hub.reached
 	defer func() {
 		if err := hub.close(); err != nil {
 			s.log.Warn("the hub was left in a hurry", "why", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -27,7 +28,8 @@ and times; it never learns a total, nor anything of a patient.
 It prints the addresses it listens on to standard output and its log to standard
 error. On SIGTERM it begins nothing new, lets studies under way end for as long
 as drain allows, and stops with status 0; whatever is unfinished goes on when it
-is started again. A second signal stops it at once.`,
+is started again. A second signal stops it at once. On SIGHUP it reads the roster
+again: who is new can connect, and who is no longer in it is cut off.`,
 		Example: "  consilium hub --config hub.yaml\n  consilium hub --config hub.yaml --metrics 127.0.0.1:9464",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runHub(c, f) },
@@ -52,18 +54,23 @@ func (s *service) hub() (err error) {
 	if err := s.openStore(); err != nil {
 		return err
 	}
-	conn, end, err := s.hubLine()
+	line, err := s.hubLine()
 	if err != nil {
 		return err
 	}
-	defer end()
-	s.counts.note(true)
-	h, err := engine.NewHub(engine.HubConfig{Roster: s.pins.roster, Analysts: s.pins.analysts, Stewards: s.pins.stewards,
-		Network: engine.Over(conn), Store: s.store, Deadline: time.Duration(s.config.Deadline), Wait: time.Duration(s.config.Wait),
-		Attempts: s.config.Tries, Studies: s.config.Studies, Log: s.log, Metrics: s.counts})
-	if err != nil {
+	defer line.end()
+	s.counts.reached = line.conn.Reached
+	h := &renewable{make: func(p *pins) (*engine.Hub, error) {
+		return engine.NewHub(engine.HubConfig{Roster: p.roster, Analysts: p.analysts, Stewards: p.stewards,
+			Network: engine.Over(line.conn), Store: s.store, Retention: line.conn, Notices: time.Duration(s.config.Keep.Notices),
+			Deadline: time.Duration(s.config.Deadline), Wait: time.Duration(s.config.Wait),
+			Attempts: s.config.Tries, Studies: s.config.Studies, Log: s.log, Metrics: s.counts})
+	}}
+	if h.hub, err = h.make(s.pins); err != nil {
 		return err
 	}
+	defer s.reloads(line, h)()
+	line.says(s.out)
 	s.log.Info("the hub serves", "hospitals", s.pins.roster.Len(), "analysts", len(s.pins.analysts), "version", engine.Version)
 	return s.run(h)
 }
@@ -79,43 +86,74 @@ func (p *pins) parties() (all []party.ID) {
 	return all
 }
 
-// hubLine is the hub's connection to its own log, or to a cluster.
-func (s *service) hubLine() (*transport.Conn, func(), error) {
-	c, keep := s.config, transport.Keep{Bytes: s.config.Keep.Party << 20}
-	closing := func(conn *transport.Conn) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 2*time.Second)
-		defer cancel()
-		if err := conn.Close(ctx); err != nil {
-			s.log.Warn("the log was left in a hurry", "why", err)
-		}
+// callers are the same for the log's door.
+func (p *pins) callers() (all []transport.Party) {
+	for _, id := range p.parties() {
+		all = append(all, transport.Party{ID: id})
 	}
+	return all
+}
+
+// hubLine is the hub's connection to its own log, or to a cluster.
+type hubLine struct {
+	conn   *transport.Conn
+	server *transport.Server // nil: a cluster
+	keep   transport.Keep
+	end    func()
+}
+
+func (s *service) hubLine() (*hubLine, error) {
+	c := s.config
+	l := &hubLine{keep: transport.Keep{Bytes: c.Keep.Party << 20}, end: func() {}}
+	var err error
 	if c.Cluster != nil {
 		d, err := c.dialer(party.Hub, *c.Cluster)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		d.Log = s.log
-		conn, err := d.Dial(s.ctx)
-		if err != nil {
-			return nil, nil, err
+		if l.conn, err = d.Dial(s.ctx); err != nil {
+			return nil, err
 		}
-		keep.Replicas = c.Cluster.Replicas
-		if err := conn.Admit(s.ctx, keep, s.pins.parties()...); err != nil {
-			closing(conn)
-			return nil, nil, err
+		l.keep.Replicas = c.Cluster.Replicas
+	} else {
+		if l.server, err = s.listen(); err != nil {
+			return nil, err
 		}
-		return conn, func() { closing(conn) }, nil
+		l.end = l.server.Close
+		if l.conn, err = l.server.Hub(s.ctx, l.keep, 0); err != nil {
+			l.end()
+			return nil, err
+		}
 	}
-	server, err := s.listen()
-	if err != nil {
-		return nil, nil, err
+	before := l.end
+	l.end = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 2*time.Second)
+		defer cancel()
+		if err := l.conn.Close(ctx); err != nil {
+			s.log.Warn("the log was left in a hurry", "why", err)
+		}
+		before()
 	}
-	conn, err := server.Hub(s.ctx, keep, 0)
-	if err != nil {
-		server.Close()
-		return nil, nil, err
+	if l.server == nil {
+		if err := l.conn.Admit(s.ctx, l.keep, s.pins.parties()...); err != nil {
+			l.end()
+			return nil, err
+		}
 	}
-	return conn, func() { closing(conn); server.Close() }, nil
+	return l, nil
+}
+
+// says names the addresses that the hub listens on.
+func (l *hubLine) says(out io.Writer) {
+	if l.server == nil {
+		return
+	}
+	for scheme, address := range map[string]string{"tls": l.server.TLS(), "wss": l.server.WSS()} {
+		if address != "" {
+			fmt.Fprintf(out, "listening on %s://%s\n", scheme, address)
+		}
+	}
 }
 
 func (s *service) listen() (*transport.Server, error) {
@@ -131,19 +169,6 @@ func (s *service) listen() (*transport.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []transport.Party
-	for _, id := range s.pins.parties() {
-		all = append(all, transport.Party{ID: id})
-	}
-	server, err := transport.Listen(transport.ServerConfig{TLS: l.TLS, WSS: l.WSS, Certificate: certificate, CAs: pool,
-		Dir: filepath.Join(s.config.at(s.config.State), "log"), Parties: all, Disk: s.config.Keep.Disk << 20, Log: s.log})
-	if err != nil {
-		return nil, err
-	}
-	for scheme, address := range map[string]string{"tls": server.TLS(), "wss": server.WSS()} {
-		if address != "" {
-			fmt.Fprintf(s.out, "listening on %s://%s\n", scheme, address)
-		}
-	}
-	return server, nil
+	return transport.Listen(transport.ServerConfig{TLS: l.TLS, WSS: l.WSS, Certificate: certificate, CAs: pool,
+		Dir: filepath.Join(s.config.at(s.config.State), "log"), Parties: s.pins.callers(), Disk: s.config.Keep.Disk << 20, Log: s.log})
 }

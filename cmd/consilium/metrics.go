@@ -17,10 +17,10 @@ import (
 type counts struct {
 	role    string
 	started time.Time
+	reached func() bool // whether the hub's log is within reach; set before anybody asks
 
-	mu        sync.Mutex
-	values    map[string]float64
-	connected bool
+	mu     sync.Mutex
+	values map[string]float64
 }
 
 var _ engine.Metrics = (*counts)(nil)
@@ -57,31 +57,17 @@ func (c *counts) Add(name string, n float64) {
 	c.values[name] += n
 }
 
-// note says whether the hub has been reached.
-func (c *counts) note(connected bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.connected = connected
-}
-
-// line says in words how the service is.
-func (c *counts) line() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.connected {
-		return c.role + ": serving"
-	}
-	return c.role + ": serving; the hub was not reached yet"
-}
+// up reports whether the hub's log is within reach now.
+func (c *counts) up() bool { return c.reached != nil && c.reached() }
 
 // write prints the metrics in Prometheus' text format, version 0.0.4.
 func (c *counts) write(w io.Writer) {
 	c.mu.Lock()
 	values, connected := maps.Clone(c.values), 0
-	if c.connected {
+	c.mu.Unlock()
+	if c.up() {
 		connected = 1
 	}
-	c.mu.Unlock()
 	one := func(name, kind, help string, value float64) {
 		if help != "" {
 			fmt.Fprintf(w, "# HELP %s %s\n", name, help)
@@ -94,7 +80,7 @@ func (c *counts) write(w io.Writer) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	fmt.Fprintf(w, "# HELP consilium_info Version and role.\n# TYPE consilium_info gauge\nconsilium_info{version=%q,role=%q} 1\n", engine.Version, c.role)
-	one("consilium_hub_reached", "gauge", "1 once the hub's log has been reached.", float64(connected))
+	one("consilium_hub_reached", "gauge", "1 while the hub's log is within reach.", float64(connected))
 	one("process_start_time_seconds", "gauge", "When the process was started, in Unix time.", float64(c.started.UnixMilli())/1000)
 	one("go_goroutines", "gauge", "Goroutines.", float64(runtime.NumGoroutine()))
 	one("go_memstats_sys_bytes", "gauge", "Bytes had from the system.", float64(m.Sys))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -171,7 +172,12 @@ func (s *service) serveMetrics() (stop func(), err error) {
 		s.counts.write(w)
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "ok\n%s\n", s.counts.line())
+		if !s.counts.up() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintf(w, "cut off\n%s: serving; the hub cannot be reached now\n", s.counts.role)
+			return
+		}
+		fmt.Fprintf(w, "ok\n%s: serving\n", s.counts.role)
 	})
 	s.log.Info("metrics", "address", l.Addr().String())
 	return serveHTTP(l, mux), nil
@@ -197,17 +203,22 @@ type line struct {
 	ctx   context.Context
 	asked <-chan struct{} // closed when the service is to come to an end
 	dial  func(context.Context) (*transport.Conn, error)
-	note  func(connected bool)
 
-	mu   sync.Mutex
-	conn *transport.Conn
+	mu   sync.Mutex // held while the hub is dialled
+	conn atomic.Pointer[transport.Conn]
+}
+
+// reached reports whether the hub's log is within reach now.
+func (l *line) reached() bool {
+	c := l.conn.Load()
+	return c != nil && c.Reached()
 }
 
 // open implements engine.Network.
 func (l *line) open(name string, attempt uint32, peers ...party.ID) (engine.Channel, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn == nil {
+	if l.conn.Load() == nil {
 		ctx, cancel := context.WithCancel(l.ctx)
 		defer cancel()
 		go func() { // a service that is to end has nothing to drain as long as the hub was not reached
@@ -224,10 +235,9 @@ func (l *line) open(name string, attempt uint32, peers ...party.ID) (engine.Chan
 		if err != nil {
 			return nil, err
 		}
-		l.conn = conn
-		l.note(true)
+		l.conn.Store(conn)
 	}
-	return engine.Over(l.conn)(name, attempt, peers...)
+	return engine.Over(l.conn.Load())(name, attempt, peers...)
 }
 
 // errStopping: the service is to end before its hub was reached.
@@ -237,12 +247,13 @@ var errStopping = errors.New("the service is stopping")
 func (l *line) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn == nil {
+	conn := l.conn.Load()
+	if conn == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), 2*time.Second)
 	defer cancel()
-	return l.conn.Close(ctx)
+	return conn.Close(ctx)
 }
 
 // level and logger read the logging part of a configuration.

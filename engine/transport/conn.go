@@ -23,10 +23,14 @@ import (
 const (
 	dialWait   = 20 * time.Second // for one connection to be made
 	answerWait = 10 * time.Second // for the next answer from the log; at 1 Mbit/s a chunk takes 4 s
-	pingEvery  = 15 * time.Second // after two without an answer the line counts as cut
+	pingEvery  = 15 * time.Second // after two without an answer the server takes the line for cut
+	beatEvery  = 3 * time.Second  // a party makes the log say something
+	deafAfter  = 8 * time.Second  // what has said nothing for so long is out of reach
 	lookEvery  = 15 * time.Second // a channel looks for messages that often even if none is announced
 	firstPause = 100 * time.Millisecond
 	longest    = 15 * time.Second // between two attempts of anything
+
+	beatsMissed = 14 // then a party takes the line for cut: answers may stand behind large messages
 )
 
 // Dialer says how a party reaches the log.
@@ -87,7 +91,7 @@ func (d Dialer) Dial(ctx context.Context) (*Conn, error) {
 	}
 	c := newConn(d.Self, d.MaxMessage, d.Log)
 	c.own = d.Certificate.Leaf
-	c.tcp = &tcp{ctx: c.life, proxy: d.Proxy, wait: dialWait, config: &tls.Config{
+	c.tcp = &tcp{ctx: c.life, proxy: d.Proxy, wait: dialWait, began: time.Now(), config: &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{d.Certificate}, RootCAs: d.CAs,
 	}}
 	err := c.connect(ctx, nats.SetCustomDialer(c.tcp), nats.UserInfo(string(d.Self), ""), func(o *nats.Options) error {
@@ -149,7 +153,7 @@ func (c *Conn) connect(ctx context.Context, how ...nats.Option) error {
 	options := append(how,
 		nats.Name("consilium "+string(c.self)), nats.CustomInboxPrefix(root+"inbox."+string(c.self)),
 		nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.CustomReconnectDelay(pauseOf), nats.IgnoreAuthErrorAbort(),
-		nats.IgnoreDiscoveredServers(), nats.Timeout(dialWait), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(2),
+		nats.IgnoreDiscoveredServers(), nats.Timeout(dialWait), nats.PingInterval(beatEvery), nats.MaxPingsOutstanding(beatsMissed),
 		nats.DisconnectErrHandler(c.lost), nats.ReconnectHandler(c.found), nats.ErrorHandler(c.complaint),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.refusedAgain(err) }),
 		nats.NoCallbacksAfterClientClose(),

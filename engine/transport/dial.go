@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type tcp struct {
 	config *tls.Config
 	proxy  *url.URL
 	wait   time.Duration
+	began  time.Time
+	heard  atomic.Int64 // when something came last, after began
 
 	mu   sync.Mutex
 	last error
@@ -40,7 +43,8 @@ func (d *tcp) Dial(_, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &noted{Conn: c, note: d.note}, nil
+	d.hear()
+	return &noted{Conn: newPump(c), tcp: d}, nil
 }
 
 func (d *tcp) dial(ctx context.Context, address string) (net.Conn, error) {
@@ -112,16 +116,25 @@ func (d *tcp) why() error {
 	return d.last
 }
 
-// noted tells of the first failed read: in TLS 1.3 a server refuses a client's certificate only then.
+// hear notes that something has come.
+func (d *tcp) hear() { d.heard.Store(int64(time.Since(d.began))) }
+
+// silent is how long nothing has come.
+func (d *tcp) silent() time.Duration { return time.Since(d.began) - time.Duration(d.heard.Load()) }
+
+// noted tells of what comes, and of a failed read: in TLS 1.3 a server refuses a client's certificate only then.
 type noted struct {
 	net.Conn
-	note func(error)
+	tcp *tcp
 }
 
 func (n *noted) Read(b []byte) (int, error) {
 	k, err := n.Conn.Read(b)
+	if k > 0 {
+		n.tcp.hear()
+	}
 	if err != nil && strings.Contains(err.Error(), "remote error: tls:") {
-		n.note(err)
+		n.tcp.note(err)
 	}
 	return k, err
 }

@@ -31,11 +31,17 @@ type door struct {
 
 	mu    sync.Mutex
 	names map[string]party.ID // by the name in the certificate
-	conns map[party.ID][]uint64
+	conns map[party.ID][]caller
+}
+
+// A caller is one connection, and the name in its certificate.
+type caller struct {
+	conn uint64
+	name string
 }
 
 func newDoor(parties []Party, secret string) (*door, error) {
-	d := &door{secret: secret, conns: map[party.ID][]uint64{}}
+	d := &door{secret: secret, conns: map[party.ID][]caller{}}
 	return d, d.set(parties)
 }
 
@@ -59,6 +65,14 @@ func (d *door) set(parties []Party) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.names = names
+	for id, conns := range d.conns {
+		if slices.ContainsFunc(conns, func(c caller) bool { return names[c.name] != id }) {
+			for _, c := range conns {
+				_ = d.ns.DisconnectClientByID(c.conn) // which may be gone; who is still a party comes again
+			}
+			delete(d.conns, id)
+		}
+	}
 	return nil
 }
 
@@ -92,9 +106,11 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	cert := tls.PeerCertificates[0]
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	id, ok := d.names[cert.Subject.CommonName]
+	name := cert.Subject.CommonName
+	id, ok := d.names[name]
 	for i := 0; !ok && i < len(cert.DNSNames); i++ {
-		id, ok = d.names[cert.DNSNames[i]]
+		name = cert.DNSNames[i]
+		id, ok = d.names[name]
 	}
 	if !ok || said.Username != string(id) {
 		return false
@@ -103,18 +119,18 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	c.RegisterUser(&server.User{Username: string(id), Permissions: &server.Permissions{
 		Publish: &server.SubjectPermission{Allow: publish}, Subscribe: &server.SubjectPermission{Allow: subscribe},
 	}})
-	d.admit(id, c.GetID())
+	d.admit(id, caller{c.GetID(), name})
 	return true
 }
 
 // admit counts a party's connections and cuts the oldest when they are too many.
-func (d *door) admit(id party.ID, conn uint64) {
-	conns := slices.DeleteFunc(d.conns[id], func(c uint64) bool { return d.ns.GetClient(c) == nil })
+func (d *door) admit(id party.ID, now caller) {
+	conns := slices.DeleteFunc(d.conns[id], func(c caller) bool { return d.ns.GetClient(c.conn) == nil })
 	if len(conns) >= connsOfParty {
-		d.ns.DisconnectClientByID(conns[0])
+		d.ns.DisconnectClientByID(conns[0].conn)
 		conns = conns[1:]
 	}
-	d.conns[id] = append(conns, conn)
+	d.conns[id] = append(conns, now)
 }
 
 // serverLog passes the server's words on. Its debugging words, which quote what is sent, are off.

@@ -117,36 +117,6 @@ func stream(ctx context.Context, js jetstream.JetStream, m mailbox, keep Keep) (
 	return m, nil
 }
 
-// Forget drops what the log holds of a study, when it is over. Only the hub can.
-func (c *Conn) Forget(ctx context.Context, study string) error {
-	if err := checkStudy(study); err != nil {
-		return err
-	}
-	if c.self != party.Hub {
-		return fmt.Errorf("transport: %s cannot forget a study: only the hub can", c.self)
-	}
-	js, err := jetstream.New(c.nc)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	var boxes []mailbox
-	for _, r := range c.routes {
-		boxes = append(boxes, r.in, r.out)
-	}
-	c.mu.Unlock()
-	for _, m := range boxes {
-		s, err := js.Stream(ctx, m.stream())
-		if err == nil {
-			err = s.Purge(ctx, jetstream.WithPurgeSubject(fmt.Sprintf("%s%s.%s.%s.%s.>", root, m.way, m.of, m.epoch, study)))
-		}
-		if err != nil {
-			return fmt.Errorf("transport: forgetting study %s in %s: %w", study, m.stream(), err)
-		}
-	}
-	return nil
-}
-
 // A greeting tells a party the names of its streams.
 type greeting struct {
 	Up, Down string

@@ -122,6 +122,19 @@ func (c *Conn) ended() error {
 	return ErrClosed
 }
 
+// Reached reports whether the log is within reach: connected, and heard of in the last seconds.
+func (c *Conn) Reached() bool {
+	c.mu.Lock()
+	up := c.up
+	c.mu.Unlock()
+	select {
+	case <-up:
+		return c.tcp == nil || c.tcp.silent() < deafAfter
+	default:
+		return false
+	}
+}
+
 // Skew is how far the log's clock is ahead of this machine's, to within a round trip.
 func (c *Conn) Skew() time.Duration {
 	c.mu.Lock()

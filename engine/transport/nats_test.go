@@ -146,27 +146,87 @@ func TestWhoWasAwayGetsWhatWasSentMeanwhile(t *testing.T) {
 	}
 }
 
-func TestAStudyIsForgottenWhenItIsOver(t *testing.T) {
-	w := newWorld(t, "a")
+func TestWhatIsOverIsPruned(t *testing.T) {
+	w := newWorld(t, "a", "b")
 	w.start()
 	c := w.hub()
-	hub, a := w.open(c, 1, "a"), w.open(w.dial(w.dialer("a")), 1)
-	send(t, hub, "a", large("big", 2_000_000))
-	send(t, a, party.Hub, large("big", 2_000_000))
+	hub, a, b := w.open(c, 1, "a", "b"), w.open(w.dial(w.dialer("a")), 1), w.open(w.dial(w.dialer("b")), 1)
+	later := w.open(c, 2, "a", "b")
+	big := large("big", 2_000_000)
+	send(t, hub, "a", big)
+	send(t, a, party.Hub, big)
+	send(t, b, party.Hub, []byte("of b"))
+	send(t, later, "b", []byte("of the next attempt"))
 	if n := diskUse(t, w.config.Dir); n < 4_000_000 {
 		t.Fatalf("the log takes %d bytes, want at least 4 MB", n)
 	}
-	if err := c.Forget(t.Context(), "study"); err != nil {
+	asked := map[uint32]int{}
+	if err := c.Prune(t.Context(), func(study string, attempt uint32) bool {
+		asked[attempt]++
+		return study == "study" && attempt == 1
+	}); err != nil {
 		t.Fatal(err)
+	}
+	if asked[1] != 1 || asked[2] != 1 || len(asked) != 2 {
+		t.Errorf("asked %v times about attempts 1 and 2, want once each", asked)
 	}
 	if n := diskUse(t, w.config.Dir); n > 200_000 {
 		t.Errorf("the log still takes %d bytes", n)
 	}
 	hub.Close()
-	hub = w.open(c, 1, "a")
+	hub = w.open(c, 1, "a", "b")
 	send(t, a, party.Hub, []byte("late"))
-	if _, b := receive(t, hub); string(b) != "late" {
-		t.Errorf("got %q, want what was sent after", b)
+	if from, got := receive(t, hub); string(got) != "late" || from != "a" {
+		t.Errorf("got %q, want what was sent after", got)
+	}
+	b.Close()
+	conn := w.dial(w.dialer("b"))
+	if _, got := receive(t, w.open(conn, 2)); string(got) != "of the next attempt" {
+		t.Errorf("got %q, want what is not over", got)
+	}
+	if err := conn.Prune(t.Context(), func(string, uint32) bool { return true }); err == nil || !contains(err, "only the hub can") {
+		t.Errorf("b prunes the log: got %v", err)
+	}
+}
+
+func TestOldEntriesAreTrimmed(t *testing.T) {
+	w := newWorld(t, "a")
+	w.start()
+	c := w.hub()
+	hub, conn := w.open(c, 1, "a"), w.dial(w.dialer("a"))
+	a := w.open(conn, 1)
+	other := w.open(c, 2, "a")
+	for i := range 7 {
+		send(t, hub, "a", fmt.Append(nil, "old ", i))
+		send(t, other, "a", fmt.Append(nil, "other ", i))
+	}
+	for range 7 {
+		receive(t, a)
+	}
+	since := time.Now()
+	left := func(before time.Time, want ...string) {
+		t.Helper()
+		if err := c.Trim(t.Context(), "study", 1, before); err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		a = w.open(conn, 1)
+		for _, x := range want {
+			if _, b := receive(t, a); string(b) != x {
+				t.Errorf("got %q, want %q", b, x)
+			}
+		}
+	}
+	left(since.Add(-time.Hour), "old 0", "old 1", "old 2", "old 3", "old 4", "old 5", "old 6")
+	for i := range 3 {
+		send(t, hub, "a", fmt.Append(nil, "new ", i))
+	}
+	left(since, "new 0", "new 1", "new 2")
+	left(time.Now().Add(time.Hour))
+	send(t, hub, "a", []byte("last"))
+	left(since, "last")
+	if _, b := receive(t, w.open(conn, 2)); string(b) != "other 0" {
+		t.Errorf("another attempt begins with %q", b)
 	}
 }
 

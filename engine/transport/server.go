@@ -159,7 +159,8 @@ func (s *Server) Hub(ctx context.Context, keep Keep, largest int) (*Conn, error)
 	return c, nil
 }
 
-// SetParties replaces who may connect. It holds for connections made from now on.
+// SetParties replaces who may connect, and cuts off whoever may no longer. The hub's Conn has to
+// Admit those who are new.
 func (s *Server) SetParties(parties []Party) error { return s.door.set(parties) }
 
 // Close stops the server. What it acknowledged is on the disk already.

@@ -13,7 +13,7 @@
 // A Conn is a party's connection, a Channel on it the Link of one attempt of one
 // study. Send returns when the log has the message on disk; a Channel reads its
 // messages from the beginning of the attempt, however often it is opened, until
-// the hub forgets the study. So a party that was away, or was started again, gets
+// the hub prunes it. So a party that was away, or was started again, gets
 // everything, some of it twice.
 //
 // It does not protect what is sent from the log's operator, who can read, drop,
