@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 //	capture NAME PATTERN      sets the variable to what the group in the pattern matches of standard output
 //	consortium DIR            makes what demo makes, for parties that the story starts itself
 //	get URL FILE              what a service answers becomes that file
+//	reaches URL [STATUS]      waits, for at most half a minute, until a service answers with that status (200), and shows the answer
 //	port NAME                 sets the variable to a port that is free
 //	eventually command...     runs the command again until it succeeds, for at most half a minute
 //	says PATTERN command...   the same, until standard output matches
@@ -58,7 +59,7 @@ func TestStories(t *testing.T) {
 			}
 			return os.Geteuid() == 0, nil // whom no mode of a directory stops
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds, "figures": figures, "capture": capture, "consortium": found, "get": get, "port": port, "eventually": eventually, "says": says},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vary": vary, "holds": holds, "figures": figures, "capture": capture, "consortium": found, "get": get, "reaches": reaches, "port": port, "eventually": eventually, "says": says},
 	})
 }
 
@@ -165,6 +166,29 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := io.ReadAll(w.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
+}
+
+func reaches(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: reaches URL [STATUS]")
+	}
+	want := append(args, "200")[1]
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		w, err := http.Get(args[0])
+		if err == nil {
+			b, err := io.ReadAll(w.Body)
+			ts.Check(errors.Join(err, w.Body.Close()))
+			if strconv.Itoa(w.StatusCode) == want {
+				_, err := ts.Stdout().Write(b)
+				ts.Check(err)
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("half a minute, and not yet")
+		}
+		<-time.After(50 * time.Millisecond) // another process is watched, which says nothing by itself
+	}
 }
 
 func port(ts *testscript.TestScript, neg bool, args []string) {

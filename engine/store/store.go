@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/consilium-health/consilium/engine/internal/lockfile"
 )
 
 // Config says where a store is.
@@ -69,7 +71,7 @@ func Open(cfg Config) (_ *Store, err error) {
 // exclusive takes the lock, and keeps others out until the file is closed.
 func exclusive(dir string) (*os.File, error) {
 	path := filepath.Join(dir, lockFile)
-	f, held, err := lock(path)
+	f, held, err := lockfile.Hold(path)
 	if held {
 		owner := ""
 		if pid, err := os.ReadFile(path); err == nil && len(pid) > 0 {

@@ -133,6 +133,9 @@ func (d *door) admit(id party.ID, now caller) {
 	d.conns[id] = append(conns, now)
 }
 
+// handshakeFirst is what the server warns of whenever it is to speak TLS from the first byte.
+const handshakeFirst = `Clients that are not using "TLS Handshake First" option will fail to connect`
+
 // serverLog passes the server's words on. Its debugging words, which quote what is sent, are off.
 type serverLog struct {
 	log *slog.Logger
@@ -142,10 +145,15 @@ type serverLog struct {
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf("nats: "+format, v...)) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf("nats: "+format, v...)) }
-func (l *serverLog) Errorf(format string, v ...any)  { l.Warnf(format, v...) } // mostly strangers at the door
-func (l *serverLog) Debugf(string, ...any)           {}
-func (l *serverLog) Tracef(string, ...any)           {}
+func (l *serverLog) Warnf(format string, v ...any) {
+	if format == handshakeFirst {
+		return // every client of this server does
+	}
+	l.log.Warn(fmt.Sprintf("nats: "+format, v...))
+}
+func (l *serverLog) Errorf(format string, v ...any) { l.Warnf(format, v...) } // mostly strangers at the door
+func (l *serverLog) Debugf(string, ...any)          {}
+func (l *serverLog) Tracef(string, ...any)          {}
 
 // Fatalf is called where the server cannot start or go on. It must not end the process.
 func (l *serverLog) Fatalf(format string, v ...any) {

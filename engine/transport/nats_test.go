@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -266,6 +267,28 @@ func TestAFullLogRefusesAndDropsNothing(t *testing.T) {
 		t.Errorf("the hub got %d bytes first, want what was sent first", len(got))
 	}
 	send(t, b, party.Hub, []byte("b has a limit of its own"))
+}
+
+func TestTwoServersDoNotShareADirectory(t *testing.T) {
+	w := newWorld(t, "a")
+	var warnings bytes.Buffer
+	w.config.Log = slog.New(slog.NewTextHandler(&warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	w.start()
+	if warnings.Len() > 0 {
+		t.Errorf("a server that starts warns: %s", &warnings)
+	}
+	w.config.Log = nil
+	hub := w.open(w.hub(), 1, "a")
+	second := w.config
+	second.TLS, second.WSS = "127.0.0.1:0", ""
+	if s, err := transport.Listen(second); err == nil || !contains(err, "is in use by another server") {
+		t.Errorf("a second server: got %v, %v", s, err)
+	}
+	a := w.open(w.dial(w.dialer("a")), 1)
+	send(t, a, party.Hub, []byte("undisturbed"))
+	receive(t, hub)
+	w.server.Close()
+	w.start() // whoever comes after it may have the directory
 }
 
 func TestCloseEndsWhatWaits(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/consilium-health/consilium/engine/internal/lockfile"
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
@@ -46,6 +49,7 @@ type Server struct {
 	log    *slog.Logger
 	secret string // the hub's, in this process
 	wss    bool
+	lock   *os.File
 }
 
 // Sizes and times of the server.
@@ -98,7 +102,17 @@ func Listen(cfg ServerConfig) (*Server, error) {
 		}
 		w.TLSConfig, w.HandshakeTimeout, w.AuthTimeout = secure.Clone(), handshakeWait*time.Second, handshakeWait
 	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("transport: %w", err)
+	}
+	held := false
+	if s.lock, held, err = lockfile.Hold(filepath.Join(cfg.Dir, "lock")); held {
+		return nil, fmt.Errorf("transport: the log in %s is in use by another server: stop that one first, or give this one a directory of its own", cfg.Dir)
+	} else if err != nil {
+		return nil, fmt.Errorf("transport: %w", err)
+	}
 	if s.ns, err = server.NewServer(opts); err != nil {
+		s.lock.Close()
 		return nil, fmt.Errorf("transport: %w", err)
 	}
 	s.door.ns = s.ns
@@ -167,4 +181,5 @@ func (s *Server) SetParties(parties []Party) error { return s.door.set(parties) 
 func (s *Server) Close() {
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
+	s.lock.Close()
 }

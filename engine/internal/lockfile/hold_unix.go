@@ -1,6 +1,7 @@
 //go:build unix
 
-package store
+// Package lockfile keeps a directory to one process.
+package lockfile
 
 import (
 	"errors"
@@ -8,9 +9,9 @@ import (
 	"syscall"
 )
 
-// lock opens path and holds it until the file is closed or the process ends,
+// Hold opens path and holds it until the file is closed or the process ends,
 // however it ends. held is true if another process has it.
-func lock(path string) (f *os.File, held bool, err error) {
+func Hold(path string) (f *os.File, held bool, err error) {
 	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, false, err

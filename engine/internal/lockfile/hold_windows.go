@@ -1,4 +1,5 @@
-package store
+// Package lockfile keeps a directory to one process.
+package lockfile
 
 import (
 	"errors"
@@ -8,9 +9,9 @@ import (
 
 const sharingViolation = syscall.Errno(32)
 
-// lock opens path and holds it until the file is closed or the process ends,
+// Hold opens path and holds it until the file is closed or the process ends,
 // however it ends. held is true if another process has it.
-func lock(path string) (f *os.File, held bool, err error) {
+func Hold(path string) (f *os.File, held bool, err error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, false, err
