@@ -76,7 +76,7 @@ func TestNewtonGivesWhatRGives(t *testing.T) {
 		s := readSet(t, name)
 		for _, a := range s.Answers {
 			if a.Kind != "logistic" || a.Spec.Where != nil || a.ID == "lr_big" {
-				continue // lr_big: a column of mean 1e9 and SD 1 takes an orthogonal factorisation of the rows, as R's, or a centred column, as the engine's
+				continue // lr_big: a column of 1e9 + age takes an orthogonal factorisation of the rows, as R's, or a centred column, as the engine's
 			}
 			d, err := Pool(a.Result.Formula, s.tables...)
 			if err != nil {
@@ -261,6 +261,21 @@ func TestDescentGoesWherePaperAndPencilGo(t *testing.T) {
 	p := 1 / (1 + math.Exp(-0.25))
 	near(t, "intercept after two", two.Beta[0], (0-0.5+1-p)/2, 1e-15)
 	near(t, "slope after two", two.Beta[1], 0.25+(1-p)/2, 1e-15)
+	poly, err := Descend(d, Descent{Degree: 3, Interval: 8, Iterations: 2, Rate: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = 0.5 + 1.200963*(0.25/8) - 0.815625*(0.25/8)*(0.25/8)*(0.25/8)
+	near(t, "slope after two with degree 3", poly.Beta[1], 0.25+(1-p)/2, 1e-7)
+	narrow, err := Descend(d, Descent{Degree: 3, Interval: 0.2, Iterations: 2, Rate: 1})
+	if err != nil || narrow.Outside != 1 || poly.Outside != 0 {
+		t.Errorf("%d and %d rows are outside, want 1 and 0 (%v)", narrow.Outside, poly.Outside, err)
+	}
+	scaled, err := Descend(Columns([]string{"x"}, [][]float64{{0, 4}}, []float64{0, 1}), Descent{Iterations: 1, Rate: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "slope of a column of mean absolute value 2", scaled.Beta[1], 0.5/2, 1e-15) // (2 * 1/2)/2 of the column over 2
 }
 
 // With the true sigmoid, standardised columns and enough iterations descent

@@ -30,9 +30,12 @@ Hospitals differ in size, case mix, baseline risk and missing values; covariates
 are correlated, some skewed, some with rare levels; there are a binary outcome of
 a known logistic model, and follow-up with censoring of a known hazard.
 
-The same seed gives the same files, and the records of a smaller cohort over the
-same number of hospitals are the first of a larger one. At most %d people and
-%d hospitals. Made-up records are for trying and measuring, not for findings.`, synth.MaxPeople, synth.MaxHospitals),
+The same seed gives the same files, and the records of a smaller cohort over as
+many hospitals are the first of a larger one. At most %d people and %d
+hospitals. Made-up records are for trying and measuring, not for findings.
+
+study.yaml is written last: a directory that has it is complete. When synth
+fails or is interrupted, it removes what it wrote.`, synth.MaxPeople, synth.MaxHospitals),
 		Example: "  consilium synth --out region --people 100000 --hospitals 12\n  consilium run region/study.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runSynth(c, f) },
