@@ -7,23 +7,27 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
-// rusageThread is RUSAGE_THREAD, which package syscall does not name.
-const rusageThread = 1
+// Clocks of clock_gettime(2). getrusage would count whole ticks of the scheduler only.
+const (
+	clockProcess = 2
+	clockThread  = 3
+)
 
 // threadTime is the processor time of the calling thread, to which the caller's goroutine is locked.
-func threadTime() time.Duration { return usage(rusageThread) }
+func threadTime() time.Duration { return clock(clockThread) }
 
 // processTime is the processor time of this process.
-func processTime() time.Duration { return usage(syscall.RUSAGE_SELF) }
+func processTime() time.Duration { return clock(clockProcess) }
 
-func usage(who int) time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(who, &u) != nil {
+func clock(id uintptr) time.Duration {
+	var t syscall.Timespec
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, id, uintptr(unsafe.Pointer(&t)), 0); errno != 0 {
 		return 0
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(t.Nano())
 }
 
 // resetPeak forgets the largest memory of the process so far. Where that is not allowed, peak is that since the process began.

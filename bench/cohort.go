@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/consilium-health/consilium/engine/study"
@@ -43,6 +44,11 @@ func NewCohort(rows, covariates int, seed uint64) *Cohort {
 
 // StudyFile is a study of the cohort over so many hospitals, s0, s1, ...
 func (c *Cohort) StudyFile(hospitals int, analyses []string, reveal string) []byte {
+	return c.studyFile("", hospitals, analyses, reveal)
+}
+
+// studyFile has variables, as lines of a study file, beside the cohort's.
+func (c *Cohort) studyFile(variables string, hospitals int, analyses []string, reveal string) []byte {
 	var b strings.Builder
 	fmt.Fprintln(&b, "study: bench\nsites:")
 	for s := range hospitals {
@@ -52,7 +58,7 @@ func (c *Cohort) StudyFile(hospitals int, analyses []string, reveal string) []by
 	for j := range c.X {
 		fmt.Fprintf(&b, "  x%d: {type: number, step: 0.001, min: -6, max: 6}\n", j+1)
 	}
-	fmt.Fprintf(&b, "analyses:\n")
+	fmt.Fprintf(&b, "%sanalyses:\n", variables)
 	for _, a := range analyses {
 		fmt.Fprintf(&b, "  - %s\n", a)
 	}
@@ -63,15 +69,20 @@ func (c *Cohort) StudyFile(hospitals int, analyses []string, reveal string) []by
 // Study returns the study of the cohort and the hospitals' tables, which share
 // the rows equally and the cohort's memory.
 func (c *Cohort) Study(hospitals int, analyses []string, reveal string) (*study.Spec, map[party.ID]*table.Table, error) {
-	spec, err := study.Parse("bench.yaml", c.StudyFile(hospitals, analyses, reveal))
+	return c.studyWith("", nil, hospitals, analyses, reveal)
+}
+
+// studyWith has further variables and their columns beside the cohort's.
+func (c *Cohort) studyWith(variables string, further [][]float64, hospitals int, analyses []string, reveal string) (*study.Spec, map[party.ID]*table.Table, error) {
+	spec, err := study.Parse("bench.yaml", c.studyFile(variables, hospitals, analyses, reveal))
 	if err != nil {
 		return nil, nil, err
 	}
 	tables := make(map[party.ID]*table.Table)
 	for s := range hospitals {
 		lo, hi := c.share(s, hospitals)
-		cols := [][]float64{c.Y[lo:hi:hi]}
-		for _, x := range c.X {
+		var cols [][]float64
+		for _, x := range slices.Concat([][]float64{c.Y}, c.X, further) {
 			cols = append(cols, x[lo:hi:hi])
 		}
 		id := party.ID(fmt.Sprintf("s%d", s))

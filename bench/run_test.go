@@ -186,3 +186,48 @@ func TestPlainFitsAgreeWithTheEngine(t *testing.T) {
 		}
 	}
 }
+
+func TestALineIsCarriedOn(t *testing.T) {
+	if got := carryOn([]int{3, 6, 12}, []float64{7, 13, 25}, 160); math.Abs(got-321) > 1e-9 {
+		t.Errorf("got %v, want 321", got)
+	}
+	if got := carryOn([]int{3, 6, 12}, []float64{3, 2, 1}, 160); got != 1 {
+		t.Errorf("falling costs are carried on to %v, want the last, 1", got)
+	}
+}
+
+func TestCrossValidationAgreesWithTheOneInClear(t *testing.T) {
+	s := Scenario{Name: "cv", Hospitals: 3, Rows: 3000, Covariates: 3, Reveal: "sums", Prepare: crossValidated}
+	row, err := Measure(t.Context(), s, 1)
+	if err != nil || !row.Done() {
+		t.Fatalf("%v %s", err, row.Failed)
+	}
+	m := row.Samples[0].Metrics
+	if *row.Error > 1e-8 || m["auc-error"] > 1e-12 || m["auc"] < 0.6 {
+		t.Errorf("error %v, AUC %v, off by %v", *row.Error, m["auc"], m["auc-error"])
+	}
+}
+
+func TestEveryPublishedRowNamesItsSource(t *testing.T) {
+	for _, s := range published().Scenarios {
+		p := s.Published
+		if p == nil || p.System == "" || p.Figure == "" || p.Source == "" || p.Hardware == "" || p.Disclosure == "" || p.Threat == "" {
+			t.Errorf("%s: %+v", s.Key(), p)
+		}
+	}
+}
+
+func TestNoTwoScenariosShareAKey(t *testing.T) {
+	seen := map[string]string{}
+	for _, suite := range Suites() {
+		for _, s := range suite.Scenarios {
+			if s.Suite != suite.Name {
+				t.Errorf("%s does not know its suite", s.Key())
+			}
+			if other, ok := seen[s.Key()]; ok {
+				t.Errorf("%s and %s both have %s", other, suite.Name, s.Key())
+			}
+			seen[s.Key()] = suite.Name
+		}
+	}
+}
