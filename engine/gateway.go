@@ -220,6 +220,9 @@ func (g *Gateway) remember() error {
 	under := map[RunID]bool{} // with an attempt under way, also of a run whose report was delivered before
 	foreign := 0
 	err := g.journal.Replay(func(kind string, record []byte) error {
+		if kind == store.RecordEvidence {
+			return nil
+		}
 		n, err := control.Read(clone(record))
 		if err != nil {
 			return fmt.Errorf("engine: gateway: a record of kind %q is damaged: %w", kind, err)

@@ -58,8 +58,8 @@ func (g *Gateway) end(r *gatewayRun, p *control.Proposal, err, cause error) (e e
 		e.code = control.CodeCancelled
 	case errors.Is(cause, errRefused), errors.Is(err, errRefused), errors.As(err, &refusal):
 		e.code = control.CodeRefused
-	case suspicious:
-		g.evidence(r, fmt.Sprintf("attempt %d ended with code %v", p.Attempt, e.code))
+	case suspicious && r.witnessed != p.Attempt: // what was refused before anything was heard
+		g.suspect(r, Evidence{Attempt: p.Attempt, Code: e.code, Why: err.Error()})
 	}
 	for n := 0; ; n++ { // a disk that is full will have room again, and until then nobody may go on
 		a, err := g.adopted(r, p)
@@ -185,7 +185,7 @@ func (g *Gateway) try(ctx context.Context, r *gatewayRun, p *control.Proposal) (
 	g.tell(r, Status{Stage: StageSettingUp})
 	opened := disclosures{}
 	runs := &runner.Gateway{Party: a.at(g.cfg.ID, &counted{channel, g.cfg.Metrics, broken}), Identity: g.cfg.Identity, Reader: r.reader, Spec: a.spec,
-		Table: records.Table, Gate: policy.New(a.spec.Privacy), Journal: journal, Rand: g.cfg.Rand, Closings: p.Closings, Restored: r.restored,
+		Table: records.Table, Gate: policy.New(a.spec.Privacy), Journal: g.witnessed(r, journal), Rand: g.cfg.Rand, Closings: p.Closings, Restored: r.restored,
 		Progress: func(x Progress) { g.progress(r, opened, x) }}
 	g.mu.Unlock()
 	runs.Deadline = g.cfg.Deadline

@@ -27,6 +27,7 @@ type gatewayRun struct {
 	left      []byte            // what was said when the latest attempt ended badly
 	delivered []byte            // the report as sent
 	restored  bool              // an operator knows that the journal is an older copy
+	witnessed uint32            // the attempt of which evidence was kept
 
 	stage  Stage
 	status Status // what was told last
@@ -218,7 +219,7 @@ func (g *Gateway) onProposal(n *control.Notice) error {
 	case r.over || g.draining:
 		return nil
 	case last != nil && p.Attempt == last.Attempt && !bytes.Equal(p.Bytes, last.Bytes):
-		g.evidence(r, fmt.Sprintf("the hub proposes attempt %d a second time, and differently", p.Attempt))
+		g.accuse(r, p, control.CodeDuplicate, party.Hub, fmt.Sprintf("the hub proposes attempt %d a second time, and differently", p.Attempt), last.Bytes)
 		g.leave(r, errSuperseded)
 		return nil
 	case last != nil && p.Attempt < last.Attempt: // it has forgotten the one under way
@@ -235,6 +236,9 @@ func (g *Gateway) onProposal(n *control.Notice) error {
 		return nil
 	}
 	if _, err := g.admit(r, p, true); err != nil {
+		if forged := (*control.Forged)(nil); errors.As(err, &forged) {
+			g.accuse(r, p, control.CodeSignature, party.Hub, forged.Error(), r.sub.Bytes)
+		}
 		return err
 	}
 	if r.task != nil { // it has outlived its attempt
@@ -359,14 +363,5 @@ func (g *Gateway) finish(r *gatewayRun, why string) {
 	}
 	if err := g.cfg.Store.End(r.sub.Plan, r.sub.Run.String(), why); err != nil {
 		g.cfg.Log.Error("the end of a run was not recorded", "study", r.spec.Name, "run", r.sub.Run, "why", err)
-	}
-}
-
-// evidence writes down what no honest party does.
-func (g *Gateway) evidence(r *gatewayRun, what string) {
-	g.cfg.Log.Error("evidence", "study", r.spec.Name, "run", r.sub.Run, "what", what)
-	err := g.cfg.Store.Record(store.Event{Kind: store.KindEvidence, Study: r.spec.Name, Plan: r.sub.Plan, Run: r.sub.Run.String(), Who: string(party.Hub), What: what})
-	if err != nil {
-		g.cfg.Log.Error("the evidence was not recorded", "why", err)
 	}
 }

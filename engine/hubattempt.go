@@ -267,6 +267,9 @@ func (h *Hub) ended(r *hubRun, p *control.Proposal, summary runner.Summary, err,
 		return // it was forgotten, and remembered otherwise
 	}
 	r.ended, r.since = true, runner.Clock()
+	for _, e := range summary.Evidence {
+		h.accuse(r, p, e)
+	}
 	for _, b := range summary.Record.Closings {
 		if c, e := runner.ParseClosing(b, r.roster); e == nil {
 			r.closings[c.Member] = control.Closed{Code: c.Code, Closing: b}

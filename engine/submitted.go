@@ -21,6 +21,7 @@ type submitted struct {
 	roster party.Roster // all of the study's hospitals
 	wanted control.Wanted
 	reader *party.PublicKey // release: analyst
+	proved int              // pieces of evidence, in this life
 }
 
 // readSubmission parses a study and holds it against the plan that its analyst signed.

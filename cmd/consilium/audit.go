@@ -23,12 +23,12 @@ it while the service runs, and changes nothing. Every record is chained to the
 one before: write down the head that verify prints, and no earlier record can be
 changed unseen.`,
 		RunE: func(*cobra.Command, []string) error {
-			return errors.New("no command; want one of export, print, verify")
+			return errors.New("no command; want one of evidence, export, print, verify")
 		},
 		Args:    cobra.NoArgs,
 		Example: "  consilium audit print --config gateway.yaml\n  consilium audit verify --config gateway.yaml",
 	}
-	c.AddCommand(newAuditPrint(), newAuditVerify(), newAuditExport())
+	c.AddCommand(newAuditPrint(), newAuditVerify(), newAuditExport(), newAuditEvidence())
 	return c
 }
 
@@ -131,6 +131,9 @@ func eventWords(e store.Event) string {
 	if e.Why != "" {
 		text += "; why: " + e.Why
 	}
+	if p := e.Proof; p != nil {
+		text += fmt.Sprintf("; messages kept in journal record %d (%.19s)", p.Position, p.Record)
+	}
 	return text
 }
 
@@ -149,7 +152,10 @@ func newAuditVerify() *cobra.Command {
 record, and names the record where one breaks. With --head it also says whether
 the audit log still contains the head that was written down earlier. With --file
 it follows the chain of an exported copy, where there is no gateway; --head is then
-the one that the copy ends with.`,
+the one that the copy ends with.
+
+Evidence that the log has against other parties is listed, and the messages that
+it rests on are held against the log: "consilium audit evidence" copies them out.`,
 		Example: "  consilium audit verify --config gateway.yaml\n  consilium audit verify --head 118-7QXA-...\n  consilium audit verify --file audit.jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -172,6 +178,7 @@ type verified struct {
 	Audit    int64  `json:"audit_records"`
 	Head     string `json:"audit_head"`
 	Contains string `json:"contains_head,omitempty"` // that was written down earlier
+	Evidence *int   `json:"evidence,omitempty"`      // pieces, against other parties; not of an export
 }
 
 func verifyStore(c *cobra.Command, config, head string, asJSON bool) (err error) {
@@ -187,14 +194,23 @@ func verifyStore(c *cobra.Command, config, head string, asJSON bool) (err error)
 	if err != nil {
 		return &status{exitFailure, err}
 	}
+	n, listed := 0, ""
+	err = eachEvidence(r, func(e store.Entry, _ []byte) error {
+		n++
+		listed += hanging(fmt.Sprintf("%6d  %s  ", e.Position, moment(e.Event.Time)), 8, eventWords(e.Event))
+		return nil
+	})
+	if err != nil {
+		return &status{exitFailure, err}
+	}
 	if asJSON {
-		return writeJSON(c.OutOrStdout(), verified{&journal.Position, audit.Position, audit.String(), head})
+		return writeJSON(c.OutOrStdout(), verified{&journal.Position, audit.Position, audit.String(), head, &n})
 	}
 	contains := ""
 	if head != "" {
 		contains = "nothing up to " + head + " was changed since that was written down\n"
 	}
-	return said(c, false, nil, "journal: %d records, unbroken\naudit log: %d records, unbroken\n%shead of the audit log, to be written down: %s", journal.Position, audit.Position, contains, audit)
+	return said(c, false, nil, "journal: %d records, unbroken\naudit log: %d records, unbroken\n%spieces of evidence against other parties: %d\n%shead of the audit log, to be written down: %s", journal.Position, audit.Position, contains, n, listed, audit)
 }
 
 func verifyExport(c *cobra.Command, file, head string, asJSON bool) (err error) {
@@ -211,7 +227,7 @@ func verifyExport(c *cobra.Command, file, head string, asJSON bool) (err error) 
 		return &status{exitFailure, fmt.Errorf("%s ends with the head %s, not %s: it was exported at another time, or changed; a store says whether it contains a head (verify without --file)", file, h, head)}
 	}
 	if asJSON {
-		return writeJSON(c.OutOrStdout(), verified{nil, h.Position, h.String(), head})
+		return writeJSON(c.OutOrStdout(), verified{nil, h.Position, h.String(), head, nil})
 	}
 	return said(c, false, nil, "audit log: %d records, unbroken\nhead: %s", h.Position, h)
 }

@@ -21,7 +21,7 @@ func (s *Store) Record(e Event) error {
 	if !byHand(e.Kind) {
 		return fmt.Errorf("store: record: an event of kind %q is not written by hand", e.Kind)
 	}
-	if e.What == "" || e.Decision != nil || e.Request != nil || e.Freeze != nil {
+	if e.What == "" || e.Decision != nil || e.Request != nil || e.Freeze != nil || e.Proof != nil {
 		return fmt.Errorf("store: record: an event of kind %q says what happened, and nothing that others of its kind do not", e.Kind)
 	}
 	s.write.Lock()

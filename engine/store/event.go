@@ -16,7 +16,7 @@ type Kind string
 const (
 	KindDisclosed Kind = "disclosed" // an opening: what, how many cells, to whom
 	KindDeclined  Kind = "declined"  // the gateway's own rules refused what somebody asked for
-	KindEvidence  Kind = "evidence"  // a party sent what no honest party sends
+	KindEvidence  Kind = "evidence"  // a party sent what no honest party sends; with the messages: Prove
 	KindOperator  Kind = "operator"  // somebody changed or did something by hand
 
 	KindDecided Kind = "decided" // a steward approved or refused a plan: Decide
@@ -44,6 +44,7 @@ type Event struct {
 	Decision *Decision `json:"decision,omitempty"` // of KindDecided
 	Request  *Request  `json:"request,omitempty"`  // of KindBegun
 	Freeze   *Freeze   `json:"freeze,omitempty"`   // of KindFrozen and KindCleared
+	Proof    *Proof    `json:"proof,omitempty"`    // of KindEvidence that Prove wrote
 
 	Journal Head `json:"journal"` // set by the store: how far the journal had come
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/secagg"
-	"github.com/consilium-health/consilium/protocols/wire"
 )
 
 // FuzzHubOfBoth: whatever a member says at whatever point of a study with both
@@ -61,7 +60,7 @@ func FuzzStepReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c := w.configs[0]
 		c.Journal, c.Rand = new(secagg.MemoryJournal), seeded(1)
-		c.Session.Stop = func(wire.Code) ([]round.Message, error) { return nil, nil }
+		c.Session.Stop = func(error, []byte, []byte) ([]round.Message, error) { return nil, nil }
 		c.Session.OnClose = func(func() error) {}
 		s, err := New(c)
 		if err != nil {

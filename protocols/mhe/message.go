@@ -35,6 +35,7 @@ func (s *Session) toHub(bodies ...[]byte) []round.Message {
 	var out []round.Message
 	for _, b := range bodies {
 		if b != nil {
+			s.said = b
 			out = append(out, round.Message{From: s.cfg.Session.ID, To: party.Hub, Body: b})
 		}
 	}
@@ -49,6 +50,7 @@ func (s *Session) open(msg round.Message) (*wire.Envelope, error) {
 		s.dropped++
 		return nil, nil
 	}
+	s.heard = msg.Body
 	e, err := wire.Open(msg.Body, s.limits)
 	if err != nil {
 		return nil, s.hub(wire.Code_MALFORMED, err)

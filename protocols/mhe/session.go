@@ -61,6 +61,8 @@ type Session struct {
 	limits   wire.Limits
 	accepted map[round.Place][32]byte // hash of what the hub sent for each place
 	dropped  int
+	said     []byte // the last message of this member
+	heard    []byte // the message of the hub that is being judged
 
 	next   uint64   // sequence of the next step, from 1
 	before [32]byte // digest of the last step's vows and outcome
@@ -187,7 +189,7 @@ func (s *Session) fail(err error) ([]round.Message, error) {
 	if e := s.Burn(); e != nil {
 		err = errors.Join(err, e)
 	}
-	out, e := s.cfg.Session.Stop(round.CodeOf(err))
+	out, e := s.cfg.Session.Stop(err, s.said, s.heard)
 	if e != nil {
 		return nil, errors.Join(err, e)
 	}

@@ -121,6 +121,7 @@ func (m *step[R]) safely(f func() ([]round.Message, error)) (out []round.Message
 			m.dead, m.own, m.packed = err, nil, nil
 			out, err = m.fail(err)
 		}
+		m.heard = nil
 	}()
 	return f()
 }

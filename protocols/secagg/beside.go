@@ -2,7 +2,6 @@ package secagg
 
 import (
 	"github.com/consilium-health/consilium/protocols/round"
-	"github.com/consilium-health/consilium/protocols/wire"
 )
 
 // Beside is this session for another protocol, called name, between the same
@@ -13,7 +12,7 @@ func (s *Session) Beside(name string) round.Session {
 		Plan: s.cfg.Charter.Plan, Attempt: s.cfg.Charter.Attempt, Context: s.in(s.transcript[:]),
 		Roster: s.cfg.Roster, ID: s.cfg.ID, Identity: s.cfg.Identity, Limits: s.cfg.Charter.limits(),
 		TagsOut: make([][32]byte, s.n), TagsIn: make([][32]byte, s.n),
-		Stop:    func(c wire.Code) ([]round.Message, error) { return s.close(c) },
+		Stop:    s.stop,
 		OnClose: func(f func() error) { s.ending = append(s.ending, f) },
 	}
 	me := []byte(s.cfg.ID)

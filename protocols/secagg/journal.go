@@ -15,7 +15,7 @@ const (
 	KindUnlocked   = "unlocked"   // an unlock as sent
 	KindTotalled   = "totalled"   // a total that was opened
 	KindClosed     = "closed"     // the closing record as sent
-	KindEvidence   = "evidence"   // two originals that cannot both be honest
+	KindEvidence   = "evidence"   // what a party said that no honest party says
 	KindRolledback = "rolledback" // peers know more of us than this journal
 	KindRestored   = "restored"   // an operator acknowledged that
 )

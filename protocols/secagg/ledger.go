@@ -46,6 +46,7 @@ type ledger struct {
 	data     map[party.ID][32]byte // commitments, this member's own among them
 	attempts map[uint32]*attemptLog
 	last     uint32 // attempt
+	said     []byte // the last message of this member
 	live     bool   // past the replay: totals need not be kept
 }
 
@@ -257,6 +258,7 @@ func (l *ledger) sent(message []byte) {
 	}
 	l.outbox = l.outbox.next(e.Type, e.Sequence, e.Body)
 	l.chain[l.outbox.sequence] = l.outbox.chain
+	l.said = message
 }
 
 func (l *ledger) saw(ids []string, heads []byte) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -21,6 +22,8 @@ type member struct {
 	log      *attemptLog
 	accepted map[round.Place][]byte // what the hub sent for each place of the protocol
 	ending   []func() error         // what protocols beside this one do when the attempt ends
+	heard    []byte                 // the message of the hub that is being judged
+	proved   bool                   // evidence of why the attempt ends is in the journal
 	dropped  int
 }
 
@@ -71,6 +74,7 @@ func (m *member) open(msg round.Message) (*wire.Envelope, error) {
 		m.dropped++
 		return nil, nil
 	}
+	m.heard = msg.Body
 	e, err := wire.Open(msg.Body, m.cfg.Charter.limits())
 	if err != nil {
 		return nil, m.hub(wire.Code_MALFORMED, err)
@@ -98,14 +102,30 @@ func (m *member) take(e *wire.Envelope, raw []byte) (bool, error) {
 		m.dropped++
 		return false, nil
 	}
-	err := m.evidence(before, raw)
-	return false, errors.Join(m.hub(wire.Code_DUPLICATE, fmt.Errorf("secagg: a second, different message of type %v for sum %d", e.Type, e.Sequence)), err)
+	return false, m.proven(m.hub(wire.Code_DUPLICATE, fmt.Errorf("secagg: a second, different message of type %v for sum %d", e.Type, e.Sequence)), before, raw)
 }
 
-func (m *member) evidence(first, second []byte) error {
-	return m.ledger.write(KindEvidence, &wire.Evidence{
-		Plan: m.cfg.Charter.Plan[:], Attempt: m.cfg.Charter.Attempt, Code: wire.Code_DUPLICATE, First: first, Second: second,
-	})
+// proven journals two messages that are evidence of why the attempt ends, before anybody is told of err.
+func (m *member) proven(err error, first, second []byte) error {
+	m.proved = true
+	record := &wire.Evidence{Plan: m.cfg.Charter.Plan[:], Attempt: m.cfg.Charter.Attempt, Code: round.CodeOf(err), First: first, Second: second, Why: oneLine(err)}
+	var blame *round.Blame
+	if errors.As(err, &blame) {
+		record.Who = string(blame.Who)
+	}
+	return errors.Join(err, m.ledger.write(KindEvidence, record))
+}
+
+// oneLine is an error as a journal may keep it.
+func oneLine(err error) string {
+	s := strings.Join(strings.Fields(strings.ToValidUTF8(err.Error(), "")), " ")
+	return s[:min(len(s), 1000)]
+}
+
+// dishonest reports whether a run that ends with a code was ended by what no
+// honest party says, or by bytes that were changed on their way.
+func dishonest(c Code) bool {
+	return c >= wire.Code_MALFORMED && c != wire.Code_PEER && c != wire.Code_INTERNAL
 }
 
 // stopped reads a STOP.
@@ -128,7 +148,19 @@ func (m *member) fail(err error) ([]round.Message, error) {
 	if round.CodeOf(err) == wire.Code_INTERNAL {
 		return nil, errors.Join(err, m.end())
 	}
-	out, closing := m.close(round.CodeOf(err))
+	return m.stop(err, m.ledger.said, m.heard)
+}
+
+// stop closes the attempt because of err. Keys go first, then what proves it is kept.
+func (m *member) stop(err error, said, heard []byte) ([]round.Message, error) {
+	if lost := m.end(); lost != nil {
+		return nil, errors.Join(err, lost)
+	}
+	code := round.CodeOf(err)
+	if dishonest(code) && !m.proved && heard != nil {
+		err = m.proven(err, said, heard)
+	}
+	out, closing := m.close(code)
 	if closing != nil {
 		return nil, errors.Join(err, closing)
 	}

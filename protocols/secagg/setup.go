@@ -263,8 +263,7 @@ func (s *setup) sameHellos(e *wire.Envelope) error {
 			if err := wire.Decode(before.Body, list); err != nil {
 				return err
 			}
-			err := s.evidence(list.Hellos[i], h.raw)
-			return errors.Join(s.blame(i, wire.Code_DUPLICATE, "%s signed two different hellos for this attempt", s.cfg.Roster.At(i).ID), err)
+			return s.proven(s.blame(i, wire.Code_DUPLICATE, "%s signed two different hellos for this attempt", s.cfg.Roster.At(i).ID), list.Hellos[i], h.raw)
 		}
 	}
 	s.dropped++

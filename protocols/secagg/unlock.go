@@ -154,8 +154,7 @@ func (m *sum) onUnlocks(e *wire.Envelope) error {
 			return m.blame(j, wire.Code_MALFORMED, "unlock of %s: %w", m.id(j), err)
 		}
 		if digest(u.Label) != m.label || digest(u.Heads) != m.summed.headsHash || digest(u.Sum) != m.summed.sumHash {
-			err := m.evidence(m.unlock, t.Body)
-			return errors.Join(m.abort(wire.Code_DUPLICATE, "sum %d: %s unlocked other heads or another sum: the hub showed two", m.sequence, m.id(j)), err)
+			return m.proven(m.abort(wire.Code_DUPLICATE, "sum %d: %s unlocked other heads or another sum: the hub showed two", m.sequence, m.id(j)), m.unlock, t.Body)
 		}
 		if len(u.Own) != to.size() {
 			return m.blame(j, wire.Code_MALFORMED, "sum %d: the own mask of %s is sealed for others than may know: %d bytes, want %d", m.sequence, m.id(j), len(u.Own), to.size())

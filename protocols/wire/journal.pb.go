@@ -728,14 +728,18 @@ func (x *Ended) GetMessage() []byte {
 	return nil
 }
 
-// Evidence: two originals that cannot both be honest.
+// Evidence: why this member ended an attempt in which a party said what no honest
+// party says. first and second are two originals that cannot both be honest; where one message was
+// enough, first is what this member had said last, and second is what it heard.
 type Evidence struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Plan          []byte                 `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
 	Attempt       uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	Code          Code                   `protobuf:"varint,3,opt,name=code,proto3,enum=consilium.wire.v1.Code" json:"code,omitempty"`
+	Code          Code                   `protobuf:"varint,3,opt,name=code,proto3,enum=consilium.wire.v1.Code" json:"code,omitempty"` // the rule
 	First         []byte                 `protobuf:"bytes,4,opt,name=first,proto3" json:"first,omitempty"`
 	Second        []byte                 `protobuf:"bytes,5,opt,name=second,proto3" json:"second,omitempty"`
+	Who           string                 `protobuf:"bytes,6,opt,name=who,proto3" json:"who,omitempty"` // the party to blame, where one can be named
+	Why           string                 `protobuf:"bytes,7,opt,name=why,proto3" json:"why,omitempty"` // in words: names and digests
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,6 +807,20 @@ func (x *Evidence) GetSecond() []byte {
 		return x.Second
 	}
 	return nil
+}
+
+func (x *Evidence) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *Evidence) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
 }
 
 // Rolledback: peers have seen more of this member's outbox than its journal holds.
@@ -1002,13 +1020,15 @@ const file_journal_proto_rawDesc = "" +
 	"\x05Ended\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\fR\amessage\"\x93\x01\n" +
+	"\amessage\x18\x03 \x01(\fR\amessage\"\xb7\x01\n" +
 	"\bEvidence\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12+\n" +
 	"\x04code\x18\x03 \x01(\x0e2\x17.consilium.wire.v1.CodeR\x04code\x12\x14\n" +
 	"\x05first\x18\x04 \x01(\fR\x05first\x12\x16\n" +
-	"\x06second\x18\x05 \x01(\fR\x06second\"j\n" +
+	"\x06second\x18\x05 \x01(\fR\x06second\x12\x10\n" +
+	"\x03who\x18\x06 \x01(\tR\x03who\x12\x10\n" +
+	"\x03why\x18\a \x01(\tR\x03why\"j\n" +
 	"\n" +
 	"Rolledback\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x16\n" +

@@ -164,6 +164,8 @@ const (
 	CodeCancelled = wire.Code_CANCELLED
 	CodeSilence   = wire.Code_SILENCE
 	CodeMalformed = wire.Code_MALFORMED
+	CodeSignature = wire.Code_SIGNATURE
+	CodeDuplicate = wire.Code_DUPLICATE
 	CodeFrozen    = wire.Code_FROZEN
 	CodeInternal  = wire.Code_INTERNAL
 )

@@ -55,6 +55,21 @@ func ReadProposal(n *Notice) (*Proposal, error) {
 	return p, nil
 }
 
+// Forged is the error of a proposal with a decision that its hospital and its
+// steward did not sign: an honest hub, which pins the same keys, hands none on.
+type Forged struct {
+	Member party.ID
+	Err    error
+}
+
+// Error says in whose name.
+func (f *Forged) Error() string {
+	return fmt.Sprintf("control: a decision in the name of %s that its pinned keys do not verify: %v", f.Member, f.Err)
+}
+
+// Unwrap returns the cause.
+func (f *Forged) Unwrap() error { return f.Err }
+
 // Keys are those pinned for a hospital.
 type Keys struct{ Gateway, Steward party.PublicKey }
 
@@ -76,7 +91,7 @@ func (p *Proposal) Admit(w Wanted, keys map[party.ID]Keys, now time.Time) ([]sto
 		}
 		d, err := ReadDecision(n, k.Gateway, k.Steward)
 		if err != nil {
-			return nil, err
+			return nil, &Forged{id, err}
 		}
 		if err := w.Covers(d, now); err != nil {
 			return nil, err
