@@ -24,7 +24,8 @@ through a socket in its state directory that its own user alone can open.
 
 What it remembers is on the disk before it is sent: after a crash it goes on
 where it was. On SIGTERM it takes part in nothing new, lets studies under way end
-for as long as drain allows, and stops with status 0.`,
+for as long as drain allows, and stops with status 0; what is unfinished goes on
+when it is started again. A second signal stops it at once.`,
 		Example: "  consilium gateway --config gateway.yaml\n  consilium gateway --config gateway.yaml --metrics 127.0.0.1:9464",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runGateway(c, f) },

@@ -23,16 +23,36 @@ func readPassphrase(path string) ([]byte, error) {
 	return line, nil
 }
 
-// askPassphrase asks on the terminal; nil where there is none.
+// askPassphrase asks on the terminal, which does not show what is typed; nil
+// where there is none. When the command is interrupted meanwhile, the terminal
+// shows again what is typed.
 func askPassphrase(c *cobra.Command, what string) func() ([]byte, error) {
 	f, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
 	return func() ([]byte, error) {
+		before, err := term.GetState(int(f.Fd()))
+		if err != nil {
+			return nil, err
+		}
 		fmt.Fprintf(c.ErrOrStderr(), "%s: ", what)
 		defer fmt.Fprintln(c.ErrOrStderr())
-		return term.ReadPassword(int(f.Fd()))
+		type typed struct {
+			text []byte
+			err  error
+		}
+		done := make(chan typed, 1)
+		go func() { // a read of a terminal cannot be called off: after an interruption it ends with the process
+			text, err := term.ReadPassword(int(f.Fd()))
+			done <- typed{text, err}
+		}()
+		select {
+		case t := <-done:
+			return t.text, t.err
+		case <-c.Context().Done():
+			return nil, errors.Join(c.Context().Err(), term.Restore(int(f.Fd()), before))
+		}
 	}
 }
 
@@ -48,14 +68,18 @@ func newPassphrase(c *cobra.Command, ask bool, file string) ([]byte, error) {
 	if once == nil {
 		return nil, errors.New("--passphrase asks on a terminal, and there is none: use --passphrase-file")
 	}
-	a, err1 := once()
-	b, err2 := again()
-	switch err := errors.Join(err1, err2); {
-	case err != nil:
+	a, err := once()
+	if err != nil {
 		return nil, err
-	case len(a) == 0:
+	}
+	if len(a) == 0 {
 		return nil, errors.New("the passphrase is empty; without --passphrase there is none")
-	case !bytes.Equal(a, b):
+	}
+	b, err := again()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(a, b) {
 		return nil, errors.New("the two differ; nothing was written")
 	}
 	return a, nil
