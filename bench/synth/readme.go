@@ -46,7 +46,7 @@ var correlations = []struct {
 
 func (c *Cohort) writeReadme(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, readmeHead, c.config.People, c.config.Hospitals, c.config.Seed, c.config.Covariates, Version)
+	fmt.Fprintf(&b, readmeHead, c, c.config.Seed, c.config.Covariates, Version)
 	b.WriteString(readmeLaw)
 	if c.config.Complete {
 		b.WriteString("In this cohort nothing is missing.\n\n")
@@ -82,7 +82,7 @@ const Version = 1
 
 const readmeHead = `A synthetic region
 ==================
-%d people in %d hospitals, seed %d, %d covariates, law %d. No number here stems from a real person:
+%v, seed %d, %d covariates, law %d. No number here stems from a real person:
 these records are for trying and for measuring, never for findings.
 
   consilium run study.yaml

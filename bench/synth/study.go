@@ -34,7 +34,7 @@ func (c *Cohort) Study(privacy string, analyses ...string) (*study.Spec, error) 
 // StudyFile returns the text of the study that Study parses.
 func (c *Cohort) StudyFile(privacy string, analyses ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "study: synthetic\ntitle: A synthetic region of %d people in %d hospitals, seed %d\nsites:\n", c.config.People, c.config.Hospitals, c.config.Seed)
+	fmt.Fprintf(&b, "study: synthetic\ntitle: A synthetic region of %v, seed %d\nsites:\n", c, c.config.Seed)
 	for _, h := range c.hospitals {
 		fmt.Fprintf(&b, "  %s: {csv: %s.csv}\n", h.Name, h.Name)
 	}
@@ -66,6 +66,8 @@ func (c *Cohort) analyses() []string {
 		`{id: inflammation, kind: rank, variable: crp, by: readmitted}`,
 		`{id: smokers, kind: crosstab, rows: smoking, columns: readmitted}`,
 		`{id: together, kind: correlation, variables: [age, bmi, sbp, dbp]}`,
+		`{id: survival, kind: km, time: time, event: death, by: diabetes, grid: 30, times: [360, 720, 1080, 1440], tau: 1440}`,
+		`{id: smokers_die, kind: logrank, time: time, event: death, by: smoking, grid: 30}`,
 	}
 }
 

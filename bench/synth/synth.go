@@ -98,6 +98,15 @@ func New(c Config) (*Cohort, error) {
 // Config returns the configuration, with defaults filled in.
 func (c *Cohort) Config() Config { return c.config }
 
+// String says how large the cohort is.
+func (c *Cohort) String() string {
+	plural := "s"
+	if c.config.Hospitals == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("%d people in %d hospital%s", c.config.People, c.config.Hospitals, plural)
+}
+
 // Hospitals returns the hospitals, the largest first.
 func (c *Cohort) Hospitals() []Hospital { return slices.Clone(c.hospitals) }
 

@@ -51,7 +51,7 @@ fails or is interrupted, it removes what it wrote.`, synth.MaxPeople, synth.MaxH
 	return c
 }
 
-// written is what --json prints.
+// writtenCohort is what --json prints.
 type writtenCohort struct {
 	Directory string           `json:"directory"`
 	Study     string           `json:"study"`
@@ -93,7 +93,7 @@ func runSynth(c *cobra.Command, f synthFlags) error {
 		e.SetIndent("", " ")
 		err = e.Encode(w)
 	} else {
-		_, err = fmt.Fprintf(c.OutOrStdout(), "%d people in %d hospitals are in %s; now: consilium run %s\n", w.People, len(w.Hospitals), w.Directory, w.Study)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "%v are in %s; now: consilium run %s\n", cohort, w.Directory, w.Study)
 	}
 	if err != nil {
 		return &status{exitFailure, err}
