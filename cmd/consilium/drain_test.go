@@ -86,7 +86,13 @@ func (x *services) start(id party.ID) *process {
 	if id == party.Hub {
 		role = roleHub
 	}
-	p := &process{Cmd: x.command(role, "--config", x.config(id))}
+	return x.run(id, x.command(role, "--config", x.config(id)))
+}
+
+// run runs a service by a command of its own.
+func (x *services) run(id party.ID, c *exec.Cmd) *process {
+	x.t.Helper()
+	p := &process{Cmd: c}
 	p.cond = sync.NewCond(&p.mu)
 	out, err1 := p.StdoutPipe()
 	log, err2 := p.StderrPipe()
