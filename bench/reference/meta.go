@@ -19,6 +19,7 @@ type MetaFit struct {
 // 10:101-129) that hospitals do when only estimates may leave them. It opens every
 // hospital's estimates. It is biased where hospitals are small, and loses those
 // that cannot be fitted alone; Worst tells how far it is from the pooled fit.
+// A hospital without a factor's reference level has other contrasts, which goes unnoticed here as in practice.
 // names are the coefficients wanted; nil means those of the first hospital that could be fitted.
 func Meta(hospitals []*Data, names []string) (*MetaFit, error) {
 	m := &MetaFit{Fit: Fit{Deviance: math.NaN()}}

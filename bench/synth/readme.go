@@ -131,7 +131,8 @@ M, never on outcomes: fits over complete rows are unbiased.
 
 Random numbers. Row i of hospital k (from 0) has a SplitMix64 stream of its own that depends on seed, k
 and i: records do not depend on how they are drawn, and those of a smaller cohort over as many hospitals
-with as many covariates are the first of a larger one.
+with as many covariates are the first of a larger one. Another kind of processor may round a value in many
+millions to the other side.
 
 `
 

@@ -9,7 +9,9 @@
 // The law is that of README.txt, which Write places beside the records; law.go
 // has its numbers and row.go its equations. Row i of hospital k depends on the
 // seed, the number of hospitals, the covariates, k and i alone: not on how many
-// people there are, nor on who draws it. No number stems from a real person.
+// people there are, nor on who draws it. (Another kind of processor, whose
+// exponential differs in the last bit, may round a value in many millions to the
+// other side.) No number stems from a real person.
 package synth
 
 import (
