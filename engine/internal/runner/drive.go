@@ -25,25 +25,34 @@ type wire struct {
 }
 
 // drive runs a machine to its result, behind a guard: one bad message may burn
-// a session, never the process.
-func drive[R any](ctx context.Context, w wire, m round.Machine[R]) (R, error) {
+// a session, never the process. It listens while what the machine said is being
+// sent: the answer to the beginning of it may come before its end has left.
+func drive[R any](parent context.Context, w wire, m round.Machine[R]) (R, error) {
 	var none R
 	m = round.Guard(m)
+	ctx, stop := context.WithCancelCause(parent)
+	defer stop(nil)
+	var sending *posting
 	out, err := m.Start()
 	for {
-		if sendErr := w.send(ctx, out); sendErr != nil {
-			return none, sendErr
-		}
-		if err != nil {
-			return none, err
-		}
-		if r, done := m.Result(); done {
-			return r, nil
+		sending = w.send(ctx, stop, out, sending)
+		if r, done := m.Result(); done || err != nil {
+			if sendErr := sending.wait(); sendErr != nil {
+				return none, sendErr
+			}
+			return r, err
 		}
 		from, body, late, recvErr := w.receive(ctx)
 		switch {
 		case recvErr != nil:
+			stop(recvErr)
+			_ = sending.wait() // which ends by that, or has ended it
+			if parent.Err() == nil {
+				recvErr = context.Cause(ctx)
+			}
 			return none, recvErr
+		case late && sending.underWay():
+			out, err = nil, nil // while this side speaks, the other is not late
 		case late:
 			out, err = m.Expire()
 		default:
@@ -52,14 +61,66 @@ func drive[R any](ctx context.Context, w wire, m round.Machine[R]) (R, error) {
 	}
 }
 
-func (w wire) send(ctx context.Context, out []round.Message) error {
-	w.meter.sent(out)
-	for _, m := range out {
-		if err := w.link.Send(ctx, m.To, m.Body); err != nil {
-			return fmt.Errorf("runner: %s cannot reach %s: %w", w.self, m.To, err)
-		}
+// posting is messages that are being sent.
+type posting struct {
+	done chan struct{}
+	err  error // when it is done
+}
+
+// send sends messages after those before: to each party in their order, to
+// several at once, since each has to wait for its own line. A failure ends ctx.
+func (w wire) send(ctx context.Context, stop context.CancelCauseFunc, out []round.Message, before *posting) *posting {
+	if len(out) == 0 {
+		return before
 	}
-	return nil
+	w.meter.sent(out)
+	to := map[party.ID][]round.Message{}
+	for _, m := range out {
+		to[m.To] = append(to[m.To], m)
+	}
+	p := &posting{done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		if p.err = before.wait(); p.err != nil {
+			return
+		}
+		var all []func(context.Context) error
+		for _, some := range to {
+			all = append(all, func(ctx context.Context) error {
+				for _, m := range some {
+					if err := w.link.Send(ctx, m.To, m.Body); err != nil {
+						return fmt.Errorf("runner: %s cannot reach %s: %w", w.self, m.To, err)
+					}
+				}
+				return nil
+			})
+		}
+		if p.err = Together(ctx, all...); p.err != nil {
+			stop(p.err)
+		}
+	}()
+	return p
+}
+
+// wait waits until all of it was sent, or could not be.
+func (p *posting) wait() error {
+	if p == nil {
+		return nil
+	}
+	<-p.done
+	return p.err
+}
+
+func (p *posting) underWay() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
 }
 
 func (w wire) receive(ctx context.Context) (from party.ID, body []byte, late bool, err error) {

@@ -85,7 +85,7 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		// The others learn that this hospital stopped, never why. Whether they can be told is not worth a second error.
 		if last, e := session.Close(wireformat.Code_REFUSED).Start(); e == nil {
-			_ = w.send(ctx, last)
+			_ = w.send(ctx, func(error) {}, last, nil).wait()
 		}
 		return nil, fmt.Errorf("%s: round %d: %w", g.ID, g.meter.rounds+1, err)
 	}
