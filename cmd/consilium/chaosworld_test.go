@@ -91,8 +91,8 @@ type options struct {
 	hub       map[string]any // further lines of the hub's configuration
 }
 
-// newTown makes keys, data and configurations and starts everybody.
-func newTown(t *testing.T, seed uint64, o options) *town {
+// foundTown makes keys, data and configurations of everybody but the hub.
+func foundTown(t *testing.T, seed uint64, o options) *town {
 	t.Helper()
 	w := &town{t: t, rand: rand.New(rand.NewPCG(seed, 1)), taps: map[party.ID]*tap{}, lives: map[party.ID]*life{}, veiled: o.veiled}
 	must := func(err error) {
@@ -132,6 +132,19 @@ func newTown(t *testing.T, seed uint64, o options) *town {
 	w.demo = &demonstration{study: w.study, source: source, dir: w.dir, log: io.Discard}
 	w.made, err = w.demo.found("127.0.0.1:0")
 	must(err)
+	return w
+}
+
+// newTown makes a town and starts its hub.
+func newTown(t *testing.T, seed uint64, o options) *town {
+	t.Helper()
+	w := foundTown(t, seed, o)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	hub := map[string]any{"role": roleHub, "roster": "../roster.yaml", "state": "state", "deadline": "3s", "attempts": 30,
 		"listen": map[string]any{"tls": "127.0.0.1:0", "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}}
 	for k, v := range o.hub {
@@ -208,7 +221,11 @@ func (w *town) gateways() {
 }
 
 // live starts a party's process and returns what it listens on, or "" if it has ended.
-func (w *town) live(id party.ID) string {
+func (w *town) live(id party.ID) string { return <-w.begin(id) }
+
+// begin starts a party's process; what it listens on is said later.
+func (w *town) begin(id party.ID) <-chan string {
+	first := make(chan string, 1)
 	role := roleGateway
 	if id == party.Hub {
 		role = roleHub
@@ -216,12 +233,14 @@ func (w *town) live(id party.ID) string {
 	self, err := exec.LookPath("consilium")
 	if err != nil {
 		w.t.Error(err)
-		return ""
+		close(first)
+		return first
 	}
 	w.mu.Lock()
 	if w.ended || w.lives[id] != nil {
 		w.mu.Unlock()
-		return ""
+		close(first)
+		return first
 	}
 	logs, err := os.OpenFile(w.at(id, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	c := exec.Command(self, role, "--config", w.at(id, "consilium.yaml"), "--supervised")
@@ -235,13 +254,13 @@ func (w *town) live(id party.ID) string {
 	if err != nil {
 		w.mu.Unlock()
 		w.t.Error(err)
-		return ""
+		close(first)
+		return first
 	}
 	l := &life{cmd: c, in: in, done: make(chan struct{})}
 	w.lives[id] = l
 	w.began = append(w.began, c.Process.Pid)
 	w.mu.Unlock()
-	first := make(chan string, 1)
 	w.work.Go(func() {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
@@ -262,7 +281,7 @@ func (w *town) live(id party.ID) string {
 		close(l.done)
 		close(first)
 	})
-	return <-first
+	return first
 }
 
 // kill ends a party's process at once, as a power cut would, and waits for its end.

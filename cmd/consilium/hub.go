@@ -149,9 +149,9 @@ func (l *hubLine) says(out io.Writer) {
 	if l.server == nil {
 		return
 	}
-	for scheme, address := range map[string]string{"tls": l.server.TLS(), "wss": l.server.WSS()} {
-		if address != "" {
-			fmt.Fprintf(out, "listening on %s://%s\n", scheme, address)
+	for _, at := range [][2]string{{"tls", l.server.TLS()}, {"wss", l.server.WSS()}} {
+		if at[1] != "" {
+			fmt.Fprintf(out, "listening on %s://%s\n", at[0], at[1])
 		}
 	}
 }
