@@ -101,6 +101,7 @@ func (g *Gateway) ended(r *gatewayRun, e ending, err error) {
 	switch next := r.next; {
 	case r.over:
 		g.finish(r, "the hub has ended the run")
+		g.tell(r, Status{Stage: StageOver}) // the attempt may have spoken since it was said
 	case next != nil:
 		r.next = nil
 		if err := g.adopt(r, next); err != nil {

@@ -13,10 +13,9 @@ import (
 // Retention clears the log behind a hub's Network of what nobody needs any more.
 // A *transport.Conn of the hub is one.
 type Retention interface {
-	// Prune drops what the log holds of every attempt for which over is true.
-	Prune(ctx context.Context, over func(name string, attempt uint32) bool) error
-	// Trim drops what was put into one channel's log before a time.
-	Trim(ctx context.Context, name string, attempt uint32, before time.Time) error
+	// Prune drops from the log of each channel what was put there before the time
+	// that before says; the zero time keeps everything.
+	Prune(ctx context.Context, before func(name string, attempt uint32) time.Time) error
 }
 
 var _ Retention = (*transport.Conn)(nil)
@@ -30,11 +29,7 @@ const (
 // a run is over, and now and then, since latecomers still speak in what is over.
 func (h *Hub) clears(ctx context.Context) error {
 	for {
-		err := h.cfg.Retention.Prune(ctx, h.useless)
-		if err == nil {
-			err = h.cfg.Retention.Trim(ctx, ControlChannel, 0, runner.Clock().Add(-h.cfg.Notices))
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := h.cfg.Retention.Prune(ctx, h.useless); err != nil && ctx.Err() == nil {
 			h.cfg.Log.Warn("the log was not cleared; it will be tried again", "why", err)
 		}
 		wait := time.NewTimer(clearEvery)
@@ -50,19 +45,30 @@ func (h *Hub) clears(ctx context.Context) error {
 	}
 }
 
-// useless reports whether nobody can need what the log holds of an attempt: its run
-// is over, so every report is in the hub's journal or there will be none, or another
-// attempt has followed it, which is proposed only when it is closed for ever. A hospital
-// that still waits in it is told of the one or the other, and closes it from its own journal.
-func (h *Hub) useless(name string, attempt uint32) bool {
+// useless says up to when nobody can need what the log holds of a channel.
+//
+// Of an attempt that is all of it as soon as its run is over, so that every report is in
+// the hub's journal or there will be none, or another attempt has followed it,
+// which is proposed only when it is closed for ever. A hospital that still waits in
+// it is told of the one or the other, and closes it from its own journal.
+func (h *Hub) useless(name string, attempt uint32) time.Time {
+	now := runner.Clock()
+	if name == ControlChannel {
+		return now.Add(-h.cfg.Notices)
+	}
 	run, err := control.ParseRunID(name)
-	if err != nil { // the control channel
-		return false
+	if err != nil {
+		return time.Time{}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := h.runs[run]
-	return r != nil && (r.over || attempt < r.last)
+	switch r := h.runs[run]; {
+	case r == nil || !r.over && attempt >= r.last:
+		return time.Time{}
+	case h.cfg.Closed > 0:
+		return now.Add(-h.cfg.Closed)
+	}
+	return now.Add(noticesLast) // whatever the log's clock says
 }
 
 // clearSoon says that something in the log may have become useless.

@@ -26,6 +26,7 @@ type HubConfig struct {
 
 	Retention Retention     // clears the log behind Network; nil: nobody does
 	Notices   time.Duration // how long that log keeps what is said of studies; 0: 30 days
+	Closed    time.Duration // and what is left of attempts that are closed; 0: not at all
 
 	Deadline time.Duration // of a round, before an attempt is given up; 0: one minute
 	// Wait is how long stewards who have not decided, and hospitals that are gone

@@ -76,11 +76,11 @@ func (w *wired) dial(id party.ID) *transport.Conn {
 // held are the attempts of which the log holds anything.
 func (w *wired) held() (attempts []string) {
 	w.t.Helper()
-	err := w.conns[party.Hub].Prune(w.t.Context(), func(name string, attempt uint32) bool {
+	err := w.conns[party.Hub].Prune(w.t.Context(), func(name string, attempt uint32) time.Time {
 		if name != engine.ControlChannel {
 			attempts = append(attempts, fmt.Sprint(name, " ", attempt))
 		}
-		return false
+		return time.Time{}
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -109,7 +109,12 @@ func (w *wired) disk() (n int64) {
 // trim drops every notice that the log holds.
 func (w *wired) trim() {
 	w.t.Helper()
-	if err := w.conns[party.Hub].Trim(w.t.Context(), engine.ControlChannel, 0, time.Now().Add(time.Minute)); err != nil {
+	if err := w.conns[party.Hub].Prune(w.t.Context(), func(name string, _ uint32) (t time.Time) {
+		if name == engine.ControlChannel {
+			t = time.Now().Add(time.Minute)
+		}
+		return t
+	}); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -145,7 +145,7 @@ func newTown(t *testing.T, seed uint64, o options) *town {
 			t.Fatal(err)
 		}
 	}
-	hub := map[string]any{"role": roleHub, "roster": "../roster.yaml", "state": "state", "deadline": "3s", "attempts": 30,
+	hub := map[string]any{"role": roleHub, "roster": "../roster.yaml", "state": "state", "deadline": "3s", "attempts": 30, "keep": map[string]any{"closed": "1d"}, // check looks into the log
 		"listen": map[string]any{"tls": "127.0.0.1:0", "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}}
 	for k, v := range o.hub {
 		hub[k] = v

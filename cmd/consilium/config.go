@@ -86,6 +86,7 @@ type keep struct {
 	Party   int64    `yaml:"party_mb"`
 	Disk    int64    `yaml:"disk_mb"`
 	Notices duration `yaml:"notices"` // default 30d
+	Closed  duration `yaml:"closed"`  // and what is left of attempts that are closed
 }
 
 // data says where a hospital's records are.

@@ -62,7 +62,8 @@ func (s *service) hub() (err error) {
 	s.counts.reached = line.conn.Reached
 	h := &renewable{make: func(p *pins) (*engine.Hub, error) {
 		return engine.NewHub(engine.HubConfig{Roster: p.roster, Analysts: p.analysts, Stewards: p.stewards,
-			Network: engine.Over(line.conn), Store: s.store, Retention: line.conn, Notices: time.Duration(s.config.Keep.Notices),
+			Network: engine.Over(line.conn), Store: s.store, Retention: line.conn,
+			Notices: time.Duration(s.config.Keep.Notices), Closed: time.Duration(s.config.Keep.Closed),
 			Deadline: time.Duration(s.config.Deadline), Wait: time.Duration(s.config.Wait),
 			Attempts: s.config.Tries, Studies: s.config.Studies, Log: s.log, Metrics: s.counts})
 	}}

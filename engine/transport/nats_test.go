@@ -162,9 +162,11 @@ func TestWhatIsOverIsPruned(t *testing.T) {
 		t.Fatalf("the log takes %d bytes, want at least 4 MB", n)
 	}
 	asked := map[uint32]int{}
-	if err := c.Prune(t.Context(), func(study string, attempt uint32) bool {
-		asked[attempt]++
-		return study == "study" && attempt == 1
+	if err := c.Prune(t.Context(), func(study string, attempt uint32) (t time.Time) {
+		if asked[attempt]++; study == "study" && attempt == 1 {
+			t = time.Now().Add(time.Hour)
+		}
+		return t
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -185,12 +187,12 @@ func TestWhatIsOverIsPruned(t *testing.T) {
 	if _, got := receive(t, w.open(conn, 2)); string(got) != "of the next attempt" {
 		t.Errorf("got %q, want what is not over", got)
 	}
-	if err := conn.Prune(t.Context(), func(string, uint32) bool { return true }); err == nil || !contains(err, "only the hub can") {
+	if err := conn.Prune(t.Context(), func(string, uint32) time.Time { return time.Now() }); err == nil || !contains(err, "only the hub can") {
 		t.Errorf("b prunes the log: got %v", err)
 	}
 }
 
-func TestOldEntriesAreTrimmed(t *testing.T) {
+func TestOldEntriesArePruned(t *testing.T) {
 	w := newWorld(t, "a")
 	w.start()
 	c := w.hub()
@@ -207,7 +209,12 @@ func TestOldEntriesAreTrimmed(t *testing.T) {
 	since := time.Now()
 	left := func(before time.Time, want ...string) {
 		t.Helper()
-		if err := c.Trim(t.Context(), "study", 1, before); err != nil {
+		if err := c.Prune(t.Context(), func(_ string, attempt uint32) (t time.Time) {
+			if attempt == 1 {
+				t = before
+			}
+			return t
+		}); err != nil {
 			t.Fatal(err)
 		}
 		a.Close()

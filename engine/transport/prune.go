@@ -13,52 +13,46 @@ import (
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
-// Prune drops what the log holds of every attempt for which over says true. It asks
-// about each attempt of which the log holds anything, once. Only the hub can. What it could not
-// drop now (a cluster may have no leader) is there to be asked about the next time.
-func (c *Conn) Prune(ctx context.Context, over func(study string, attempt uint32) bool) error {
-	said := map[place]bool{}
+// Prune drops from the log of each attempt what was put there before the time that before says,
+// by the log's clock; the zero time keeps everything. It asks about each attempt of which the log
+// holds anything, once. Only the hub can. What it could not drop now (a cluster may have no leader) is
+// there to be asked about the next time.
+func (c *Conn) Prune(ctx context.Context, before func(study string, attempt uint32) time.Time) error {
+	said := map[place]time.Time{}
 	return c.tidy(ctx, func(ctx context.Context, m mailbox, s jetstream.Stream) error {
-		held, err := attempts(ctx, m, s)
+		info, err := s.Info(ctx, jetstream.WithSubjectFilter(m.all()))
 		if err != nil {
 			return err
 		}
-		for at := range held {
-			if _, asked := said[at]; !asked {
-				said[at] = over(at.study, at.attempt)
+		for at := range attempts(info.State.Subjects) {
+			t, asked := said[at]
+			if !asked {
+				t = before(at.study, at.attempt)
+				said[at] = t
 			}
-			if said[at] {
-				if err := s.Purge(ctx, jetstream.WithPurgeSubject(m.attempt(at.study, at.attempt)+".>")); err != nil {
-					return err
+			all := m.attempt(at.study, at.attempt) + ".>"
+			switch {
+			case !info.State.FirstTime.Before(t):
+				continue
+			case info.State.LastTime.Before(t):
+				err = s.Purge(ctx, jetstream.WithPurgeSubject(all))
+			default:
+				var first uint64
+				if first, err = firstSince(ctx, s, info.State, all, t); err == nil {
+					err = s.Purge(ctx, jetstream.WithPurgeSubject(all), jetstream.WithPurgeSequence(first))
 				}
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 }
 
-// Trim drops what was put into the log of one attempt before a time, by the log's clock. Only the hub can.
-func (c *Conn) Trim(ctx context.Context, study string, attempt uint32, before time.Time) error {
-	if err := checkStudy(study); err != nil {
-		return err
-	}
-	return c.tidy(ctx, func(ctx context.Context, m mailbox, s jetstream.Stream) error {
-		all := m.attempt(study, attempt) + ".>"
-		first, err := firstSince(ctx, s, all, before)
-		if err != nil || first == 0 {
-			return err
-		}
-		return s.Purge(ctx, jetstream.WithPurgeSubject(all), jetstream.WithPurgeSequence(first))
-	})
-}
-
 // firstSince is the place in a stream of the first entry that stays: later ones have later times.
-func firstSince(ctx context.Context, s jetstream.Stream, subject string, t time.Time) (uint64, error) {
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(subject))
-	if err != nil || len(info.State.Subjects) == 0 {
-		return 0, err
-	}
-	low, high := info.State.FirstSeq, info.State.LastSeq+1 // the one sought is in between
+func firstSince(ctx context.Context, s jetstream.Stream, state jetstream.StreamState, subject string, t time.Time) (uint64, error) {
+	low, high := state.FirstSeq, state.LastSeq+1 // the one sought is in between
 	for low < high {
 		middle := low + (high-low)/2
 		e, err := s.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject)) // it, or the next of the subject
@@ -104,14 +98,10 @@ func (c *Conn) tidy(ctx context.Context, f func(context.Context, mailbox, jetstr
 	return errors.Join(failed...)
 }
 
-// attempts are those of which a stream holds anything.
-func attempts(ctx context.Context, m mailbox, s jetstream.Stream) (map[place]bool, error) {
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(m.all()))
-	if err != nil {
-		return nil, err
-	}
+// attempts are those that subjects belong to.
+func attempts(subjects map[string]uint64) map[place]bool {
 	held := map[place]bool{}
-	for subject := range info.State.Subjects {
+	for subject := range subjects {
 		f := strings.Split(subject, ".") // consilium up P E S A and more
 		if len(f) < 7 || checkStudy(f[4]) != nil {
 			continue
@@ -120,5 +110,5 @@ func attempts(ctx context.Context, m mailbox, s jetstream.Stream) (map[place]boo
 			held[place{f[4], uint32(a)}] = true
 		}
 	}
-	return held, nil
+	return held
 }

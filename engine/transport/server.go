@@ -56,6 +56,7 @@ type Server struct {
 const (
 	maxPayload    = 1 << 20
 	maxPending    = 16 << 20 // bytes a connection may leave unread before it is cut
+	maxWaiting    = 32 << 20 // bytes of one party that wait for the disk; what comes beyond that is refused, and sent again
 	maxConns      = 1024
 	handshakeWait = 5 // seconds for a stranger to show a certificate
 )
@@ -89,6 +90,7 @@ func Listen(cfg ServerConfig) (*Server, error) {
 		MaxPayload:                 maxPayload, MaxPending: maxPending, MaxConn: maxConns, MaxSubs: 4096,
 		PingInterval: pingEvery, MaxPingsOut: 2, WriteDeadline: 2 * time.Minute,
 		JetStream: true, StoreDir: cfg.Dir, SyncAlways: true, JetStreamMaxMemory: 1 << 20, JetStreamMaxStore: cfg.Disk,
+		StreamMaxBufferedSize: maxWaiting, StreamMaxBufferedMsgs: maxWaiting >> 12,
 	}
 	if cfg.TLS != "" {
 		if opts.Host, opts.Port, err = hostPort(cfg.TLS); err != nil {
