@@ -191,18 +191,13 @@ func (l *logisticPart) begin() error {
 	if l.veiled != nil && l.cells != nil {
 		return saturatedRefusal()
 	}
-	var cells, events []Cell
-	for _, c := range l.columns {
-		cell := countCell("rows with "+c.Name, Plain)
-		if c.grid = false; !c.counts() {
-			cell = c.sumCell(l.rows)
-		}
-		cells = append(cells, cell)
-		cell.Name += ", with the event"
-		events = append(events, cell)
-	}
+	cells := l.sumCells()
 	l.asks = []Ask{{Opening: l.place.sums, Cells: cells}}
 	if l.cells != nil {
+		events := slices.Clone(cells)
+		for i := range events {
+			events[i].Name += ", with the event"
+		}
 		l.asks = append(l.asks, Ask{Opening: l.place.events, Cells: events})
 	}
 	return nil
@@ -222,13 +217,7 @@ func (l *logisticPart) add(rows *table.View, out *fixed.Sums) error {
 			}
 		}
 	case logisticSquares:
-		at := 0
-		for i, c := range l.columns {
-			if c.Term >= 0 && !c.ZeroOne {
-				addSquares(m, i, c.centre, out, at)
-				at += 2
-			}
-		}
+		l.addSquareCells(m, out)
 	case logisticResiduals, logisticSolution: // opened from under encryption
 	case logisticNewton:
 		l.addNewton(m, out)
