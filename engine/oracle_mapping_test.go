@@ -10,7 +10,7 @@ const (
 	pvalue    rule = "p"         // 1e-9 absolute and 1e-6 relative
 	network   rule = "p, 1e-5"   // R's network of tables merges what is close: a brute-force sum gives our digits
 	iterated  rule = "1e-6"      // what R iterates, relative to max(|oracle|, scale)
-	bounded   rule = "auc_bound" // within the bound that the result states
+	bounded   rule = "auc_bound" // within the bound that the result states, auc_bound or concordance_bound
 	sign      rule = "infinite"  // a separated coefficient is named with its sign
 	notOutput rule = "not output"
 	notTested rule = "not compared"
@@ -353,4 +353,45 @@ var mappings = []mapping{
 	{"logrank", "$p/statistic", close9, "$p: glance.statistic", ""},
 	{"logrank", "$p/df", exactly, "$p: glance.df", ""},
 	{"logrank", "$p/p", pvalue, "$p: glance.p_value", ""},
+
+	{"cox", "formula", notOutput, "the study file's", ""},
+	{"cox", "factors/**", notOutput, "the dictionary's", ""},
+	{"cox", "factors", notOutput, "the dictionary's", ""},
+	{"cox", "n_events", exactly, "efron: glance.n_event", ""},
+	{"cox", "$p/ties", notOutput, "the study file's", ""},
+	{"cox", "$p/warnings/*", notTested, "R's own", ""},
+	{"cox", "$p/iterations_default", notTested, "R's own stopping rule", ""},
+	{"cox", "$p/separation/type", notTested, "a label", ""},
+	{"cox", "$p/separation/infinite/$k/sign", sign, "$p: tidy[term=@($p/separation/infinite/$k/name)].infinite", ""},
+	{"cox", "$p/separation/infinite/$k/name", notOutput, "name of the row of tidy", ""},
+	{"cox", "$p/separation/loglik_limit", iterated, "$p: glance.log_lik", ""},
+	{"cox", "$p/coefficients/$i/estimate", close9, "$p: tidy[term=@($p/coefficients/$i/name)].estimate", "$p/coefficients/$i/se"},
+	{"cox", "$p/coefficients/$i/se", close9, "$p: tidy[term=@($p/coefficients/$i/name)].std_error", "0"},
+	{"cox", "$p/coefficients/$i/z", close9, "$p: tidy[term=@($p/coefficients/$i/name)].statistic", ""},
+	{"cox", "$p/coefficients/$i/p", pvalue, "$p: tidy[term=@($p/coefficients/$i/name)].p_value", ""},
+	{"cox", "$p/coefficients/$i/ci95/0", close9, "$p: tidy[term=@($p/coefficients/$i/name)].conf_low", "$p/coefficients/$i/se"},
+	{"cox", "$p/coefficients/$i/ci95/1", close9, "$p: tidy[term=@($p/coefficients/$i/name)].conf_high", "$p/coefficients/$i/se"},
+	{"cox", "$p/coefficients/$i/hazard_ratio", close9, "$p: tidy[term=@($p/coefficients/$i/name)].hazard_ratio", "$p/coefficients/$i/se*$p/coefficients/$i/hazard_ratio"},
+	{"cox", "$p/coefficients/$i/hazard_ratio_ci95/0", close9, "$p: tidy[term=@($p/coefficients/$i/name)].hazard_low", "$p/coefficients/$i/se*$p/coefficients/$i/hazard_ratio_ci95/0"},
+	{"cox", "$p/coefficients/$i/hazard_ratio_ci95/1", close9, "$p: tidy[term=@($p/coefficients/$i/name)].hazard_high", "$p/coefficients/$i/se*$p/coefficients/$i/hazard_ratio_ci95/1"},
+	{"cox", "$p/coefficients/$i/aliased", same, "$p: tidy[term=@($p/coefficients/$i/name)].aliased", ""},
+	{"cox", "$p/coefficients/**", notOutput, "parts of the name", ""},
+	{"cox", "$p/loglik_null", close9, "$p: glance.log_lik_null", ""},
+	{"cox", "$p/loglik", close9, "$p: glance.log_lik", ""},
+	{"cox", "$p/aic", close9, "$p: glance.aic", ""},
+	{"cox", "$p/lr_test/statistic", close9, "$p: glance.lrt", ""},
+	{"cox", "$p/lr_test/p", pvalue, "$p: glance.lrt_p", ""},
+	{"cox", "$p/wald_test/statistic", close9, "$p: glance.wald", ""},
+	{"cox", "$p/wald_test/p", pvalue, "$p: glance.wald_p", ""},
+	{"cox", "$p/score_test/statistic", close9, "$p: glance.score", ""},
+	{"cox", "$p/score_test/p", pvalue, "$p: glance.score_p", ""},
+	{"cox", "$p/$t/df", exactly, "$p: glance.df", ""},
+	{"cox", "$p/concordance", bounded, "$p: glance.concordance", ""},
+	{"cox", "$p/concordance_se", notOutput, "not computed", ""},
+	{"cox", "$p/vcov/$i/$j", close9, "$p: vcov<@($p/coefficients/$i/name)|@($p/coefficients/$j/name)>", "$p/coefficients/$i/se*$p/coefficients/$j/se"},
+	{"cox", "$p/drop1/**", notOutput, "not computed", ""},
+	{"cox", "$p/zph_km/$t/chisq", close9, "$p: zph[term=$t].statistic", ""},
+	{"cox", "$p/zph_km/$t/df", exactly, "$p: zph[term=$t].df", ""},
+	{"cox", "$p/zph_km/$t/p", pvalue, "$p: zph[term=$t].p_value", ""},
+	{"cox", "$p/baseline_cumhaz/**", notOutput, "not computed", ""},
 }

@@ -133,6 +133,16 @@ func asked(s *oracleSet, a oracleAnalysis) []ask {
 			asks = append(asks, ask{a.ID + "_strata", "stratified", keys + ", strata: " + sp.Strata})
 		}
 		return asks
+	case "cox":
+		var asks []ask
+		for _, ties := range []string{"efron", "breslow"} {
+			keys := fmt.Sprintf("kind: cox, time: %s, event: %s, formula: %q, ties: %s, zph: km", sp.Time, sp.Event, strings.TrimSpace(model(sp)), ties)
+			if sp.Strata != "" {
+				keys += ", strata: " + sp.Strata
+			}
+			asks = append(asks, ask{a.ID + "_" + ties, ties, keys})
+		}
+		return asks
 	case "lm_ridge", "logistic_ridge":
 		var asks []ask
 		for i, l := range decimals(sp.Lambda) {

@@ -37,8 +37,14 @@ type encodedFrame struct {
 	Glances                      [][]encodedEntry `json:",omitempty"`
 	VCov                         *encodedMatrix
 	Drop1                        [][]encodedEntry
+	Tables                       []encodedTable `json:",omitempty"`
 	Suppressed                   bool
 	Warnings                     []string
+}
+
+type encodedTable struct {
+	Name string
+	Rows [][]encodedEntry
 }
 
 // encodedEntry is a stat.Entry: a key and at most one value, by its kind.
@@ -101,6 +107,11 @@ func (r *Report) Encode() ([]byte, error) {
 			e.Glance, err2 = encodeRecord(f.Glance)
 			e.Drop1, err3 = encodeRecords(f.Drop1)
 			e.Glances, err4 = encodeRecords(f.Glances)
+			for _, t := range f.Tables {
+				rows, err := encodeRecords(t.Rows)
+				err4 = errors.Join(err4, err)
+				e.Tables = append(e.Tables, encodedTable{t.Name, rows})
+			}
 			if err := errors.Join(err1, err2, err3, err4); err != nil {
 				return nil, fmt.Errorf("report: analysis %s: %w", a.ID, err)
 			}
@@ -134,6 +145,9 @@ func Decode(b []byte, s *study.Spec) (*Report, error) {
 		if e := a.Frame; e != nil {
 			one.Frame = &stat.Frame{N: e.N, Excluded: e.Excluded, Filtered: e.Filtered, Sites: e.Sites, Tidy: decodeRecords(e.Tidy),
 				Glance: decodeRecord(e.Glance), Glances: decodeRecords(e.Glances), VCov: decodeMatrix(e.VCov), Drop1: decodeRecords(e.Drop1), Suppressed: e.Suppressed, Warnings: e.Warnings}
+			for _, t := range e.Tables {
+				one.Frame.Tables = append(one.Frame.Tables, stat.Table{Name: t.Name, Rows: decodeRecords(t.Rows)})
+			}
 		}
 		r.Analyses = append(r.Analyses, one)
 	}

@@ -30,6 +30,10 @@ func roundFrame(f *stat.Frame) *stat.Frame {
 	short.Tidy, short.Drop1 = roundRecords(f.Tidy), roundRecords(f.Drop1)
 	short.Glance, short.Glances = roundRecord(f.Glance), roundRecords(f.Glances)
 	short.VCov = roundMatrix(f.VCov)
+	short.Tables = nil
+	for _, t := range f.Tables {
+		short.Tables = append(short.Tables, stat.Table{Name: t.Name, Rows: roundRecords(t.Rows)})
+	}
 	return &short
 }
 
@@ -63,7 +67,7 @@ func roundRecord(r stat.Record) stat.Record {
 
 // declared tells the numbers that the study file or its grid gives: they are not released figures.
 func declared(key string) bool {
-	return slices.Contains([]string{"lower", "upper", "threshold", "ridge"}, key)
+	return slices.Contains([]string{"lower", "upper", "threshold", "ridge", "time", "tau"}, key)
 }
 
 func roundMatrix(m *stat.Matrix) *stat.Matrix {

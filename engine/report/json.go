@@ -121,6 +121,9 @@ func (a Analysis) object() object {
 		if f.VCov != nil {
 			o.put("vcov", f.VCov)
 		}
+		for _, t := range f.Tables {
+			o.put(t.Name, records(t.Rows))
+		}
 		if f.Suppressed {
 			o.put("suppressed", true)
 		}

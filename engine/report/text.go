@@ -121,6 +121,14 @@ func (p *printer) body(kind string, args stat.Args, f *stat.Frame) {
 	default:
 		p.tidy(f.Tidy)
 		p.glance(f.Glance)
+		if f.Glances != nil {
+			p.line("")
+			p.tidy(f.Glances)
+		}
+		for _, t := range f.Tables {
+			p.line("\n%s:", t.Name)
+			p.tidy(t.Rows)
+		}
 	}
 }
 

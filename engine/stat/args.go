@@ -31,6 +31,8 @@ type Args struct {
 	Event        string    `yaml:"event"` // whether the event ended it
 	Entry        string    `yaml:"entry"` // when observation began, later than at time 0: left truncation
 	Strata       OneOrMore `yaml:"strata"`
+	Ties         string    `yaml:"ties"`  // efron or breslow; "" means efron
+	ZPH          string    `yaml:"zph"`   // transform of time in the test of proportional hazards; "" means km, or identity within hospitals
 	Times        []float64 `yaml:"times"` // at which a curve is shown; nil: at every time
 	Tau          float64   `yaml:"tau"`   // to which survival is averaged; 0: the last time shown
 	Grid         float64   `yaml:"grid"`  // step in which a score or a time is counted; 0 means the variable's own

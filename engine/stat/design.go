@@ -51,7 +51,7 @@ func newRegression(args Args, s *table.Schema) (*regression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", args.Kind, err)
 	}
-	if r.model, err = f.Bind(s, true); err != nil {
+	if r.model, err = f.Bind(s, args.Kind != "cox"); err != nil {
 		return nil, fmt.Errorf("%s: %w", args.Kind, err)
 	}
 	if r.most, err = r.model.Design(func(name string) []bool {

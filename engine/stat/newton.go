@@ -75,7 +75,12 @@ func (f *newton) reduce(t fixed.Totals) {
 			at++
 		}
 	}
-	deviance := t.Float(at)
+	f.take(score, info, t.Float(at))
+}
+
+// take goes on from score, information (upper triangle, row by row of length q) and deviance at beta.
+func (f *newton) take(score, info []float64, deviance float64) {
+	q := len(f.cols)
 	f.rounds++
 	if f.rounds == 1 {
 		f.start = deviance

@@ -32,7 +32,9 @@ type answer struct {
 	Tags     []string
 	Spec     struct {
 		Row, Col, Column, Group, Outcome, Score string
-		Time, Event                             string
+		Time, Event, Strata                     string
+		Terms                                   [][]string
+		Separated                               bool
 		First, Second                           string
 		Columns, Medians                        []string
 		Breaks                                  []float64

@@ -115,8 +115,15 @@ type Frame struct {
 	Glances                      []Record // instead, one row per group
 	VCov                         *Matrix  // models only
 	Drop1                        []Record // models with drop1: the fit without each term
+	Tables                       []Table  // further ones, by name
 	Suppressed                   bool     // at least one cell was suppressed or merged
 	Warnings                     []string
+}
+
+// Table is a further table of an outcome, beside tidy and glance.
+type Table struct {
+	Name string // its key in result.json
+	Rows []Record
 }
 
 // Matrix is a square table with one name per row and column.

@@ -14,7 +14,7 @@ import (
 )
 
 // later are kinds of the study-file format that other versions compute.
-var later = [...]string{"calibration", "cox"}
+var later = [...]string{"calibration"}
 
 // variableKeys are the keys of analyses whose values are names of variables.
 var variableKeys = [...]string{"variables", "by", "variable", "rows", "columns", "paired", "outcome", "score", "medians", "time", "event", "entry", "strata"}

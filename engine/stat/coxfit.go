@@ -1,0 +1,64 @@
+package stat
+
+import "github.com/consilium-health/consilium/engine/internal/fixed"
+
+// takeRound goes on from a round of Newton's method.
+func (c *coxPart) takeRound(t fixed.Totals) error {
+	f := c.fit
+	q := len(f.cols)
+	if c.own {
+		f.reduce(t)
+	} else {
+		if f.rounds == 0 {
+			c.events = make([]float64, len(c.columns)+1)
+			for a, j := range f.cols {
+				c.events[j] = t.Float(a)
+			}
+			c.events[len(c.columns)] = t.Float(q)
+			t = t.Slice(q+1, t.Len())
+		}
+		c.readTimes(t)
+		p := newPartial(q)
+		for _, r := range c.strata {
+			for i, e := range r.exits {
+				p.time(r.risk[i], r.tied[i], e.events, c.efron, 0)
+			}
+		}
+		logLik := p.logLik + c.events[len(c.columns)]
+		score := make([]float64, q)
+		for a, j := range f.cols {
+			score[a] = c.events[j] - p.score[a]
+			logLik += f.beta[a] * c.events[j]
+		}
+		f.take(score, unpack(p.info, q), -2*logLik)
+	}
+	if f.rounds == 1 {
+		c.null, c.first = -f.start/2, f.decrement
+	}
+	c.monotone()
+	if !f.done {
+		if !c.own && !c.fits(f.beta) {
+			return &Refusal{Rule: "resolution", Message: "the linear predictor reaches so far over the declared ranges that sums of its exponential do not keep their digits",
+				Remedy: "declare narrower ranges, or take strata: site, which does not need them"}
+		}
+		c.next()
+		return nil
+	}
+	c.finalAsk()
+	return nil
+}
+
+// fits reports whether sums of exp(x'beta) keep enough digits: their step
+// is 2^-94 of the largest possible term, for 2^32 rows.
+func (c *coxPart) fits(beta []float64) bool { return c.far(beta) < 50 }
+
+// monotone finds a likelihood that rises for ever: towards infinity Newton's
+// decrement falls by exp(-1) a step, not with its square. Where it was no more
+// than a slow start, newton takes it back when the decrement falls.
+func (c *coxPart) monotone() {
+	f := c.fit
+	if !f.done && !f.separated && !f.leapt && f.rounds >= separationFrom && f.length == 1 && c.before > 0 && f.decrement > 0.1*c.before && f.decrement < 2 {
+		f.separated = true
+	}
+	c.before = f.decrement
+}
