@@ -105,7 +105,7 @@ With --wait it goes on as fetch does: the name of the run goes to standard error
 the report to standard output, and the results to a directory. Interrupted, it
 leaves the run as it is; fetch takes it up again.`,
 		Example: "  consilium submit study.yaml --config analyst.yaml\n  consilium submit study.yaml --wait --out results",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, source, err := readStudy(args[0])
 			if err != nil {
@@ -289,7 +289,7 @@ reports; it cannot change them.
 Status 1: there is no result, because hospitals refused, the run failed, or
 (--wait=false) it is not over yet; 3: a disclosure rule refused an analysis.`,
 		Example: "  consilium fetch cgd --config analyst.yaml --out results\n  consilium fetch c8786d40 --timeout 1h\n  consilium fetch cgd --wait=false",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := readConfig(f.config, roleAnalyst)
 			if err != nil {

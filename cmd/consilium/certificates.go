@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -38,7 +39,7 @@ func newCertificatesAuthority() *cobra.Command {
 		Use:     "authority PREFIX",
 		Short:   "Make an authority: PREFIX.crt for everybody, PREFIX.key for its keeper alone",
 		Example: `  consilium certificates authority ca --name "Consortium on CGD"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			a, err := transport.NewAuthority(name, time.Now())
 			if err == nil {
@@ -75,7 +76,7 @@ func newCertificatesIssue() *cobra.Command {
 		Long: `Issue makes a key and a certificate, valid for two years: PREFIX.crt and PREFIX.key.
 The hub's needs the names or addresses under which others reach it (--host).`,
 		Example: "  consilium certificates issue hub --authority ca --host hub.example.org --out hub\n  consilium certificates issue basel --authority ca --out basel",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			id := party.ID(args[0])
 			switch isHub := id == party.Hub; {
@@ -87,7 +88,13 @@ The hub's needs the names or addresses under which others reach it (--host).`,
 			if out == "" {
 				out = args[0]
 			}
+			if err := id.Check(); err != nil && id != party.Hub {
+				return err
+			}
 			a, err := transport.LoadAuthority(filepath.Dir(authority), filepath.Base(authority))
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("authority %s: %s.crt or %s.key is not here: whoever keeps it has them, consilium certificates authority makes a new one (--authority)", authority, authority, authority)
+			}
 			if err != nil {
 				return &status{exitFailure, err}
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -194,6 +195,10 @@ func (c *config) check() error {
 			wrong = append(wrong, fmt.Errorf("%s is not for the role %s", key, c.Role))
 		}
 	}
+	wrong = append(wrong, checkURLs("hub.urls", c.Hub.URLs))
+	if c.Cluster != nil {
+		wrong = append(wrong, checkURLs("cluster.urls", c.Cluster.URLs))
+	}
 	need(c.Roster != "", "roster", "the file of all parties' public keys, made by: consilium roster add")
 	hub, gateway := c.Role == roleHub, c.Role == roleGateway
 	if hub {
@@ -232,6 +237,20 @@ func (c *config) check() error {
 		wrong = append(wrong, err)
 	}
 	return errors.Join(wrong...)
+}
+
+// checkURLs refuses addresses that nothing could be reached at.
+func checkURLs(key string, urls []string) error {
+	for _, s := range urls {
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "tls" && u.Scheme != "wss" || u.Hostname() == "" || u.Port() == "" {
+			return fmt.Errorf("%s has %q: want tls://host:port or wss://host:port", key, s)
+		}
+		if !strings.HasPrefix(urls[0], u.Scheme+":") {
+			return fmt.Errorf("%s has tls:// and wss:// together: name one kind", key)
+		}
+	}
+	return nil
 }
 
 // checkLoopback refuses to show metrics to other machines.
@@ -282,27 +301,41 @@ func (c *config) identity(ask func() ([]byte, error)) (*party.Identity, error) {
 	if c.Passphrase != "" {
 		ask = func() ([]byte, error) { return readPassphrase(c.at(c.Passphrase)) }
 	}
-	return store.ReadIdentity(c.at(c.Key), ask)
+	id, err := store.ReadIdentity(c.at(c.Key), ask)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("configuration %s: key %s: no such file; consilium keys new makes it, on this machine", c.path, c.at(c.Key))
+	}
+	if err != nil {
+		return nil, &status{exitUsage, err}
+	}
+	return id, nil
 }
 
 // dialer is how this party reaches the hub.
 func (c *config) dialer(self party.ID, to connection) (transport.Dialer, error) {
 	d := transport.Dialer{Self: self, URLs: to.URLs}
 	var err error
+	wrong := func(what string, err error) (transport.Dialer, error) {
+		key := "hub"
+		if c.Role == roleHub {
+			key = "cluster"
+		}
+		return d, &status{exitUsage, fmt.Errorf("configuration %s: %s.%s: %w", c.path, key, what, err)}
+	}
 	if to.Certificate == "" || to.Key == "" {
-		return d, errors.New("hub.certificate and hub.certificate_key are missing: without them the hub cannot tell who connects")
+		return wrong("certificate and certificate_key", errors.New("missing: without them the hub cannot tell who connects; consilium certificates issue makes them"))
 	}
 	if d.Certificate, err = transport.LoadCertificate(c.at(to.Certificate), c.at(to.Key)); err != nil {
-		return d, err
+		return wrong("certificate and certificate_key", err)
 	}
 	if to.CA != "" {
 		if d.CAs, err = transport.LoadPool(c.at(to.CA)); err != nil {
-			return d, err
+			return wrong("ca", fmt.Errorf("%w; whoever runs the hub has the authority's certificate", err))
 		}
 	}
 	if to.Proxy != "" {
 		if d.Proxy, err = url.Parse(to.Proxy); err != nil || d.Proxy.Scheme != "http" || d.Proxy.Port() == "" {
-			return d, errors.New("hub.proxy: want http://[user:password@]host:port")
+			return wrong("proxy", errors.New("want http://[user:password@]host:port"))
 		}
 	}
 	return d, nil

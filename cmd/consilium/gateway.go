@@ -39,10 +39,7 @@ func runGateway(c *cobra.Command, f serviceFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := s.gateway(askPassphrase(c, "passphrase of "+s.config.Key)); err != nil {
-		return &status{exitFailure, err}
-	}
-	return nil
+	return failed(s.gateway(askPassphrase(c, "passphrase of "+s.config.Key)))
 }
 
 func (s *service) gateway(ask func() ([]byte, error)) (err error) {
@@ -52,9 +49,17 @@ func (s *service) gateway(ask func() ([]byte, error)) (err error) {
 	if err != nil {
 		return err
 	}
+	if i := s.pins.roster.Index(c.Name); i < 0 || !s.pins.roster.At(i).Key.Equal(id.Public()) {
+		return &status{exitUsage, fmt.Errorf("roster %s does not have hospital %q with the key in %s: nobody would believe it; consilium doctor --config %s shows both", c.at(c.Roster), c.Name, c.at(c.Key), c.path)}
+	}
 	d, err := c.dialer(c.Name, c.Hub)
 	if err != nil {
 		return err
+	}
+	for key, f := range c.files() {
+		if _, err := os.Stat(c.at(f.CSV)); err != nil {
+			s.log.Warn("the records cannot be read as it stands; studies will fail here", "key", "data"+key, "file", c.at(f.CSV), "why", reason(err))
+		}
 	}
 	d.Log = s.log
 	if err := s.openStore(); err != nil {

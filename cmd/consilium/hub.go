@@ -43,10 +43,7 @@ func runHub(c *cobra.Command, f serviceFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := s.hub(); err != nil {
-		return &status{exitFailure, err}
-	}
-	return nil
+	return failed(s.hub())
 }
 
 func (s *service) hub() (err error) {

@@ -175,7 +175,7 @@ func newKeysShow() *cobra.Command {
 		Short:   "Show what a key file holds, never the secret",
 		Long:    "Show says whether a file holds a secret or a public key, and prints the\nfingerprint and the public key: what FILE.pub held, if that was lost.",
 		Example: "  consilium keys show analyst.key\n  consilium keys show analyst.key.pub --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			k, err := readKeyFile(c, args[0], passphrase)
 			if err != nil {

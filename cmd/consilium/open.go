@@ -26,7 +26,7 @@ opens its sealed sums with the analyst's secret key, checks every hospital's
 signature and the hub's addition, applies the disclosure rules, and completes
 the directory with the results.`,
 		Example: "  consilium open --key analyst.key cgd-results",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE:    func(c *cobra.Command, args []string) error { return openResults(c, args[0], f) },
 	}
 	c.Flags().StringVarP(&f.key, "key", "k", "", "the analyst's secret key, made by keys new")

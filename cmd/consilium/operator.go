@@ -65,7 +65,7 @@ func newCohortsClear() *cobra.Command {
 		Long: `Clear lifts the freeze of a cohort. Whoever has totals of it from before and from
 after can subtract them; so the reason goes into the audit log for ever.`,
 		Example: `  consilium cohorts clear sha256:... --why "the study was repeated with new patients; the committee agreed on 3 May"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
 				return errors.New("say why: it is kept in the audit log (--why)")
@@ -110,7 +110,7 @@ that a gateway restored from a backup does not remember, and its unfinished
 studies stop there rather than risk that one thing is said in two ways. Restored
 confirms that the copy is older; the next attempt at the run goes on with it.`,
 		Example: "  consilium restored cgd --config gateway.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := stewardOf(config)
 			if err != nil {
@@ -141,7 +141,7 @@ The identity key is not in it. To restore it, put it in the place of
 STATE/store/store.db while the service is stopped, remove store.db-journal beside
 it, start the service, and see: consilium restored --help`,
 		Example: "  consilium backup /backup/consilium-$(date +%F).db --config gateway.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			r, err := readStore(config)
 			if err != nil {

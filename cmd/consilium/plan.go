@@ -16,7 +16,7 @@ study could open, in a data steward's words: how many numbers, how often, to
 whom, and whether they are released or only used on the way. It ends with
 status 3 when it can already tell that a disclosure rule refuses an analysis.`,
 		Example: "  consilium plan testdata/cgd/study.yaml\n  consilium plan study.yaml --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE:    func(c *cobra.Command, args []string) error { return planStudy(c, args[0], asJSON) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")

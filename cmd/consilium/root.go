@@ -107,6 +107,28 @@ func commandNames(c *cobra.Command) []string {
 	return names
 }
 
+// exactly says which arguments a command wants when it has others.
+func exactly(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		got := "none"
+		if len(args) > 0 {
+			got = strings.Join(args, " ")
+		}
+		return fmt.Errorf("want %s %s; got %s", c.CommandPath(), strings.TrimPrefix(c.Use, c.Name()+" "), got)
+	}
+}
+
+// failed gives an error without a status of its own that of a failure.
+func failed(err error) error {
+	if s := (*status)(nil); err == nil || errors.As(err, &s) {
+		return err
+	}
+	return &status{exitFailure, err}
+}
+
 // suggestFlag adds the nearest flag to the error about an unknown one.
 func suggestFlag(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError

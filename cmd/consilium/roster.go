@@ -44,7 +44,7 @@ func newRosterAdd() *cobra.Command {
 		Example: `  consilium roster add roster.yaml --hospital basel --name "University Hospital Basel" basel.key.pub
   consilium roster add roster.yaml --hospital chur --steward steward.key.pub gateway.key.pub
   consilium roster add roster.yaml --analyst ana ana.key.pub`,
-		Args: cobra.ExactArgs(2),
+		Args: exactly(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if (hospital == "") == (analyst == "") {
 				return errors.New("say whose key it is: --hospital NAME or --analyst NAME")
@@ -113,7 +113,7 @@ func newRosterRemove() *cobra.Command {
 		Use:     "remove ROSTER.yaml NAME",
 		Short:   "Take a hospital or an analyst out",
 		Example: "  consilium roster remove roster.yaml basel",
-		Args:    cobra.ExactArgs(2),
+		Args:    exactly(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			var lines []rosterLine
 			err := changeRoster(args[0], false, func(f *rosterFile) error {
@@ -233,7 +233,7 @@ func newRosterShow() *cobra.Command {
 		Use:     "show ROSTER.yaml",
 		Short:   "Print every fingerprint, and that of the whole, to be compared over the telephone",
 		Example: "  consilium roster show roster.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			f, p, err := readRoster(args[0])
 			if err != nil {

@@ -31,7 +31,7 @@ place is replaced; any other directory is left alone.
 
 The report goes to standard output, progress to standard error.`,
 		Example: "  consilium run testdata/cgd/study.yaml\n  consilium run study.yaml --out results/first --quiet",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE:    func(c *cobra.Command, args []string) error { return runStudy(c, args[0], f) },
 	}
 	c.Flags().StringVarP(&f.out, "out", "o", "", "directory of the results (default NAME-results, NAME being the study's)")

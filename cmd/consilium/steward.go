@@ -28,7 +28,7 @@ it becomes visible and what may be derived from it, how small a cell is shown, a
 what an approval would sign. RUN is the beginning of the run's name (four
 characters or more) or the name of the study.`,
 		Example: "  consilium show cgd --config gateway.yaml\n  consilium show c8786d40 --study-file",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := stewardOf(path)
 			if err != nil {
@@ -155,7 +155,7 @@ of the study needs another approval. refuse takes it back.
 Where the roster has a key of the steward's own, give it with --key: then the
 gateway's machine alone cannot approve anything.`,
 		Example: "  consilium approve cgd --config gateway.yaml\n  consilium approve c8786d40 --runs 3 --expires 2027-03-31",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if expires != "" {
 				day, err := time.ParseInLocation("2006-01-02", expires, time.UTC)
@@ -186,7 +186,7 @@ func newRefuse() *cobra.Command {
 reason. An approval that was given before is taken back: nothing of the study
 begins after that; what was opened by then stays opened.`,
 		Example: `  consilium refuse cgd --why "the ethics vote does not cover height"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
 				return errors.New("say why: the analyst has to know what to change (--why)")

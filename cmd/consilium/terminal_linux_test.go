@@ -270,7 +270,7 @@ func TestAGatewayAsksForItsPassphrase(t *testing.T) {
 	x.hides()
 	x.types("another\n")
 	x.expect("the passphrase does not open it")
-	x.end(exitFailure)
+	x.end(exitUsage)
 	x = onTerminal(t, dir, "gateway", "--config", "file.yaml")
 	x.expect("listening on state/steward.sock")
 	x.types("\x03")
