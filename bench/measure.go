@@ -85,3 +85,10 @@ func once(ctx context.Context, w *Work) (*Sample, error) {
 	x.PlainSeconds, x.PlainCPU = &plain, (processTime() - used).Seconds()
 	return x, nil
 }
+
+// stopwatch is how long f takes.
+func stopwatch(f func() error) (time.Duration, error) {
+	start := time.Now()
+	err := f()
+	return time.Since(start), err
+}

@@ -1,10 +1,12 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,13 +67,30 @@ func (r *Results) of(scenarios []Scenario) (rows []Row) {
 	return rows
 }
 
-// write writes the files of a directory of results. results.json appears whole or not at all.
+// write writes the files of a directory of results: results.json, and what is made of it.
+// Each appears whole or not at all.
 func (r *Results) write(dir string) error {
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
-	return replace(filepath.Join(dir, ResultsFile), append(b, '\n'))
+	var table, lines bytes.Buffer
+	if err := errors.Join(WriteTable(&table, r.Rows), WriteBenchmark(&lines, r.Machine, r.Rows)); err != nil {
+		return err
+	}
+	if err := replace(filepath.Join(dir, ResultsFile), append(b, '\n')); err != nil {
+		return err
+	}
+	files := map[string][]byte{"results.txt": table.Bytes(), "results.bench": lines.Bytes()}
+	for _, p := range Plots(r.Rows) {
+		files[p.Name+".svg"] = []byte(p.SVG())
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := replace(filepath.Join(dir, name), files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replace puts b in the place of a file, whole or not at all.

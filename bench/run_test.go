@@ -231,3 +231,25 @@ func TestNoTwoScenariosShareAKey(t *testing.T) {
 		}
 	}
 }
+
+func TestEncryptedSumsComeOutRight(t *testing.T) {
+	row, err := Measure(t.Context(), Scenario{Name: "sum", Hospitals: 3, Cells: 100, Reveal: "model", Prepare: encryptedSum}, 1)
+	if err != nil || !row.Done() {
+		t.Fatalf("%v %s", err, row.Failed)
+	}
+	if *row.Error > 1e-8 || row.BytesUp == 0 {
+		t.Errorf("off by %v, %d bytes", *row.Error, row.BytesUp)
+	}
+}
+
+func TestPrimitivesAreMeasured(t *testing.T) {
+	for _, s := range micro().Scenarios {
+		if s.Hospitals == 0 {
+			continue // their errors show in any run
+		}
+		row, err := Measure(t.Context(), s, 1)
+		if err != nil || !row.Done() || row.Seconds <= 0 {
+			t.Errorf("%s: %v %s", s.Key(), err, row.Failed)
+		}
+	}
+}
