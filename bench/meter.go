@@ -10,7 +10,7 @@ import (
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
-// meter finds the processor time of every party of a process. A party's work is
+// meter finds the processor time of every party of a process. A party's work, but for sending, is
 // done in one goroutine; it is held to one thread, whose clock counts nothing else.
 type meter struct {
 	mu  sync.Mutex
