@@ -32,13 +32,12 @@ func (h *Hub) clears(ctx context.Context) error {
 		if err := h.cfg.Retention.Prune(ctx, h.useless); err != nil && ctx.Err() == nil {
 			h.cfg.Log.Warn("the log was not cleared; it will be tried again", "why", err)
 		}
-		wait := time.NewTimer(clearEvery)
+		wait, stop := context.WithTimeout(ctx, clearEvery)
 		select {
 		case <-h.clear:
-		case <-wait.C:
-		case <-ctx.Done():
+		case <-wait.Done():
 		}
-		wait.Stop()
+		stop()
 		if ctx.Err() != nil {
 			return nil
 		}
