@@ -94,6 +94,51 @@ func (a *Analyst) Submit(ctx context.Context, text []byte) (RunID, error) {
 	return sub.Run, err
 }
 
+// End asks the hub to end a run, and returns when it has heard it: no further
+// attempt is made, and those hospitals that are there report what is finished,
+// which Fetch returns; everything else is refused as unfinished. A run in which
+// nothing was opened yet is over without a result.
+func (a *Analyst) End(ctx context.Context, run RunID) error {
+	var plan [32]byte
+	err := a.ask(ctx, run, func(n *control.Notice, end bool) (bool, error) {
+		if n.Act == control.Submits && n.Run == run {
+			sub, err := control.ReadSubmission(n, a.cfg.Identity.Public())
+			if err == nil {
+				plan = sub.Plan
+			}
+			return err == nil, nil
+		}
+		if end {
+			return true, fmt.Errorf("%w: %s", ErrUnknownRun, run)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	wish, err := control.WishEnd(a.author, plan, run)
+	if err != nil {
+		return err
+	}
+	return a.session(ctx, func() ([][]byte, error) { return [][]byte{wish}, nil }, func(n *control.Notice) (bool, error) {
+		if n.Act != control.Stands || n.Run != endOf(wish) {
+			return false, nil
+		}
+		s, err := control.ReadStanding(n)
+		switch {
+		case err != nil || s.Stage != StageOver:
+		case s.Code == control.CodeDone:
+			err = fmt.Errorf("%w: it is over already", ErrEnded)
+		default:
+			err = fmt.Errorf("%w: %s", ErrUnknownRun, run)
+		}
+		return true, err
+	})
+}
+
+// ErrEnded is returned by End for a run that is over.
+var ErrEnded = errors.New("engine: the run cannot be ended")
+
 // Study is a run as its analyst sees it.
 type Study struct {
 	Run   RunID

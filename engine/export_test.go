@@ -39,7 +39,7 @@ func PlanInsecureTest(s *study.Spec, logN int) (*report.Plan, error) {
 
 // OpenInsecureTest is Open for runs with InsecureTest.
 func OpenInsecureTest(s *study.Spec, sealed *report.Sealed, analyst *party.Identity, logN int) (*report.Report, error) {
-	return open(s, sealed, analyst, logN)
+	return open(s, sealed, analyst, nil, logN)
 }
 
 // PlanDigest is the digest of a study's plan, as an analyst signs it.

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/control"
 	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
@@ -26,7 +28,7 @@ var ErrOver = errors.New("engine: the run is over without a result")
 //
 // The hub can withhold reports; it cannot change them.
 func (a *Analyst) Fetch(ctx context.Context, run RunID) (*report.Report, error) {
-	f := &fetching{analyst: a, run: run, outcomes: map[party.ID]*control.Outcome{}, handed: map[uint32][][]byte{}}
+	f := &fetching{analyst: a, run: run, outcomes: map[party.ID]map[uint32]*control.Outcome{}, handed: map[uint32][][]byte{}}
 	err := a.ask(ctx, run, func(n *control.Notice, end bool) (bool, error) {
 		if end && f.study == nil {
 			return true, fmt.Errorf("%w: %s", ErrUnknownRun, run)
@@ -44,7 +46,7 @@ type fetching struct {
 	analyst  *Analyst
 	run      RunID
 	study    *submitted
-	outcomes map[party.ID]*control.Outcome
+	outcomes map[party.ID]map[uint32]*control.Outcome // by the conclusion they answer; 0: the study was finished
 	handed   map[uint32][][]byte // sealed sums, by attempt
 	over     *Status
 	report   *report.Report
@@ -63,7 +65,8 @@ func (f *fetching) take(n *control.Notice) (done bool, err error) {
 			return true, err
 		}
 	case control.Delivers:
-		if f.outcomes[n.Sender] != nil {
+		number, err := control.Concluded(n)
+		if err != nil || f.outcomes[n.Sender][number] != nil || len(f.outcomes[n.Sender]) > 64 {
 			return false, nil
 		}
 		o, err := control.ReadOutcome(n, a.keys[n.Sender].Gateway, a.cfg.Identity)
@@ -71,7 +74,10 @@ func (f *fetching) take(n *control.Notice) (done bool, err error) {
 			a.cfg.Log.Warn("a report was dropped", "from", n.Sender, "why", err)
 			return false, nil
 		}
-		f.outcomes[n.Sender] = o
+		if f.outcomes[n.Sender] == nil {
+			f.outcomes[n.Sender] = map[uint32]*control.Outcome{}
+		}
+		f.outcomes[n.Sender][o.Conclusion] = o
 	case control.Hands:
 		h, err := control.ReadHanding(n)
 		if err != nil {
@@ -96,8 +102,8 @@ func (f *fetching) complete() (bool, error) {
 	if f.study == nil {
 		return false, nil
 	}
-	members := f.members()
-	if members == nil {
+	all := f.signed()
+	if all == nil {
 		switch over := f.over; {
 		case over == nil:
 			return false, nil
@@ -107,11 +113,10 @@ func (f *fetching) complete() (bool, error) {
 		f.over = nil // a hub that died in between has not passed all of it on
 		return false, errAgain
 	}
-	all, err := f.agreed(members)
-	if err != nil {
+	if err := sameReport(all); err != nil {
 		return true, err
 	}
-	s := f.study
+	s, members := f.study, all[0].Members
 	roster, err := control.Roster(s.roster, members)
 	if err != nil {
 		return true, err
@@ -124,7 +129,11 @@ func (f *fetching) complete() (bool, error) {
 	if r.PlanDigest != s.plan.Digest || r.Consilium != Version || !slices.Equal(r.Absent, absent(s.spec, roster)) || len(members) < s.spec.Privacy.MinSites {
 		return true, errors.New("engine: the hospitals' report is of another plan, version or set of hospitals than they signed")
 	}
-	if r.Cost, err = together(all, spec.Sites[0].ID); err != nil {
+	first := spec.Sites[0].ID
+	if slices.Contains(all[0].Gone, first) {
+		first = all[0].From
+	}
+	if r.Cost, err = together(all, first); err != nil {
 		return true, err
 	}
 	if s.reader == nil {
@@ -133,39 +142,65 @@ func (f *fetching) complete() (bool, error) {
 	done, err := f.open(all, roster)
 	if !done {
 		f.report = nil
+		if f.over != nil && f.over.Code == control.CodeDone && all[0].Conclusion > 0 {
+			return true, fmt.Errorf("%w: the hub has lost the sealed sums of what was finished", ErrOver)
+		}
 	}
 	return done, err
 }
 
-// members are those of the attempt whose reports are all there; nil: none yet.
-func (f *fetching) members() []party.ID {
-	for _, o := range f.outcomes {
-		missing := slices.ContainsFunc(o.Members, func(id party.ID) bool { return f.outcomes[id] == nil })
-		if !missing && slices.IsSorted(o.Members) && slices.Contains(o.Members, o.From) {
-			return o.Members
+// signed are the outcomes of one and the same end of the run, when those of all
+// hospitals that are to sign it are there: of the study when it was finished, else of its latest conclusion.
+func (f *fetching) signed() (all []*control.Outcome) {
+	for _, id := range slices.Sorted(maps.Keys(f.outcomes)) {
+		for number, o := range f.outcomes[id] {
+			if all != nil && (all[0].Conclusion == 0 || number > 0 && number <= all[0].Conclusion) {
+				continue
+			}
+			if complete := f.beside(o); complete != nil {
+				all = complete
+			}
+		}
+	}
+	return all
+}
+
+// beside are the outcomes of all that are to sign what o is of; nil: some are missing.
+func (f *fetching) beside(o *control.Outcome) (all []*control.Outcome) {
+	signers := o.Signers()
+	if !slices.IsSorted(o.Members) || !slices.Contains(signers, o.From) || 2*len(signers) < len(o.Members) {
+		return nil
+	}
+	for _, id := range signers {
+		other := f.outcomes[id][o.Conclusion]
+		if other == nil {
+			return nil
+		}
+		all = append(all, other)
+	}
+	return all
+}
+
+// sameReport checks that all signed one and the same report.
+func sameReport(all []*control.Outcome) error {
+	first := all[0]
+	for _, o := range all {
+		if !bytes.Equal(o.Report, first.Report) || !slices.Equal(o.Members, first.Members) || o.Roster != first.Roster ||
+			o.Sums != first.Sums || !slices.Equal(o.Gone, first.Gone) || o.Conclusion > 0 && o.Attempt != first.Attempt {
+			return fmt.Errorf("%w: the reports of %s and %s differ", ErrDisagree, first.From, o.From)
 		}
 	}
 	return nil
-}
-
-// agreed checks that all members signed one and the same report.
-func (f *fetching) agreed(members []party.ID) (all []*control.Outcome, err error) {
-	first := f.outcomes[members[0]]
-	for _, id := range members {
-		o := f.outcomes[id]
-		if !bytes.Equal(o.Report, first.Report) || !slices.Equal(o.Members, members) || o.Roster != first.Roster {
-			return nil, fmt.Errorf("%w: the reports of %s and %s differ", ErrDisagree, members[0], id)
-		}
-		all = append(all, o)
-	}
-	return all, nil
 }
 
 // open opens the sealed sums of release: analyst, when all of them are there.
 func (f *fetching) open(all []*control.Outcome, roster party.Roster) (bool, error) {
 	s, r := f.study, f.report
 	for _, o := range all {
-		packages := f.handed[o.Attempt]
+		packages, why := f.handed[o.Attempt], (*stat.Refusal)(nil)
+		if o.Conclusion > 0 && len(packages) >= o.Sums {
+			packages, why = packages[:o.Sums], unfinishedIn(r)
+		}
 		if packages == nil || slices.ContainsFunc(packages, func(p []byte) bool { return p == nil }) || o.Roster != roster.Digest() {
 			continue
 		}
@@ -178,7 +213,7 @@ func (f *fetching) open(all []*control.Outcome, roster party.Roster) (bool, erro
 			}
 			sealed.Members = append(sealed.Members, report.SealedMember{ID: m.ID, Site: m.Site, Key: key})
 		}
-		opened, err := open(s.spec, sealed, f.analyst.cfg.Identity, f.analyst.cfg.insecureTest)
+		opened, err := open(s.spec, sealed, f.analyst.cfg.Identity, why, f.analyst.cfg.insecureTest)
 		if err != nil {
 			return true, err
 		}
@@ -187,6 +222,16 @@ func (f *fetching) open(all []*control.Outcome, roster party.Roster) (bool, erro
 		return true, nil
 	}
 	return false, nil
+}
+
+// unfinishedIn is what hospitals refuse the analyses for that a run was ended before; nil: there is none.
+func unfinishedIn(r *report.Report) *stat.Refusal {
+	for _, a := range r.Analyses {
+		if a.Refused != nil && a.Refused.Rule == ruleUnfinished {
+			return a.Refused
+		}
+	}
+	return nil
 }
 
 // together is the cost of a run from each hospital's own: the longest time, the

@@ -113,6 +113,8 @@ const (
 	recordLeft      = "left"
 	recordDelivered = "delivered"
 	recordOver      = "over"
+
+	recordConcluding = "concluding"
 )
 
 // NewGateway checks a configuration and makes a gateway of it. Run does the rest.
@@ -241,11 +243,25 @@ func (g *Gateway) remember() error {
 		switch kind {
 		case recordProposed:
 			r.proposal, err = control.ReadProposal(n)
+			if err == nil {
+				r.tried[r.proposal.Attempt] = r.proposal
+			}
 			r.left = nil
 		case recordLeft:
-			r.left = n.Bytes
+			var l *control.Leaving
+			if l, err = control.ReadLeaving(n, g.cfg.Identity.Public()); err == nil {
+				r.left, r.answered = n.Bytes, max(r.answered, l.Conclusion)
+			}
 		case recordDelivered:
-			r.delivered, r.stage = n.Bytes, StageDelivered
+			var number uint32
+			r.stage = StageDelivered
+			if number, err = control.Concluded(n); number > 0 {
+				r.concluded, r.answered = n.Bytes, max(r.answered, number)
+			} else {
+				r.delivered = n.Bytes
+			}
+		case recordConcluding:
+			r.conclusion, err = control.ReadConclusion(n)
 		case recordOver:
 			r.over = true
 		}
@@ -262,10 +278,13 @@ func (g *Gateway) remember() error {
 		if r.over {
 			continue
 		}
-		if r.delivered == nil {
+		if r.delivered == nil && r.concluded == nil {
 			g.consider(r, false)
 		}
-		if under[id] {
+		switch {
+		case r.conclusion != nil && r.conclusion.Number > r.answered:
+			g.conclude(r)
+		case r.conclusion == nil && under[id]:
 			g.start(r)
 		}
 	}
@@ -329,7 +348,7 @@ func (g *Gateway) opened() {
 		if r.decision != nil {
 			g.post(control.Decide(g.author, id, *r.decision))
 		}
-		for _, b := range [][]byte{r.left, r.delivered} {
+		for _, b := range [][]byte{r.left, r.delivered, r.concluded} {
 			if b != nil {
 				g.box = append(g.box, letter{party.Hub, b})
 			}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -36,6 +35,9 @@ func (g *Gateway) start(r *gatewayRun) {
 		if err != nil && g.ctx.Err() == nil { // otherwise done, or to go on with in the next life
 			g.ended(r, end, err)
 		}
+		if r.conclusion != nil && g.ctx.Err() == nil {
+			g.conclude(r)
+		}
 		g.desk.nudge()
 	})
 }
@@ -54,25 +56,15 @@ func (g *Gateway) end(r *gatewayRun, p *control.Proposal, err, cause error) (e e
 	switch {
 	case errors.Is(cause, errSuperseded):
 		e.code = control.CodeSilence
-	case errors.Is(cause, errOver):
+	case errors.Is(cause, errOver), errors.Is(cause, errEnded):
 		e.code = control.CodeCancelled
 	case errors.Is(cause, errRefused), errors.Is(err, errRefused), errors.As(err, &refusal):
 		e.code = control.CodeRefused
 	case suspicious && r.witnessed != p.Attempt: // what was refused before anything was heard
 		g.suspect(r, Evidence{Attempt: p.Attempt, Code: e.code, Why: err.Error()})
 	}
-	for n := 0; ; n++ { // a disk that is full will have room again, and until then nobody may go on
-		a, err := g.adopted(r, p)
-		if err == nil {
-			e.closing, err = g.abandon(r, a, e.code)
-		}
-		if err == nil {
-			break
-		}
-		g.cfg.Log.Error("the attempt could not be closed", "study", r.spec.Name, "run", r.sub.Run, "attempt", p.Attempt, "why", err)
-		if runner.Pause(g.ctx, pauseOf(n)) != nil {
-			return e
-		}
+	if e.closing, err = g.shut(r, p, e.code); err != nil {
+		return e
 	}
 	// To the hub's part of the attempt, so that nobody waits for the rest of it. That
 	// may be over, too, and the channel gone: then the notice of leaving says it all.
@@ -85,6 +77,23 @@ func (g *Gateway) end(r *gatewayRun, p *control.Proposal, err, cause error) (e e
 	return e
 }
 
+// shut closes an attempt in the journal, for ever, and returns the closing record, the first there was.
+func (g *Gateway) shut(r *gatewayRun, p *control.Proposal, code control.Code) ([]byte, error) {
+	for n := 0; ; n++ { // a disk that is full will have room again, and until then nobody may go on
+		a, err := g.adopted(r, p)
+		if err == nil {
+			var closing []byte
+			if closing, err = g.abandon(r, a, code); err == nil {
+				return closing, nil
+			}
+		}
+		g.cfg.Log.Error("the attempt could not be closed", "study", r.spec.Name, "run", r.sub.Run, "attempt", p.Attempt, "why", err)
+		if err := runner.Pause(g.ctx, pauseOf(n)); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // ended follows up an attempt that ended badly. The lock is held.
 func (g *Gateway) ended(r *gatewayRun, e ending, err error) {
 	if e.code == 0 { // a defect
@@ -92,7 +101,7 @@ func (g *Gateway) ended(r *gatewayRun, e ending, err error) {
 	}
 	g.cfg.Metrics.Add("attempts_failed", 1)
 	g.cfg.Log.Warn("an attempt ended", "study", r.spec.Name, "run", r.sub.Run, "attempt", r.proposal.Attempt, "code", e.code, "why", err)
-	b, lost := control.Leave(g.author, r.sub.Plan, r.sub.Run, r.proposal.Attempt, e.code, e.closing)
+	b, lost := control.Leave(g.author, r.sub.Plan, r.sub.Run, control.Leaving{Attempt: r.proposal.Attempt, Code: e.code, Closing: e.closing})
 	if lost == nil {
 		_ = g.keep(recordLeft, b) // otherwise the next life closes the attempt again, with the same record
 		r.left = b
@@ -102,6 +111,7 @@ func (g *Gateway) ended(r *gatewayRun, e ending, err error) {
 	case r.over:
 		g.finish(r, "the hub has ended the run")
 		g.tell(r, Status{Stage: StageOver}) // the attempt may have spoken since it was said
+	case r.conclusion != nil: // see conclude
 	case next != nil:
 		r.next = nil
 		if err := g.adopt(r, next); err != nil {
@@ -287,41 +297,26 @@ func (g *Gateway) disclosed(r *gatewayRun, a *attempt, opened disclosures) {
 	}
 }
 
-// deliver keeps the report and seals it to the analyst.
+// deliver hands in the report of an attempt that went well.
 func (g *Gateway) deliver(r *gatewayRun, a *attempt, p *control.Proposal, outcome *runner.Outcome, seconds float64) error {
 	rep := outcome.Report
 	rep.Absent, rep.Cost = a.absent, cost(g.cfg.ID, outcome, seconds)
-	body, err := rep.Encode()
-	if err != nil {
+	if err := g.handIn(r, a, control.Outcome{Attempt: p.Attempt}, rep); err != nil {
 		return err
 	}
-	own, err := json.Marshal(rep.Cost)
-	if err != nil {
-		return err
-	}
-	c := a.party.Charter
-	b, err := control.Deliver(g.author, r.sub.Plan, r.sub.Run, control.Outcome{Attempt: p.Attempt, Members: a.members, Roster: c.Roster,
-		Approvals: c.Approvals, Previous: c.Previous, Report: body, Cost: own}, r.sub.Key, g.cfg.Rand)
-	if err != nil {
-		return err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err := g.keep(recordDelivered, b); err != nil {
-		return err
-	}
-	r.delivered = b
-	g.post(b, nil)
-	g.finish(r, "")
 	g.cfg.Metrics.Add("attempts_done", 1)
-	g.cfg.Metrics.Add("results_delivered", 1)
 	g.cfg.Log.Info("a study is done", "study", r.spec.Name, "run", r.sub.Run, "attempt", p.Attempt)
-	g.tell(r, Status{Stage: StageDelivered, Round: outcome.Rounds})
-	if g.cfg.Results != "" && r.reader == nil {
-		dir := filepath.Join(g.cfg.Results, r.spec.Name+"-"+r.sub.Run.String()[:12])
-		if err := rep.WriteDir(dir); err != nil {
-			g.cfg.Log.Error("the report was not written", "study", r.spec.Name, "run", r.sub.Run, "why", err)
-		}
-	}
 	return nil
+}
+
+// write puts the report into the house's own directory. It comes before anything
+// is said of it: after a crash in between it is made and written again.
+func (g *Gateway) write(r *gatewayRun, rep *report.Report) {
+	if g.cfg.Results == "" || r.reader != nil {
+		return
+	}
+	dir := filepath.Join(g.cfg.Results, r.spec.Name+"-"+r.sub.Run.String()[:12])
+	if err := rep.WriteDir(dir); err != nil {
+		g.cfg.Log.Error("the report was not written", "study", r.spec.Name, "run", r.sub.Run, "why", err)
+	}
 }

@@ -21,13 +21,18 @@ type gatewayRun struct {
 	asked     bool            // Ask was called
 	over      bool            // nothing follows
 
-	proposal  *control.Proposal // the latest that was adopted
-	next      *control.Proposal // adopted when the attempt under way has ended
-	task      *task             // the attempt under way
-	left      []byte            // what was said when the latest attempt ended badly
-	delivered []byte            // the report as sent
-	restored  bool              // an operator knows that the journal is an older copy
-	witnessed uint32            // the attempt of which evidence was kept
+	proposal  *control.Proposal            // the latest that was adopted
+	next      *control.Proposal            // adopted when the attempt under way has ended
+	task      *task                        // the attempt under way
+	left      []byte                       // what was said when the latest attempt ended badly
+	delivered []byte                       // the report as sent
+	tried     map[uint32]*control.Proposal // every attempt that was adopted
+
+	conclusion *control.Conclusion // the latest: the run is ended before it is finished
+	answered   uint32              // number of the latest that was answered
+	concluded  []byte              // the report of what was finished, as sent
+	restored   bool                // an operator knows that the journal is an older copy
+	witnessed  uint32              // the attempt of which evidence was kept
 
 	stage  Stage
 	status Status // what was told last
@@ -36,7 +41,10 @@ type gatewayRun struct {
 }
 
 // task is an attempt under way.
-type task struct{ stop context.CancelCauseFunc }
+type task struct {
+	stop       context.CancelCauseFunc
+	concluding bool // or what follows the last one
+}
 
 // take implements clerk: what the hub says, or hands on.
 func (g *Gateway) take(from party.ID, b []byte) {
@@ -52,6 +60,8 @@ func (g *Gateway) take(from party.ID, b []byte) {
 			err = g.onSubmission(n)
 		case control.Proposes:
 			err = g.onProposal(n)
+		case control.Concludes:
+			err = g.onConclusion(n)
 		case control.Stands:
 			err = g.onStanding(n)
 		default:
@@ -101,7 +111,7 @@ func (g *Gateway) again(r *gatewayRun) {
 	if r.decision != nil {
 		g.post(control.Decide(g.author, r.sub.Run, *r.decision))
 	}
-	for _, b := range [][]byte{r.left, r.delivered} {
+	for _, b := range [][]byte{r.left, r.delivered, r.concluded} {
 		if b != nil {
 			g.post(b, nil)
 		}
@@ -110,7 +120,7 @@ func (g *Gateway) again(r *gatewayRun) {
 
 func (g *Gateway) underWay(analyst party.ID) (n int) {
 	for _, r := range g.runs {
-		if r.sub.Analyst == analyst && !r.over && r.delivered == nil && (r.decision == nil || r.decision.Approve) {
+		if r.sub.Analyst == analyst && !r.over && r.delivered == nil && r.conclusion == nil && (r.decision == nil || r.decision.Approve) {
 			n++
 		}
 	}
@@ -130,7 +140,7 @@ func (g *Gateway) enter(n *control.Notice) (*gatewayRun, error) {
 	if s.roster.Index(g.cfg.ID) < 0 {
 		return nil, fmt.Errorf("engine: study %q is not for this hospital", s.spec.Name)
 	}
-	r := &gatewayRun{submitted: s, stage: StageWaiting, forbidden: g.cfg.Policy.forbids(s)}
+	r := &gatewayRun{submitted: s, stage: StageWaiting, forbidden: g.cfg.Policy.forbids(s), tried: map[uint32]*control.Proposal{}}
 	g.runs[sub.Run] = r
 	g.order = append(g.order, sub.Run)
 	return r, nil
@@ -217,6 +227,9 @@ func (g *Gateway) onProposal(n *control.Notice) error {
 	}
 	switch last := r.proposal; {
 	case r.over || g.draining:
+		return nil
+	case r.conclusion != nil: // a hub that has forgotten it
+		g.again(r)
 		return nil
 	case last != nil && p.Attempt == last.Attempt && !bytes.Equal(p.Bytes, last.Bytes):
 		g.accuse(r, p, control.CodeDuplicate, party.Hub, fmt.Sprintf("the hub proposes attempt %d a second time, and differently", p.Attempt), last.Bytes)
@@ -309,7 +322,7 @@ func (g *Gateway) adopt(r *gatewayRun, p *control.Proposal) error {
 	if err := g.keep(recordProposed, p.Bytes); err != nil {
 		return err
 	}
-	r.proposal, r.left = p, nil
+	r.proposal, r.left, r.tried[p.Attempt] = p, nil, p
 	g.start(r)
 	return nil
 }
@@ -317,7 +330,7 @@ func (g *Gateway) adopt(r *gatewayRun, p *control.Proposal) error {
 // here answers a hub that waits for this hospital. What it no longer waits for is
 // the attempt that it names: that has ended.
 func (g *Gateway) here(r *gatewayRun, attempt uint32) {
-	if r.task != nil && r.proposal.Attempt == attempt {
+	if r.task != nil && !r.task.concluding && r.proposal.Attempt == attempt {
 		r.task.stop(errSuperseded)
 		return // and it is said how it ended
 	}
@@ -337,7 +350,7 @@ func (g *Gateway) onStanding(n *control.Notice) error {
 	if s.Stage == StageWaiting && slices.Contains(s.Waiting, g.cfg.ID) {
 		g.here(r, s.Attempt)
 	}
-	if s.Stage != StageOver || r.delivered != nil {
+	if s.Stage != StageOver || r.delivered != nil || r.concluded != nil {
 		return nil
 	}
 	g.cfg.Log.Info("the hub has ended a run", "study", r.spec.Name, "run", r.sub.Run, "code", s.Code)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/consilium-health/consilium/engine/internal/control"
@@ -45,12 +46,16 @@ func (h *Hub) advance(r *hubRun) {
 		h.stand(r, StageOver, control.CodeDone, nil)
 		return
 	}
+	if r.ending != nil {
+		h.concluding(r)
+		return
+	}
 	before := h.previous(r)
 	if before.busy {
 		return
 	}
 	if r.failures >= h.cfg.Attempts {
-		h.stand(r, StageOver, control.CodeInternal, h.troubled(r))
+		h.giveUp(r, control.CodeInternal)
 		return
 	}
 	now := runner.Clock()
@@ -62,11 +67,33 @@ func (h *Hub) advance(r *hubRun) {
 	switch {
 	case lost:
 		h.stand(r, StageOver, control.CodeRefused, waiting)
+	case members == nil && h.cfg.GiveUp > 0 && r.last > 0 && !now.Before(r.since.Add(h.cfg.GiveUp)):
+		h.giveUp(r, control.CodeSilence)
 	case members == nil:
-		h.stand(r, StageWaiting, 0, waiting)
+		if until := r.since.Add(h.cfg.GiveUp); h.cfg.GiveUp > 0 && r.last > 0 && (r.due.IsZero() || until.Before(r.due)) {
+			r.due = until
+		}
+		h.stand(r, StageWaiting, r.blocked(waiting), waiting)
 	default:
 		h.propose(r, before, members)
 	}
+}
+
+// giveUp ends a run with what is finished of it.
+func (h *Hub) giveUp(r *hubRun, code control.Code) {
+	if err := h.end(r, code); err != nil {
+		h.cfg.Log.Error("a run could not be ended", "study", r.spec.Name, "run", r.sub.Run, "why", err)
+		r.due = runner.Clock().Add(longPause)
+	}
+	h.desk.nudge()
+}
+
+// blocked is why an attempt needs a person at one of the hospitals first; 0: it does not.
+func (r *hubRun) blocked(waiting []party.ID) control.Code {
+	if slices.ContainsFunc(waiting, func(id party.ID) bool { return r.rolled[id] }) {
+		return control.CodeRollback
+	}
+	return 0
 }
 
 // complete reports whether every hospital of the attempt has delivered its report.
@@ -110,7 +137,7 @@ func (h *Hub) choose(r *hubRun, before previous, now time.Time) (members, waitin
 		d, ok := r.decisions[id]
 		declines := r.refusing[id] || ok && !d.Approve
 		refused = refused || declines
-		if !ok || declines || r.silent[id] || r.wanted.Covers(d.Decision, h.cfg.Now()) != nil && r.proposal == nil {
+		if !ok || declines || r.silent[id] || r.rolled[id] || r.wanted.Covers(d.Decision, h.cfg.Now()) != nil && r.proposal == nil {
 			waiting = append(waiting, id)
 			continue
 		}
@@ -273,6 +300,9 @@ func (h *Hub) ended(r *hubRun, p *control.Proposal, summary runner.Summary, err,
 	for _, b := range summary.Record.Closings {
 		if c, e := runner.ParseClosing(b, r.roster); e == nil {
 			r.closings[c.Member] = control.Closed{Code: c.Code, Closing: b}
+			if c.Code == control.CodeRollback {
+				r.rolled[c.Member] = true
+			}
 		}
 	}
 	if err == nil {
@@ -288,13 +318,14 @@ func (h *Hub) ended(r *hubRun, p *control.Proposal, summary runner.Summary, err,
 	code, _ := runner.Reason(err)
 	h.cfg.Metrics.Add("attempts_failed", 1)
 	h.cfg.Log.Warn("an attempt failed", "study", r.spec.Name, "run", r.sub.Run, "attempt", p.Attempt, "code", code, "why", err)
+	h.hand(r, p, summary.Packages) // what was collected for the analyst before
 	everybody := true
 	for _, id := range p.Members {
 		if _, ok := r.closings[id]; !ok {
 			r.silent[id], everybody = true, false
 		}
 	}
-	if everybody {
+	if everybody && len(r.rolled) == 0 {
 		r.failures++
 	}
 	h.stand(r, StageFailed, code, nil)
@@ -312,5 +343,5 @@ func (h *Hub) hand(r *hubRun, p *control.Proposal, packages [][]byte) {
 	if err != nil {
 		h.cfg.Log.Error("the sealed sums could not be kept", "study", r.spec.Name, "run", r.sub.Run, "why", err)
 	}
-	r.handed = all
+	r.handed = append(r.handed, all...)
 }

@@ -30,9 +30,14 @@ type hubRun struct {
 
 	silent   map[party.ID]bool // not heard of since the latest attempt failed
 	refusing map[party.ID]bool // left an attempt because their house refuses
+	rolled   map[party.ID]bool // left it because others have seen more of them than they remember: an operator has to confirm that
 	failures int               // in a row, with everybody there
 	since    time.Time         // what waits, waits since
 	due      time.Time         // look again
+
+	ending    *control.Conclusion // the latest: the run ends with what is finished
+	answers   map[party.ID]answer
+	concluded map[party.ID]concluded
 
 	over     bool
 	standing Status
@@ -110,8 +115,11 @@ func (h *Hub) read(from party.ID, b []byte) error {
 	if n.Sender != from {
 		return fmt.Errorf("engine: a notice in the name of %s", n.Sender)
 	}
-	if n.Act == control.Here {
+	switch n.Act {
+	case control.Here:
 		return h.onHere(n)
+	case control.Ends:
+		return h.onWish(n)
 	}
 	r := h.runs[n.Run]
 	if r == nil || n.Plan != r.sub.Plan {
@@ -173,8 +181,10 @@ func (h *Hub) report(r *hubRun, results bool) {
 		if t, ok := r.told[m.ID]; ok {
 			h.post(to, t.notice)
 		}
-		if d := r.delivered[m.ID]; results && d != nil {
-			h.post(to, d)
+		for _, d := range [][]byte{r.delivered[m.ID], r.concluded[m.ID].notice} {
+			if results && d != nil {
+				h.post(to, d)
+			}
 		}
 	}
 	if results {
@@ -255,7 +265,8 @@ func (h *Hub) enter(n *control.Notice) (*hubRun, error) {
 		return nil, err
 	}
 	r := &hubRun{submitted: s, decisions: map[party.ID]decided{}, heard: map[party.ID]int{}, delivered: map[party.ID][]byte{}, told: map[party.ID]told{},
-		closings: map[party.ID]control.Closed{}, silent: map[party.ID]bool{}, refusing: map[party.ID]bool{}, since: runner.Clock()}
+		closings: map[party.ID]control.Closed{}, silent: map[party.ID]bool{}, refusing: map[party.ID]bool{},
+		rolled: map[party.ID]bool{}, answers: map[party.ID]answer{}, concluded: map[party.ID]concluded{}, since: runner.Clock()}
 	h.runs[sub.Run] = r
 	h.order = append(h.order, sub.Run)
 	return r, nil
@@ -294,7 +305,7 @@ func (h *Hub) onDecision(r *hubRun, n *control.Notice) error {
 }
 
 // left takes what a hospital says of the end of an attempt; it reports whether it is news.
-func (h *Hub) left(r *hubRun, n *control.Notice) (bool, error) {
+func (h *Hub) left(r *hubRun, n *control.Notice) (news bool, err error) {
 	l, err := control.ReadLeaving(n, h.keys[n.Sender].Gateway)
 	if err != nil {
 		return false, err
@@ -308,9 +319,13 @@ func (h *Hub) left(r *hubRun, n *control.Notice) (bool, error) {
 			return false, errors.New("engine: a closing record of another attempt")
 		}
 	}
+	if l.Conclusion > r.answers[l.From].number {
+		r.answers[l.From] = answer{l.Conclusion, l.Opened}
+		news = true
+	}
 	switch {
 	case l.Attempt < r.last:
-		return false, nil
+		return news, nil
 	case l.Attempt > r.last && len(l.Closing) == 0:
 		return false, fmt.Errorf("engine: %s has left attempt %d, which nobody has proposed", l.From, l.Attempt)
 	case l.Attempt > r.last: // this hub has forgotten it
@@ -319,11 +334,14 @@ func (h *Hub) left(r *hubRun, n *control.Notice) (bool, error) {
 			r.task.stop(errSuperseded)
 		}
 	}
-	if l.Code == control.CodeRefused {
+	switch l.Code {
+	case control.CodeRefused:
 		r.refusing[l.From] = true
+	case control.CodeRollback:
+		r.rolled[l.From] = true
 	}
 	if c, ok := r.closings[l.From]; ok && c.Closing != nil {
-		return false, nil
+		return news, nil
 	}
 	r.closings[l.From] = control.Closed{Code: l.Code, Closing: l.Closing}
 	return true, nil
@@ -338,25 +356,42 @@ func (h *Hub) onLeaving(r *hubRun, n *control.Notice) error {
 	if !news {
 		return nil
 	}
-	return h.keep(recordLeft, n.Bytes)
+	if err := h.keep(recordLeft, n.Bytes); err != nil || r.answers[n.Sender].number == 0 {
+		return err
+	}
+	return h.onAnswer(r, r.answers[n.Sender])
 }
 
-// onDelivery passes a sealed report on; a hospital has one for a run.
+// onDelivery passes a sealed report on; a hospital has one for a run, and one for its conclusion.
 func (h *Hub) onDelivery(r *hubRun, n *control.Notice) error {
-	if r.delivered[n.Sender] != nil {
-		delete(r.silent, n.Sender)
-		return nil
-	}
 	if err := n.Verify(h.keys[n.Sender].Gateway); err != nil {
 		return err
 	}
 	delete(r.silent, n.Sender)
+	if news, err := h.delivered(r, n); !news || err != nil {
+		return err
+	}
 	if err := h.keep(recordDelivered, n.Bytes); err != nil {
 		return err
 	}
-	r.delivered[n.Sender] = n.Bytes
 	h.post(r.sub.Analyst, n.Bytes)
 	return nil
+}
+
+// delivered notes a report that was verified; it reports whether it is news.
+func (h *Hub) delivered(r *hubRun, n *control.Notice) (bool, error) {
+	number, err := control.Concluded(n)
+	switch {
+	case err != nil:
+		return false, err
+	case number == 0 && r.delivered[n.Sender] == nil:
+		r.delivered[n.Sender] = n.Bytes
+		return true, nil
+	case number > r.concluded[n.Sender].number:
+		r.concluded[n.Sender] = concluded{number, n.Bytes}
+		return true, nil
+	}
+	return false, nil
 }
 
 func (h *Hub) onTelling(r *hubRun, n *control.Notice) error {
@@ -368,7 +403,15 @@ func (h *Hub) onTelling(r *hubRun, n *control.Notice) error {
 	if s.Number <= r.told[n.Sender].number && r.told[n.Sender].notice != nil {
 		return nil
 	}
+	if r.over && r.delivered[n.Sender] == nil && r.concluded[n.Sender].notice == nil { // it was away when the run ended
+		if b, err := control.Stand(hubAuthor, r.sub.Plan, r.standing); err == nil {
+			h.post(n.Sender, b)
+		}
+	}
 	r.told[n.Sender] = told{s.Number, n.Bytes}
+	if s.Stage == StageApproved && s.Attempt >= r.last { // ready for another attempt
+		delete(r.rolled, n.Sender)
+	}
 	h.post(r.sub.Analyst, n.Bytes)
 	return nil
 }

@@ -32,8 +32,11 @@ type HubConfig struct {
 	// Wait is how long stewards who have not decided, and hospitals that are gone
 	// or refuse, are waited for before the others go on without them, where the
 	// study's min_sites allows it and nobody has unlocked anything; 0: for ever.
-	Wait     time.Duration
-	Attempts int // that fail one after the other although every hospital is there, before a run is given up; 0: 5
+	Wait time.Duration
+	// GiveUp is how long hospitals that are gone after something was unlocked are
+	// waited for, before the run ends with what is finished; 0: for ever.
+	GiveUp   time.Duration
+	Attempts int // that fail one after the other although every hospital is there, before a run ends with what is finished; 0: 5
 	Studies  int // runs of one analyst that are not over, at most; 0: 16
 
 	Now      func() time.Time // decides which approvals have expired; nil: the system's clock
@@ -181,7 +184,9 @@ func (h *Hub) remember() error {
 		case recordLeft:
 			_, _ = h.left(r, n)
 		case recordDelivered:
-			r.delivered[n.Sender] = n.Bytes
+			_, err = h.delivered(r, n)
+		case recordConcluding:
+			r.ending, err = control.ReadConclusion(n)
 		case recordHanded:
 			r.handed = append(r.handed, n.Bytes)
 		case recordOver:
@@ -197,7 +202,7 @@ func (h *Hub) remember() error {
 		h.cfg.Log.Warn("studies of an earlier roster or version of the program are left alone", "studies", foreign)
 	}
 	for _, id := range h.order {
-		if r := h.runs[id]; !r.over && r.proposal != nil && !r.ended {
+		if r := h.runs[id]; !r.over && r.proposal != nil && !r.ended && r.ending == nil {
 			h.start(r) // a log gives again what was said in it; where there is none, the attempt ends for lack of answers
 		}
 	}
@@ -225,6 +230,9 @@ func (h *Hub) brief(id party.ID) {
 		}
 		if r.delivered[id] == nil {
 			h.post(id, r.sub.Bytes)
+		}
+		if r.ending != nil {
+			h.post(id, r.ending.Bytes)
 		}
 		if r.task != nil {
 			h.post(id, r.proposal.Bytes)

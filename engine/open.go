@@ -8,6 +8,7 @@ import (
 
 	"github.com/consilium-health/consilium/engine/internal/runner"
 	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/protocols/party"
 )
@@ -19,10 +20,11 @@ import (
 //
 // The analyst sees small cells on the way; the report does not show them.
 func Open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity) (*report.Report, error) {
-	return open(s, sealed, analyst, 0)
+	return open(s, sealed, analyst, nil, 0)
 }
 
-func open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity, insecureTest int) (*report.Report, error) {
+// open opens what was sealed; unfinished is nil unless the study was ended before it was finished.
+func open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity, unfinished *stat.Refusal, insecureTest int) (*report.Report, error) {
 	if s.Privacy.Release != "analyst" {
 		return nil, errors.New("engine: open: the study releases to all hospitals, there is nothing to open")
 	}
@@ -61,7 +63,7 @@ func open(s *study.Spec, sealed *report.Sealed, analyst *party.Identity, insecur
 		copy(charter.Approvals[:], sealed.Approvals)
 		copy(charter.Previous[:], sealed.Previous)
 	}
-	r, err := runner.Open(part, charter, roster, analyst, plan.veil, sealed.Packages)
+	r, err := runner.Open(part, charter, roster, analyst, plan.veil, sealed.Packages, unfinished)
 	if err != nil {
 		return nil, err
 	}

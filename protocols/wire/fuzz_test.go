@@ -21,6 +21,7 @@ func everything() []Message {
 		new(Collected), new(Close), new(Closed), new(Stop), new(Package),
 		new(Began), new(Sealing), new(Agreed), new(Sent), new(Frozen), new(Unlocked), new(Totalled), new(Ended), new(Evidence), new(Rolledback), new(Restored),
 		new(Notice), new(Submission), new(Decision), new(Proposal), new(Leaving), new(Delivery), new(Outcome), new(Telling), new(Handing), new(Standing),
+		new(Conclusion),
 	}
 }
 

@@ -13,7 +13,8 @@ const (
 	maxReport  = 48 << 20
 	maxPackage = 60 << 20
 	maxScope   = 64 << 10 // bytes of the names in a decision, and of why
-	lastAct    = Act_STAND
+	mostTried  = 1000     // attempts at a run that a leaving can list
+	lastAct    = Act_END
 	lastStage  = Stage_OVER
 )
 
@@ -26,7 +27,7 @@ func (a Act) Max() int {
 		usual    = 16 << 10 // bytes of a decision that names few columns
 	)
 	switch a {
-	case Act_HERE, Act_TELL:
+	case Act_HERE, Act_TELL, Act_END:
 		return head + 256
 	case Act_SUBMIT:
 		return head + MaxStudy + 512
@@ -35,12 +36,12 @@ func (a Act) Max() int {
 	case Act_PROPOSE:
 		return head + MaxMembers*(64+usual+closing+4*field)
 	case Act_LEAVE:
-		return head + closing + 64
+		return head + closing + 64 + mostTried*10
 	case Act_DELIVER:
 		return head + maxReport
 	case Act_HAND:
 		return head + maxPackage
-	case Act_STAND:
+	case Act_STAND, Act_CONCLUDE:
 		return head + 256 + MaxMembers*(64+field)
 	}
 	return 0
@@ -49,7 +50,7 @@ func (a Act) Max() int {
 // bySender reports whether a Notice of the kind is signed; the hub's are not.
 func (a Act) bySender() bool {
 	switch a {
-	case Act_PROPOSE, Act_HAND, Act_STAND:
+	case Act_PROPOSE, Act_HAND, Act_STAND, Act_CONCLUDE:
 		return false
 	}
 	return true
@@ -159,8 +160,18 @@ func (m *Proposal) Check(int) error {
 }
 
 func (m *Leaving) Check(int) error {
-	if m.Attempt == 0 || !m.Code.Known() {
+	if m.Attempt == 0 && m.Conclusion == 0 || !m.Code.Known() {
 		return fmt.Errorf("wire: a leaving of attempt %d has code %d", m.Attempt, m.Code)
+	}
+	if len(m.Attempts) > mostTried {
+		return fmt.Errorf("wire: a leaving lists %d attempts, want at most %d", len(m.Attempts), mostTried)
+	}
+	return count("sums", len(m.Sums), len(m.Attempts))
+}
+
+func (m *Conclusion) Check(int) error {
+	if m.Number == 0 || !m.Code.Known() || len(m.Gone) > MaxMembers || (m.Attempt == 0) != (m.Sums == 0) {
+		return fmt.Errorf("wire: conclusion %d of attempt %d has %d sums, %d names and code %d", m.Number, m.Attempt, m.Sums, len(m.Gone), m.Code)
 	}
 	return nil
 }
@@ -168,6 +179,9 @@ func (m *Leaving) Check(int) error {
 func (m *Outcome) Check(int) error {
 	if m.Attempt == 0 || len(m.Members) == 0 || len(m.Members) > MaxMembers {
 		return fmt.Errorf("wire: an outcome of attempt %d has %d members", m.Attempt, len(m.Members))
+	}
+	if len(m.Gone) > len(m.Members) || (m.Conclusion == 0) != (m.Sums == 0) || m.Conclusion == 0 && len(m.Gone) > 0 {
+		return fmt.Errorf("wire: an outcome of attempt %d has conclusion %d, %d sums and %d members that are gone", m.Attempt, m.Conclusion, m.Sums, len(m.Gone))
 	}
 	return first(size("roster", m.Roster, DigestSize), size("approvals", m.Approvals, DigestSize), size("previous", m.Previous, DigestSize))
 }

@@ -270,43 +270,49 @@ func (Code) EnumDescriptor() ([]byte, []int) {
 type Act int32
 
 const (
-	Act_NOTHING Act = 0
-	Act_HERE    Act = 1
-	Act_SUBMIT  Act = 2 // body: Submission
-	Act_DECIDE  Act = 3 // body: Decision
-	Act_PROPOSE Act = 4 // body: Proposal; the hub's
-	Act_LEAVE   Act = 5 // body: Leaving
-	Act_DELIVER Act = 6 // body: Delivery
-	Act_TELL    Act = 7 // body: Telling
-	Act_HAND    Act = 8 // body: Handing; the hub's
-	Act_STAND   Act = 9 // body: Standing; the hub's
+	Act_NOTHING  Act = 0
+	Act_HERE     Act = 1
+	Act_SUBMIT   Act = 2  // body: Submission
+	Act_DECIDE   Act = 3  // body: Decision
+	Act_PROPOSE  Act = 4  // body: Proposal; the hub's
+	Act_LEAVE    Act = 5  // body: Leaving
+	Act_DELIVER  Act = 6  // body: Delivery
+	Act_TELL     Act = 7  // body: Telling
+	Act_HAND     Act = 8  // body: Handing; the hub's
+	Act_STAND    Act = 9  // body: Standing; the hub's
+	Act_CONCLUDE Act = 10 // body: Conclusion; the hub's
+	Act_END      Act = 11 // an analyst's wish; no body
 )
 
 // Enum value maps for Act.
 var (
 	Act_name = map[int32]string{
-		0: "NOTHING",
-		1: "HERE",
-		2: "SUBMIT",
-		3: "DECIDE",
-		4: "PROPOSE",
-		5: "LEAVE",
-		6: "DELIVER",
-		7: "TELL",
-		8: "HAND",
-		9: "STAND",
+		0:  "NOTHING",
+		1:  "HERE",
+		2:  "SUBMIT",
+		3:  "DECIDE",
+		4:  "PROPOSE",
+		5:  "LEAVE",
+		6:  "DELIVER",
+		7:  "TELL",
+		8:  "HAND",
+		9:  "STAND",
+		10: "CONCLUDE",
+		11: "END",
 	}
 	Act_value = map[string]int32{
-		"NOTHING": 0,
-		"HERE":    1,
-		"SUBMIT":  2,
-		"DECIDE":  3,
-		"PROPOSE": 4,
-		"LEAVE":   5,
-		"DELIVER": 6,
-		"TELL":    7,
-		"HAND":    8,
-		"STAND":   9,
+		"NOTHING":  0,
+		"HERE":     1,
+		"SUBMIT":   2,
+		"DECIDE":   3,
+		"PROPOSE":  4,
+		"LEAVE":    5,
+		"DELIVER":  6,
+		"TELL":     7,
+		"HAND":     8,
+		"STAND":    9,
+		"CONCLUDE": 10,
+		"END":      11,
 	}
 )
 
@@ -2273,10 +2279,14 @@ func (x *Proposal) GetClosings() [][]byte {
 
 // Leaving says that an attempt is over for the sender.
 type Leaving struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Attempt       uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	Code          Code                   `protobuf:"varint,2,opt,name=code,proto3,enum=consilium.wire.v1.Code" json:"code,omitempty"`
-	Closing       []byte                 `protobuf:"bytes,3,opt,name=closing,proto3" json:"closing,omitempty"` // an encoded Envelope; empty if none could be made
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Attempt uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Code    Code                   `protobuf:"varint,2,opt,name=code,proto3,enum=consilium.wire.v1.Code" json:"code,omitempty"`
+	Closing []byte                 `protobuf:"bytes,3,opt,name=closing,proto3" json:"closing,omitempty"` // an encoded Envelope; empty if none could be made
+	// In answer to a Conclusion: in which attempts of the run the sender has opened totals, and how many.
+	Conclusion    uint32   `protobuf:"varint,4,opt,name=conclusion,proto3" json:"conclusion,omitempty"`
+	Attempts      []uint32 `protobuf:"varint,5,rep,packed,name=attempts,proto3" json:"attempts,omitempty"`
+	Sums          []uint32 `protobuf:"varint,6,rep,packed,name=sums,proto3" json:"sums,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2332,10 +2342,32 @@ func (x *Leaving) GetClosing() []byte {
 	return nil
 }
 
+func (x *Leaving) GetConclusion() uint32 {
+	if x != nil {
+		return x.Conclusion
+	}
+	return 0
+}
+
+func (x *Leaving) GetAttempts() []uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
+func (x *Leaving) GetSums() []uint32 {
+	if x != nil {
+		return x.Sums
+	}
+	return nil
+}
+
 // Delivery is an Outcome sealed to the analyst's key.
 type Delivery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sealed        []byte                 `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	Conclusion    uint32                 `protobuf:"varint,2,opt,name=conclusion,proto3" json:"conclusion,omitempty"` // that it answers; 0: the study was finished
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2377,16 +2409,27 @@ func (x *Delivery) GetSealed() []byte {
 	return nil
 }
 
+func (x *Delivery) GetConclusion() uint32 {
+	if x != nil {
+		return x.Conclusion
+	}
+	return 0
+}
+
 // Outcome is what a hospital came to.
 type Outcome struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Attempt       uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	Members       []string               `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
-	Roster        []byte                 `protobuf:"bytes,3,opt,name=roster,proto3" json:"roster,omitempty"`       // 32
-	Approvals     []byte                 `protobuf:"bytes,4,opt,name=approvals,proto3" json:"approvals,omitempty"` // 32
-	Previous      []byte                 `protobuf:"bytes,5,opt,name=previous,proto3" json:"previous,omitempty"`   // 32
-	Report        []byte                 `protobuf:"bytes,6,opt,name=report,proto3" json:"report,omitempty"`       // the same at every hospital
-	Cost          []byte                 `protobuf:"bytes,7,opt,name=cost,proto3" json:"cost,omitempty"`           // this hospital's own
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Attempt   uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Members   []string               `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	Roster    []byte                 `protobuf:"bytes,3,opt,name=roster,proto3" json:"roster,omitempty"`       // 32
+	Approvals []byte                 `protobuf:"bytes,4,opt,name=approvals,proto3" json:"approvals,omitempty"` // 32
+	Previous  []byte                 `protobuf:"bytes,5,opt,name=previous,proto3" json:"previous,omitempty"`   // 32
+	Report    []byte                 `protobuf:"bytes,6,opt,name=report,proto3" json:"report,omitempty"`       // the same at every hospital
+	Cost      []byte                 `protobuf:"bytes,7,opt,name=cost,proto3" json:"cost,omitempty"`           // this hospital's own
+	// Of a study that was ended before it was finished.
+	Conclusion    uint32   `protobuf:"varint,8,opt,name=conclusion,proto3" json:"conclusion,omitempty"`
+	Sums          uint32   `protobuf:"varint,9,opt,name=sums,proto3" json:"sums,omitempty"` // that the report rests on
+	Gone          []string `protobuf:"bytes,10,rep,name=gone,proto3" json:"gone,omitempty"` // members that send no report
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2470,6 +2513,107 @@ func (x *Outcome) GetCost() []byte {
 	return nil
 }
 
+func (x *Outcome) GetConclusion() uint32 {
+	if x != nil {
+		return x.Conclusion
+	}
+	return 0
+}
+
+func (x *Outcome) GetSums() uint32 {
+	if x != nil {
+		return x.Sums
+	}
+	return 0
+}
+
+func (x *Outcome) GetGone() []string {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+// Conclusion ends a run before it is finished: its receiver takes part in no
+// more attempts at it. The first one, without an attempt, asks what there is to
+// conclude from; a later one has the same report made by all that are there, of
+// the first sums of one attempt.
+type Conclusion struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`                         // rises; the latest counts
+	Attempt       uint32                 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`                       // 0: not known yet
+	Sums          uint32                 `protobuf:"varint,3,opt,name=sums,proto3" json:"sums,omitempty"`                             // that every hospital that is there has opened
+	Gone          []string               `protobuf:"bytes,4,rep,name=gone,proto3" json:"gone,omitempty"`                              // members of that attempt that are not there; sorted
+	Code          Code                   `protobuf:"varint,5,opt,name=code,proto3,enum=consilium.wire.v1.Code" json:"code,omitempty"` // why
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conclusion) Reset() {
+	*x = Conclusion{}
+	mi := &file_wire_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conclusion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conclusion) ProtoMessage() {}
+
+func (x *Conclusion) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conclusion.ProtoReflect.Descriptor instead.
+func (*Conclusion) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Conclusion) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Conclusion) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *Conclusion) GetSums() uint32 {
+	if x != nil {
+		return x.Sums
+	}
+	return 0
+}
+
+func (x *Conclusion) GetGone() []string {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+func (x *Conclusion) GetCode() Code {
+	if x != nil {
+		return x.Code
+	}
+	return Code_UNSTATED
+}
+
 // Telling is a party's progress.
 type Telling struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2486,7 +2630,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2498,7 +2642,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2511,7 +2655,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Telling) GetNumber() uint64 {
@@ -2576,7 +2720,7 @@ type Handing struct {
 
 func (x *Handing) Reset() {
 	*x = Handing{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2732,7 @@ func (x *Handing) String() string {
 func (*Handing) ProtoMessage() {}
 
 func (x *Handing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2745,7 @@ func (x *Handing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handing.ProtoReflect.Descriptor instead.
 func (*Handing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Handing) GetAttempt() uint32 {
@@ -2646,7 +2790,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +2802,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +2815,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Standing) GetNumber() uint64 {
@@ -2863,13 +3007,21 @@ const file_wire_proto_rawDesc = "" +
 	"\aattempt\x18\x01 \x01(\rR\aattempt\x12\x18\n" +
 	"\amembers\x18\x02 \x03(\tR\amembers\x12\x1c\n" +
 	"\tdecisions\x18\x03 \x03(\fR\tdecisions\x12\x1a\n" +
-	"\bclosings\x18\x04 \x03(\fR\bclosings\"j\n" +
+	"\bclosings\x18\x04 \x03(\fR\bclosings\"\xba\x01\n" +
 	"\aLeaving\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\rR\aattempt\x12+\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x17.consilium.wire.v1.CodeR\x04code\x12\x18\n" +
-	"\aclosing\x18\x03 \x01(\fR\aclosing\"\"\n" +
+	"\aclosing\x18\x03 \x01(\fR\aclosing\x12\x1e\n" +
+	"\n" +
+	"conclusion\x18\x04 \x01(\rR\n" +
+	"conclusion\x12\x1a\n" +
+	"\battempts\x18\x05 \x03(\rR\battempts\x12\x12\n" +
+	"\x04sums\x18\x06 \x03(\rR\x04sums\"B\n" +
 	"\bDelivery\x12\x16\n" +
-	"\x06sealed\x18\x01 \x01(\fR\x06sealed\"\xbb\x01\n" +
+	"\x06sealed\x18\x01 \x01(\fR\x06sealed\x12\x1e\n" +
+	"\n" +
+	"conclusion\x18\x02 \x01(\rR\n" +
+	"conclusion\"\x83\x02\n" +
 	"\aOutcome\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\rR\aattempt\x12\x18\n" +
 	"\amembers\x18\x02 \x03(\tR\amembers\x12\x16\n" +
@@ -2877,7 +3029,20 @@ const file_wire_proto_rawDesc = "" +
 	"\tapprovals\x18\x04 \x01(\fR\tapprovals\x12\x1a\n" +
 	"\bprevious\x18\x05 \x01(\fR\bprevious\x12\x16\n" +
 	"\x06report\x18\x06 \x01(\fR\x06report\x12\x12\n" +
-	"\x04cost\x18\a \x01(\fR\x04cost\"\xb5\x01\n" +
+	"\x04cost\x18\a \x01(\fR\x04cost\x12\x1e\n" +
+	"\n" +
+	"conclusion\x18\b \x01(\rR\n" +
+	"conclusion\x12\x12\n" +
+	"\x04sums\x18\t \x01(\rR\x04sums\x12\x12\n" +
+	"\x04gone\x18\n" +
+	" \x03(\tR\x04gone\"\x93\x01\n" +
+	"\n" +
+	"Conclusion\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x12\n" +
+	"\x04sums\x18\x03 \x01(\rR\x04sums\x12\x12\n" +
+	"\x04gone\x18\x04 \x03(\tR\x04gone\x12+\n" +
+	"\x04code\x18\x05 \x01(\x0e2\x17.consilium.wire.v1.CodeR\x04code\"\xb5\x01\n" +
 	"\aTelling\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12.\n" +
@@ -2952,7 +3117,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x05MASKS\x10\x17\x12\b\n" +
 	"\x04PEER\x10\x18\x12\f\n" +
 	"\bINTERNAL\x10\x19\x12\t\n" +
-	"\x05RANGE\x10\x1a*x\n" +
+	"\x05RANGE\x10\x1a*\x8f\x01\n" +
 	"\x03Act\x12\v\n" +
 	"\aNOTHING\x10\x00\x12\b\n" +
 	"\x04HERE\x10\x01\x12\n" +
@@ -2965,7 +3130,10 @@ const file_wire_proto_rawDesc = "" +
 	"\aDELIVER\x10\x06\x12\b\n" +
 	"\x04TELL\x10\a\x12\b\n" +
 	"\x04HAND\x10\b\x12\t\n" +
-	"\x05STAND\x10\t*\xd7\x01\n" +
+	"\x05STAND\x10\t\x12\f\n" +
+	"\bCONCLUDE\x10\n" +
+	"\x12\a\n" +
+	"\x03END\x10\v*\xd7\x01\n" +
 	"\x05Stage\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\v\n" +
 	"\aWAITING\x10\x01\x12\f\n" +
@@ -3001,7 +3169,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_wire_proto_goTypes = []any{
 	(Type)(0),          // 0: consilium.wire.v1.Type
 	(Code)(0),          // 1: consilium.wire.v1.Code
@@ -3036,9 +3204,10 @@ var file_wire_proto_goTypes = []any{
 	(*Leaving)(nil),    // 30: consilium.wire.v1.Leaving
 	(*Delivery)(nil),   // 31: consilium.wire.v1.Delivery
 	(*Outcome)(nil),    // 32: consilium.wire.v1.Outcome
-	(*Telling)(nil),    // 33: consilium.wire.v1.Telling
-	(*Handing)(nil),    // 34: consilium.wire.v1.Handing
-	(*Standing)(nil),   // 35: consilium.wire.v1.Standing
+	(*Conclusion)(nil), // 33: consilium.wire.v1.Conclusion
+	(*Telling)(nil),    // 34: consilium.wire.v1.Telling
+	(*Handing)(nil),    // 35: consilium.wire.v1.Handing
+	(*Standing)(nil),   // 36: consilium.wire.v1.Standing
 }
 var file_wire_proto_depIdxs = []int32{
 	0,  // 0: consilium.wire.v1.Envelope.type:type_name -> consilium.wire.v1.Type
@@ -3051,14 +3220,15 @@ var file_wire_proto_depIdxs = []int32{
 	24, // 7: consilium.wire.v1.Folded.shares:type_name -> consilium.wire.v1.Revealed
 	2,  // 8: consilium.wire.v1.Notice.act:type_name -> consilium.wire.v1.Act
 	1,  // 9: consilium.wire.v1.Leaving.code:type_name -> consilium.wire.v1.Code
-	3,  // 10: consilium.wire.v1.Telling.stage:type_name -> consilium.wire.v1.Stage
-	3,  // 11: consilium.wire.v1.Standing.stage:type_name -> consilium.wire.v1.Stage
-	1,  // 12: consilium.wire.v1.Standing.code:type_name -> consilium.wire.v1.Code
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	1,  // 10: consilium.wire.v1.Conclusion.code:type_name -> consilium.wire.v1.Code
+	3,  // 11: consilium.wire.v1.Telling.stage:type_name -> consilium.wire.v1.Stage
+	3,  // 12: consilium.wire.v1.Standing.stage:type_name -> consilium.wire.v1.Stage
+	1,  // 13: consilium.wire.v1.Standing.code:type_name -> consilium.wire.v1.Code
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -3072,7 +3242,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/wire"
@@ -18,13 +19,27 @@ type Outcome struct {
 	Previous  [32]byte
 	Report    []byte // the same at every hospital
 	Cost      []byte // this hospital's own
+
+	// Of a run that was ended before it was finished.
+	Conclusion uint32 // by which; 0: it was finished
+	Sums       int    // that the report rests on
+	Gone       []party.ID
+}
+
+// Signers are the members whose reports are to be the same.
+func (o *Outcome) Signers() []party.ID {
+	return slices.DeleteFunc(slices.Clone(o.Members), func(id party.ID) bool { return slices.Contains(o.Gone, id) })
 }
 
 // Deliver seals an outcome to the analyst's key and signs it.
 func Deliver(a Author, plan [32]byte, run RunID, o Outcome, analyst party.PublicKey, rand io.Reader) ([]byte, error) {
-	m := &wire.Outcome{Attempt: o.Attempt, Roster: o.Roster[:], Approvals: o.Approvals[:], Previous: o.Previous[:], Report: o.Report, Cost: o.Cost}
+	m := &wire.Outcome{Attempt: o.Attempt, Roster: o.Roster[:], Approvals: o.Approvals[:], Previous: o.Previous[:], Report: o.Report, Cost: o.Cost,
+		Conclusion: o.Conclusion, Sums: uint32(o.Sums)}
 	for _, id := range o.Members {
 		m.Members = append(m.Members, string(id))
+	}
+	for _, id := range o.Gone {
+		m.Gone = append(m.Gone, string(id))
 	}
 	plain, err := wire.Encode(m)
 	if err != nil {
@@ -34,7 +49,16 @@ func Deliver(a Author, plan [32]byte, run RunID, o Outcome, analyst party.Public
 	if err != nil {
 		return nil, err
 	}
-	return a.Write(wire.Act_DELIVER, plan, run, &wire.Delivery{Sealed: sealed})
+	return a.Write(wire.Act_DELIVER, plan, run, &wire.Delivery{Sealed: sealed, Conclusion: o.Conclusion})
+}
+
+// Concluded says which conclusion a delivery answers; 0: none, the study was finished. The hub cannot open it.
+func Concluded(n *Notice) (uint32, error) {
+	d := new(wire.Delivery)
+	if err := n.Into(d); err != nil {
+		return 0, err
+	}
+	return d.Conclusion, nil
 }
 
 // ReadOutcome verifies a delivery under its gateway's key and opens it with the analyst's.
@@ -56,9 +80,13 @@ func ReadOutcome(n *Notice, gateway party.PublicKey, analyst *party.Identity) (*
 	if err := m.Check(0); err != nil {
 		return nil, fmt.Errorf("control: the report of %s: %w", n.Sender, err)
 	}
-	o := &Outcome{From: n.Sender, Attempt: m.Attempt, Roster: digest(m.Roster), Approvals: digest(m.Approvals), Previous: digest(m.Previous), Report: m.Report, Cost: m.Cost}
+	o := &Outcome{From: n.Sender, Attempt: m.Attempt, Roster: digest(m.Roster), Approvals: digest(m.Approvals), Previous: digest(m.Previous), Report: m.Report, Cost: m.Cost,
+		Conclusion: m.Conclusion, Sums: int(m.Sums)}
 	for _, id := range m.Members {
 		o.Members = append(o.Members, party.ID(id))
+	}
+	if o.Gone, err = names(m.Gone); err != nil {
+		return nil, fmt.Errorf("control: the report of %s: %w", n.Sender, err)
 	}
 	return o, nil
 }

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/consilium-health/consilium/protocols/party"
@@ -25,6 +27,9 @@ const (
 	Tells    = wire.Act_TELL
 	Hands    = wire.Act_HAND
 	Stands   = wire.Act_STAND
+	Ends     = wire.Act_END
+
+	Concludes = wire.Act_CONCLUDE
 )
 
 // Leaving says that an attempt is over for a hospital.
@@ -33,11 +38,18 @@ type Leaving struct {
 	Attempt uint32
 	Code    Code
 	Closing []byte // signed; empty if none could be made
+
+	Conclusion uint32         // the one it answers; 0: none
+	Opened     map[uint32]int // by attempt of the run: sums that the sender has opened
 }
 
 // Leave makes a notice of it.
-func Leave(a Author, plan [32]byte, run RunID, attempt uint32, code Code, closing []byte) ([]byte, error) {
-	return a.Write(wire.Act_LEAVE, plan, run, &wire.Leaving{Attempt: attempt, Code: code, Closing: closing})
+func Leave(a Author, plan [32]byte, run RunID, l Leaving) ([]byte, error) {
+	m := &wire.Leaving{Attempt: l.Attempt, Code: l.Code, Closing: l.Closing, Conclusion: l.Conclusion}
+	for _, n := range slices.Sorted(maps.Keys(l.Opened)) {
+		m.Attempts, m.Sums = append(m.Attempts, n), append(m.Sums, uint32(l.Opened[n]))
+	}
+	return a.Write(wire.Act_LEAVE, plan, run, m)
 }
 
 // ReadLeaving verifies and decodes one.
@@ -49,7 +61,11 @@ func ReadLeaving(n *Notice, key party.PublicKey) (*Leaving, error) {
 	if err := n.Into(m); err != nil {
 		return nil, err
 	}
-	return &Leaving{From: n.Sender, Attempt: m.Attempt, Code: m.Code, Closing: m.Closing}, nil
+	l := &Leaving{From: n.Sender, Attempt: m.Attempt, Code: m.Code, Closing: m.Closing, Conclusion: m.Conclusion, Opened: map[uint32]int{}}
+	for i, a := range m.Attempts {
+		l.Opened[a] = int(m.Sums[i])
+	}
+	return l, nil
 }
 
 // Progress is how far a party is with a run. It never says anything of the data.
@@ -167,6 +183,7 @@ const (
 	CodeSignature = wire.Code_SIGNATURE
 	CodeDuplicate = wire.Code_DUPLICATE
 	CodeFrozen    = wire.Code_FROZEN
+	CodeRollback  = wire.Code_ROLLBACK
 	CodeInternal  = wire.Code_INTERNAL
 )
 

@@ -60,3 +60,14 @@ func Reason(err error) (code wireformat.Code, evidence bool) {
 	code = round.CodeOf(err)
 	return code, slices.Contains(suspicious, code)
 }
+
+// History is the totals of one attempt that a hospital has opened.
+type History = secagg.History
+
+// Histories are what a hospital has opened in closed attempts at a plan, by attempt.
+func Histories(j secagg.Journal, plan [32]byte) (map[uint32]*History, error) {
+	return secagg.Histories(j, plan)
+}
+
+// RolledBack reports whether other hospitals have seen more of this one than its journal holds.
+func RolledBack(j secagg.Journal, plan [32]byte) (bool, error) { return secagg.RolledBack(j, plan) }

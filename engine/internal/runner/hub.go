@@ -37,7 +37,7 @@ func (h *Hub) Run(ctx context.Context) (secagg.Summary, error) {
 	}
 	s, err := drive[secagg.Summary](ctx, wire{self: party.Hub, link: h.Link, deadline: h.Deadline}, m)
 	if err != nil {
-		return s, fmt.Errorf("hub: %w", err)
+		return m.Summary(), fmt.Errorf("hub: %w", err)
 	}
 	return s, s.Failure
 }
