@@ -47,7 +47,7 @@ type fetching struct {
 	run      RunID
 	study    *submitted
 	outcomes map[party.ID]map[uint32]*control.Outcome // by the conclusion they answer; 0: the study was finished
-	handed   map[uint32][][]byte // sealed sums, by attempt
+	handed   map[uint32][][]byte                      // sealed sums, by attempt
 	over     *Status
 	report   *report.Report
 }

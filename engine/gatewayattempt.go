@@ -63,6 +63,9 @@ func (g *Gateway) end(r *gatewayRun, p *control.Proposal, err, cause error) (e e
 	case suspicious && r.witnessed != p.Attempt: // what was refused before anything was heard
 		g.suspect(r, Evidence{Attempt: p.Attempt, Code: e.code, Why: err.Error()})
 	}
+	if e.code == control.CodeRollback && runner.Blames(err, g.cfg.ID) {
+		e.code = control.CodePeer // it is the other one that has to be looked after
+	}
 	if e.closing, err = g.shut(r, p, e.code); err != nil {
 		return e
 	}
@@ -191,24 +194,38 @@ func (g *Gateway) try(ctx context.Context, r *gatewayRun, p *control.Proposal) (
 	defer channel.Close()
 	ctx, broken := context.WithCancelCause(ctx)
 	defer broken(nil)
+	restored, err := g.confirmed(r, journal)
+	if err != nil {
+		return false, err
+	}
 	g.cfg.Metrics.Add("attempts_begun", 1)
 	g.mu.Lock()
 	g.tell(r, Status{Stage: StageSettingUp})
 	opened := disclosures{}
 	runs := &runner.Gateway{Party: a.at(g.cfg.ID, &counted{channel, g.cfg.Metrics, broken}), Identity: g.cfg.Identity, Reader: r.reader, Spec: a.spec,
-		Table: records.Table, Gate: policy.New(a.spec.Privacy), Journal: g.witnessed(r, journal), Rand: g.cfg.Rand, Closings: p.Closings, Restored: r.restored,
+		Table: records.Table, Gate: policy.New(a.spec.Privacy), Journal: g.witnessed(r, journal), Rand: g.cfg.Rand, Closings: p.Closings, Restored: restored,
 		Progress: func(x Progress) { g.progress(r, opened, x) }}
 	g.mu.Unlock()
 	runs.Deadline = g.cfg.Deadline
 	outcome, err := runs.Run(ctx)
-	g.mu.Lock()
-	r.restored = false
-	g.mu.Unlock()
 	g.disclosed(r, a, opened)
 	if err != nil {
 		return errors.Is(context.Cause(ctx), errInterrupted), err
 	}
 	return false, g.deliver(r, a, p, outcome, runner.Clock().Sub(began).Seconds())
+}
+
+// confirmed reports whether an operator has confirmed a loss that the journal
+// does not acknowledge yet. One that it does is not confirmed any more: another loss is another question.
+func (g *Gateway) confirmed(r *gatewayRun, journal *store.Journal) (bool, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !r.restored {
+		return false, nil
+	}
+	var err error
+	r.restored, err = runner.RolledBack(journal, r.sub.Plan)
+	return r.restored, err
 }
 
 // read reads the records. What is wrong with them stays in the house.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/consilium-health/consilium/protocols/party"
 )
@@ -20,10 +21,11 @@ type Policy struct {
 	ApproveFrom  []party.ID
 	Scope        Scope // of what is approved without asking
 
-	ForbidColumns []string // no study may use these variables
-	MinCell       int      // a study's min_cell must be at least this
-	MinSites      int      // and its min_sites this
-	Studies       int      // runs of one analyst that are undecided or under way, at most; 0: 16
+	ForbidColumns []string      // no study may use these variables
+	ApprovalsLast time.Duration // when a scope does not say; 0: 30 days
+	MinCell       int           // a study's min_cell must be at least this
+	MinSites      int           // and its min_sites this
+	Studies       int           // runs of one analyst that are undecided or under way, at most; 0: 16
 }
 
 // forbids says why a study can have no part of this hospital; "": it can.

@@ -300,9 +300,6 @@ func (h *Hub) ended(r *hubRun, p *control.Proposal, summary runner.Summary, err,
 	for _, b := range summary.Record.Closings {
 		if c, e := runner.ParseClosing(b, r.roster); e == nil {
 			r.closings[c.Member] = control.Closed{Code: c.Code, Closing: b}
-			if c.Code == control.CodeRollback {
-				r.rolled[c.Member] = true
-			}
 		}
 	}
 	if err == nil {

@@ -338,7 +338,7 @@ func (h *Hub) left(r *hubRun, n *control.Notice) (news bool, err error) {
 	case control.CodeRefused:
 		r.refusing[l.From] = true
 	case control.CodeRollback:
-		r.rolled[l.From] = true
+		r.rolled[l.From], r.failures = true, 0 // a person is needed, not another try
 	}
 	if c, ok := r.closings[l.From]; ok && c.Closing != nil {
 		return news, nil

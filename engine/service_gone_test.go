@@ -16,14 +16,23 @@ import (
 // gone starts everybody; egg dies for good when it has sent n messages of an attempt.
 func gone(t *testing.T, n int64) (w *town, run engine.RunID, back func() *engine.Gateway) {
 	t.Helper()
+	return goneFrom(t, smallStudy, n)
+}
+
+// goneFrom is gone for any study, in a town that is set up as wanted.
+func goneFrom(t *testing.T, text string, n int64, setUp ...func(*town)) (w *town, run engine.RunID, back func() *engine.Gateway) {
+	t.Helper()
 	w = newTown(t)
-	run, back = w.gone(n)
+	run, back = w.gone(text, n, setUp...)
 	return w, run, back
 }
 
-func (w *town) gone(n int64) (run engine.RunID, back func() *engine.Gateway) {
+func (w *town) gone(text string, n int64, setUp ...func(*town)) (run engine.RunID, back func() *engine.Gateway) {
 	w.t.Helper()
 	w.hub.Deadline, w.hub.Wait = time.Second, time.Second
+	for _, f := range setUp {
+		f(w)
+	}
 	ctx, die := context.WithCancel(context.Background())
 	w.t.Cleanup(die)
 	var sent atomic.Int64
@@ -51,7 +60,7 @@ func (w *town) gone(n int64) (run engine.RunID, back func() *engine.Gateway) {
 	go func() { defer close(done); _ = egg.Run(ctx) }()
 	w.live(w.newHub().Run)
 	w.network = inner
-	run = w.submit(w.newAnalyst(), smallStudy)
+	run = w.submit(w.newAnalyst(), text)
 	return run, func() *engine.Gateway {
 		<-done
 		egg := w.newGateway("egg")

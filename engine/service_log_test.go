@@ -148,7 +148,7 @@ func TestTheLogOfStudiesThatAreOverIsCleared(t *testing.T) {
 // A hospital comes back when the others are done without it and the log holds nothing of that any more.
 func TestALatecomerIsToldThatTheRunIsOver(t *testing.T) {
 	w := newWired(t)
-	run, back := w.gone(1)
+	run, back := w.gone(smallStudy, 1)
 	w.fetch(w.newAnalyst(), run)
 	w.until(func() bool { return len(w.held()) == 0 })
 	w.trim()

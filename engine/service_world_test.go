@@ -66,6 +66,7 @@ type town struct {
 	source     map[party.ID]engine.Source
 	insecure   int // logarithm of the degree of a ring for tests
 	ask        func(party.ID, engine.Request) *engine.Answer
+	started    func(stop func()) // called with the end of every life; may be nil
 
 	mu   sync.Mutex
 	logs bytes.Buffer
@@ -218,6 +219,9 @@ func (w *town) live(run func(context.Context) error) (stop func()) {
 		})
 	}
 	w.t.Cleanup(stop)
+	if w.started != nil {
+		w.started(stop)
+	}
 	return stop
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/consilium-health/consilium/engine/internal/control"
+	"github.com/consilium-health/consilium/engine/internal/runner"
 	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/store"
 	"github.com/consilium-health/consilium/engine/study"
@@ -33,7 +34,7 @@ type Scope struct {
 	Analyses []string  // none: all of the plan's
 	Columns  []string  // none: all of the plan's
 	Runs     int       // how many; 0: one
-	Expires  time.Time // zero: in 30 days
+	Expires  time.Time // zero: as the policy says, else in 30 days
 }
 
 // Answer is what Ask says: an approval, or why not.
@@ -149,7 +150,7 @@ func (g *Gateway) draft(r *gatewayRun, scope *Scope, why string) store.Decision 
 	d.Approve, d.Analyst, d.Analyses, d.Columns = true, r.wanted.Analyst, scope.Analyses, scope.Columns
 	d.Runs, d.Expires = orElse(scope.Runs, 1), scope.Expires.UTC().Truncate(time.Second)
 	if scope.Expires.IsZero() {
-		d.Expires = now.Add(approvalLasts)
+		d.Expires = now.Add(orElse(g.cfg.Policy.ApprovalsLast, approvalLasts)).Truncate(time.Second)
 	}
 	return d
 }
@@ -197,14 +198,31 @@ var errRefused = errors.New("engine: the steward has taken the approval back")
 // Restored says that an operator knows that this gateway's store is an older
 // copy than what other hospitals have seen of it, as after the loss of a
 // machine: the next attempt at the run goes on from there, on the same roster.
+// It is an error where no other hospital has noticed anything.
 func (g *Gateway) Restored(id RunID) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r, err := g.live(id)
+	switch {
+	case err != nil:
+		return err
+	case r.task != nil:
+		return fmt.Errorf("engine: gateway: study %q: an attempt is under way: if the store is an older copy than the others have seen, it will stop and say so, and then it is time to confirm", r.spec.Name)
+	}
+	j, err := g.cfg.Store.Journal(store.Plan{Study: r.spec.Name, Digest: r.sub.Plan})
 	if err != nil {
 		return err
 	}
+	rolled, err := runner.RolledBack(j, r.sub.Plan)
+	j.Close()
+	switch {
+	case err != nil:
+		return err
+	case !rolled:
+		return fmt.Errorf("engine: gateway: study %q: no other hospital has seen more of this one than its store holds: there is nothing to confirm", r.spec.Name)
+	}
 	r.restored = true
+	defer g.tell(r, Status{Stage: StageApproved}) // it is ready: the hub proposes another attempt
 	return g.cfg.Store.Record(store.Event{Kind: store.KindOperator, Study: r.spec.Name, Plan: r.sub.Plan, Run: id.String(),
 		What: "the operator confirms that the store was restored from an older copy"})
 }

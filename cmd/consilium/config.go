@@ -51,6 +51,7 @@ type config struct {
 	Cluster *connection `yaml:"cluster"` // use a NATS cluster that stands, and listen on nothing
 	Keep    keep        `yaml:"keep"`
 	Wait    duration    `yaml:"wait"`     // for hospitals that are undecided, refuse or are gone, where min_sites allows it
+	GiveUp  duration    `yaml:"give_up"`  // for hospitals that are gone after something was opened; then the run ends with what is finished
 	Tries   int         `yaml:"attempts"` // that fail one after the other
 	Studies int         `yaml:"studies"`  // of one analyst at a time
 
@@ -117,6 +118,7 @@ type policy struct {
 	MinCell  int      `yaml:"min_cell"`
 	MinSites int      `yaml:"min_sites"`
 	Studies  int      `yaml:"studies_per_analyst"`
+	Lasts    duration `yaml:"approvals_last"` // unless the steward says otherwise; default 30d
 }
 
 type logging struct {
@@ -212,7 +214,7 @@ func (c *config) check() error {
 		need(c.Name != "", "name", "this party's in the roster")
 		need(c.Key != "", "key", "the file of the secret identity, made by: consilium keys new")
 		need(len(c.Hub.URLs) > 0, "hub.urls", "tls://host:port or wss://host:port")
-		never(c.Listen != listen{} || c.Cluster != nil || c.Wait != 0 || c.Tries != 0 || c.Studies != 0 || c.Keep != keep{}, "listen, cluster, keep, wait, attempts or studies")
+		never(c.Listen != listen{} || c.Cluster != nil || c.Wait != 0 || c.GiveUp != 0 || c.Tries != 0 || c.Studies != 0 || c.Keep != keep{}, "listen, cluster, keep, wait, give_up, attempts or studies")
 	}
 	if gateway {
 		need(c.Data.CSV != "" || len(c.Data.Studies) > 0, "data.csv", "the file of this hospital's records")
@@ -293,7 +295,7 @@ func (c *config) source() engine.CSV {
 func (c *config) house() engine.Policy {
 	p := c.Policy
 	return engine.Policy{ApprovePlans: p.Approve.Plans, ApproveKinds: p.Approve.Kinds, ApproveFrom: p.Approve.Analysts,
-		Scope: engine.Scope{Runs: p.Approve.Runs}, ForbidColumns: p.Forbid, MinCell: p.MinCell, MinSites: p.MinSites, Studies: p.Studies}
+		Scope: engine.Scope{Runs: p.Approve.Runs}, ForbidColumns: p.Forbid, MinCell: p.MinCell, MinSites: p.MinSites, Studies: p.Studies, ApprovalsLast: time.Duration(p.Lasts)}
 }
 
 // identity reads the secret key; ask may be nil.

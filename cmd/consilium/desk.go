@@ -291,6 +291,9 @@ func toldOf(s engine.Status) told {
 	}
 	if s.From == party.Hub && s.Code != 0 {
 		t.Why = strings.ToLower(s.Code.String())
+		if s.Stage == engine.StageWaiting && t.Why == "rollback" {
+			t.Why = "the others have seen more of it than it remembers: if its store was restored from a copy, its operator says so with consilium restored"
+		}
 	}
 	return t
 }

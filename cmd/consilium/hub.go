@@ -61,7 +61,7 @@ func (s *service) hub() (err error) {
 		return engine.NewHub(engine.HubConfig{Roster: p.roster, Analysts: p.analysts, Stewards: p.stewards,
 			Network: engine.Over(line.conn), Store: s.store, Retention: line.conn,
 			Notices: time.Duration(s.config.Keep.Notices), Closed: time.Duration(s.config.Keep.Closed),
-			Deadline: time.Duration(s.config.Deadline), Wait: time.Duration(s.config.Wait),
+			Deadline: time.Duration(s.config.Deadline), Wait: time.Duration(s.config.Wait), GiveUp: time.Duration(s.config.GiveUp),
 			Attempts: s.config.Tries, Studies: s.config.Studies, Log: s.log, Metrics: s.counts})
 	}}
 	if h.hub, err = h.make(s.pins); err != nil {

@@ -184,6 +184,7 @@ const (
 	CodeDuplicate = wire.Code_DUPLICATE
 	CodeFrozen    = wire.Code_FROZEN
 	CodeRollback  = wire.Code_ROLLBACK
+	CodePeer      = wire.Code_PEER
 	CodeInternal  = wire.Code_INTERNAL
 )
 

@@ -45,6 +45,12 @@ func (g *Gateway) Abandon(code wireformat.Code) ([]byte, error) {
 	return out[0].Body, nil
 }
 
+// Blames reports whether err is about what another party has said.
+func Blames(err error, self party.ID) bool {
+	b := (*round.Blame)(nil)
+	return errors.As(err, &b) && b.Who != self
+}
+
 // suspicious are the reasons for which somebody is to be asked: a party said
 // what no honest party says, or bytes were changed on their way.
 var suspicious = []wireformat.Code{
