@@ -81,7 +81,7 @@ func (h *Hub) clearSoon() {
 // closed answers a hospital that shows the study of a run that is over and has no
 // report of it: it was away when that was said, perhaps for longer than the log keeps notices.
 func (h *Hub) closed(r *hubRun, to party.ID) {
-	if !r.over || r.roster.Index(to) < 0 || r.delivered[to] != nil {
+	if !r.over || r.roster.Index(to) < 0 || r.delivered[to] != nil || r.concluded[to].notice != nil {
 		return
 	}
 	s := r.standing

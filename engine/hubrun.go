@@ -403,11 +403,6 @@ func (h *Hub) onTelling(r *hubRun, n *control.Notice) error {
 	if s.Number <= r.told[n.Sender].number && r.told[n.Sender].notice != nil {
 		return nil
 	}
-	if r.over && r.delivered[n.Sender] == nil && r.concluded[n.Sender].notice == nil { // it was away when the run ended
-		if b, err := control.Stand(hubAuthor, r.sub.Plan, r.standing); err == nil {
-			h.post(n.Sender, b)
-		}
-	}
 	r.told[n.Sender] = told{s.Number, n.Bytes}
 	if s.Stage == StageApproved && s.Attempt >= r.last { // ready for another attempt
 		delete(r.rolled, n.Sender)
