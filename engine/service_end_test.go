@@ -298,7 +298,7 @@ func TestSealedStudyEndsWithWhatIsFinished(t *testing.T) {
 func TestEncryptedStudyEndsWithWhatIsFinished(t *testing.T) {
 	text := strings.Replace(twoStudy, `"event ~ age + treated"}`, `"event ~ age + treated", evaluate: {cells: 0}}
 privacy: {reveal: model}`, 1)
-	w, run, _ := goneFrom(t, text, 30, func(w *town) { w.insecure = 8 })
+	w, run, _ := goneFrom(t, text, 30, func(w *town) { w.insecure, w.hub.Deadline, w.hub.Wait = 8, 3*time.Second, 0 })
 	w.stuck(run)
 	w.end(run)
 	finished(t, w.fetch(w.newAnalyst(), run), simulated(t, twoStudy, hospitals...))
