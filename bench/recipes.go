@@ -122,9 +122,16 @@ func names(from, to int) string {
 	return strings.Join(all, ", ")
 }
 
-// describe is Table 1's numeric part: mean and standard deviation of the first four covariates by outcome, with tests.
+// describe is mean and standard deviation of the first four covariates by outcome.
 var describe = recipe{
 	analyses: []string{fmt.Sprintf("{id: table, kind: describe, variables: [%s], by: y}", names(1, 4))},
+	unit:     "relative",
+	plain:    func(c *Cohort, _ answer) (answer, error) { return c.plainMoments(4), nil },
+}
+
+// table1 is Table 1 of the first four covariates by outcome, with standardised differences and tests.
+var table1 = recipe{
+	analyses: []string{fmt.Sprintf("{id: table, kind: table1, variables: [%s], by: y}", names(1, 4))},
 	unit:     "relative",
 	plain:    func(c *Cohort, _ answer) (answer, error) { return c.plainMoments(4), nil },
 }
@@ -168,7 +175,7 @@ func (m moments) away(r *report.Report) (worst float64) {
 		case "1":
 			g = 1
 		case "0":
-		default:
+		default: // all people together
 			continue
 		}
 		mean, ok1 := row.Get("mean").(float64)

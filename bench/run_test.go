@@ -173,7 +173,7 @@ func TestMaskedSumsSendNoMoreThanTheyShould(t *testing.T) {
 }
 
 func TestPlainFitsAgreeWithTheEngine(t *testing.T) {
-	for name, kind := range map[string]recipe{"logistic": logistic, "linear": linear, "describe": describe} {
+	for name, kind := range map[string]recipe{"logistic": logistic, "linear": linear, "describe": describe, "table1": table1, "tests": tests} {
 		row, err := Measure(t.Context(), Scenario{Name: name, Hospitals: 3, Rows: 600, Covariates: 5, Reveal: "sums", Prepare: inMemory(kind)}, 1)
 		if err != nil || !row.Done() {
 			t.Fatalf("%s: %v %s %s", name, err, row.Failed, row.Skipped)

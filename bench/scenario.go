@@ -83,7 +83,7 @@ type Suite struct {
 
 // Suites returns all suites, in the order in which a newcomer meets them.
 func Suites() []Suite {
-	all := []Suite{smoke(), micro(), protocols(), scale(), published()}
+	all := []Suite{smoke(), micro(), protocols(), studies(), scale(), wan(), references(), published()}
 	for i := range all {
 		for j := range all[i].Scenarios {
 			all[i].Scenarios[j].Suite = all[i].Name

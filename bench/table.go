@@ -64,7 +64,11 @@ func (r Row) off() string {
 	if *r.Error == 0 {
 		return "0"
 	}
-	return strings.TrimSpace(fmt.Sprintf("%.1g %s", *r.Error, shortUnit[r.ErrorUnit]))
+	format := "%.1g %s"
+	if *r.Error > 0.001 {
+		format = "%.2g %s"
+	}
+	return strings.TrimSpace(fmt.Sprintf(format, *r.Error, shortUnit[r.ErrorUnit]))
 }
 
 var shortUnit = map[string]string{"standard errors": "SE"}

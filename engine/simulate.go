@@ -35,8 +35,8 @@ type Options struct {
 	Tap      func(from, to party.ID, b []byte) // sees every message as sent, from several goroutines
 	Rand     io.Reader                         // keys and masks; nil means the operating system's. Safe for concurrent use
 
-	// Around is called with each party's part, in the goroutine in which that party does all but sending
-	// its work, and has to call it: whoever measures a party's own processor time does it here. nil calls it.
+	// Around is called with each party's part, in the goroutine in which that party computes, and has to
+	// call it: whoever measures a party's processor time does it here. Sending is done in other goroutines. nil calls it.
 	Around func(id party.ID, part func())
 
 	deadline     time.Duration                                 // of a round; 0: in one process nobody fails to answer

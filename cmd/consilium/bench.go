@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 
 type benchFlags struct {
 	suite, out               string
+	readme                   []string
 	runs                     int
 	json, list, again, quiet bool
 }
@@ -48,6 +50,7 @@ Suites: ` + strings.Join(names, ", ") + ".",
 	c.Flags().StringVar(&f.suite, "suite", "smoke", "which scenarios")
 	c.Flags().StringVarP(&f.out, "out", "o", "bench-results", "directory of the results; rows of other suites in it stay")
 	c.Flags().IntVar(&f.runs, "runs", 0, "how often each scenario is run (default: as the scenario says)")
+	c.Flags().StringSliceVar(&f.readme, "readme", nil, "documents whose blocks <!-- bench: SUITE --> are rewritten from DIR")
 	c.Flags().BoolVar(&f.json, "json", false, "print the suite's results.json instead of a table")
 	c.Flags().BoolVar(&f.list, "list", false, "list suites and scenarios and run nothing")
 	c.Flags().BoolVar(&f.again, "again", false, "measure also what DIR has already")
@@ -80,12 +83,32 @@ func runBench(c *cobra.Command, f benchFlags) error {
 	if err := showRows(c.OutOrStdout(), rows, f.json); err != nil {
 		return &status{exitFailure, err}
 	}
+	if err := updateDocuments(f.out, f.readme); err != nil {
+		return &status{exitFailure, err}
+	}
 	return failures(rows)
+}
+
+// updateDocuments puts the figures of a directory into documents.
+func updateDocuments(dir string, documents []string) error {
+	if documents == nil {
+		return nil
+	}
+	results, err := bench.ReadResults(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range documents {
+		if err := bench.UpdateDocument(d, results); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func showRows(w io.Writer, rows []bench.Row, asJSON bool) error {
 	if !asJSON {
-		return bench.WriteTable(w, rows)
+		return errors.Join(bench.WriteTable(w, rows), bench.WritePublished(w, rows))
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")

@@ -8,5 +8,6 @@ func smoke() Suite {
 		{Name: "linear/hospitals=3/rows=10000/covariates=10", Analysis: "linear", Hospitals: 3, Rows: 10_000, Covariates: 10, Reveal: "sums", Network: InMemory, About: 0.2, Prepare: inMemory(linear)},
 		{Name: "logistic/hospitals=3/rows=10000/covariates=10", Analysis: "logistic", Hospitals: 3, Rows: 10_000, Covariates: 10, Reveal: "sums", Network: InMemory, About: 0.3, Prepare: inMemory(logistic)},
 		{Name: "logistic/hospitals=3/rows=10000/covariates=10", Analysis: "logistic", Hospitals: 3, Rows: 10_000, Covariates: 10, Reveal: "model", Network: InMemory, About: 4, Runs: 1, Prepare: inMemory(logistic)},
+		{Name: "services/logistic/hospitals=3/rows=10000/covariates=10", Analysis: "logistic", Hospitals: 3, Rows: 10_000, Covariates: 10, Reveal: "sums", Network: Loopback, About: 2, Runs: 1, Prepare: amongServices(logistic)},
 	}}
 }
