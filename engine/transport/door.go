@@ -32,6 +32,8 @@ type door struct {
 	mu    sync.Mutex
 	names map[string]party.ID // by the name in the certificate
 	conns map[party.ID][]caller
+
+	quotas map[party.ID]*quota
 }
 
 // A caller is one connection, and the name in its certificate.
@@ -41,7 +43,7 @@ type caller struct {
 }
 
 func newDoor(parties []Party, secret string) (*door, error) {
-	d := &door{secret: secret, conns: map[party.ID][]caller{}}
+	d := &door{secret: secret, conns: map[party.ID][]caller{}, quotas: map[party.ID]*quota{}}
 	return d, d.set(parties)
 }
 
@@ -67,10 +69,7 @@ func (d *door) set(parties []Party) error {
 	d.names = names
 	for id, conns := range d.conns {
 		if slices.ContainsFunc(conns, func(c caller) bool { return names[c.name] != id }) {
-			for _, c := range conns {
-				_ = d.ns.DisconnectClientByID(c.conn) // which may be gone; who is still a party comes again
-			}
-			delete(d.conns, id)
+			d.cut(id)
 		}
 	}
 	return nil
@@ -112,7 +111,7 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 		name = cert.DNSNames[i]
 		id, ok = d.names[name]
 	}
-	if !ok || said.Username != string(id) {
+	if !ok || said.Username != string(id) || !d.may(id) {
 		return false
 	}
 	publish, subscribe := Permissions(id)

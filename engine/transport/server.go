@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -50,6 +51,8 @@ type Server struct {
 	secret string // the hub's, in this process
 	wss    bool
 	lock   *os.File
+	end    context.CancelFunc // of the warden
+	warden sync.WaitGroup
 }
 
 // Sizes and times of the server.
@@ -130,6 +133,9 @@ func Listen(cfg ServerConfig) (*Server, error) {
 		s.Close()
 		return nil, fmt.Errorf("transport: the log in %s was not ready within 30 s", cfg.Dir)
 	}
+	ctx, end := context.WithCancel(context.Background())
+	s.end = end
+	s.warden.Go(func() { (&warden{door: s.door, log: s.log}).run(ctx) })
 	return s, nil
 }
 
@@ -181,6 +187,10 @@ func (s *Server) SetParties(parties []Party) error { return s.door.set(parties) 
 
 // Close stops the server. What it acknowledged is on the disk already.
 func (s *Server) Close() {
+	if s.end != nil {
+		s.end()
+		s.warden.Wait()
+	}
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
 	s.lock.Close()
