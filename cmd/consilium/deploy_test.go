@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
 	"github.com/consilium-health/consilium/engine"
@@ -73,4 +74,27 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	if all < 30 {
 		t.Errorf("saw %d commands: the walk is broken", all)
 	}
+}
+
+// Programs can read what a command says, but for services, and what is data already.
+func TestEveryCommandSpeaksJSON(t *testing.T) {
+	silent := map[string]string{"gateway": "logs JSON", "hub": "logs JSON", "export": "is JSON", "completion": "is for shells", "help": "is for people",
+		"bench": "writes results.json", "synth": "writes files", "evidence": "writes files"}
+	root := newRoot()
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		if silent[c.Name()] != "" {
+			return
+		}
+		for _, one := range c.Commands() {
+			walk(one)
+		}
+		if c.HasSubCommands() && c.Name() != "cohorts" {
+			return
+		}
+		if c.Flags().Lookup("json") == nil {
+			t.Errorf("%s has no --json", c.CommandPath())
+		}
+	}
+	walk(root)
 }
