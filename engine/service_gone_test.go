@@ -53,6 +53,10 @@ func (w *town) gone(text string, n int64, setUp ...func(*town)) (run engine.RunI
 		}}.network(inner(self))
 	}
 	for _, id := range hospitals[:4] {
+		if run := w.instead[id]; run != nil {
+			run(w.newGateway(id))
+			continue
+		}
 		w.live(w.newGateway(id).Run)
 	}
 	egg := w.newGateway("egg")

@@ -66,7 +66,8 @@ type town struct {
 	source     map[party.ID]engine.Source
 	insecure   int // logarithm of the degree of a ring for tests
 	ask        func(party.ID, engine.Request) *engine.Answer
-	started    func(stop func()) // called with the end of every life; may be nil
+	instead    map[party.ID]func(*engine.Gateway) // runs a gateway in the place of live
+	started    func(stop func())                  // called with the end of every life; may be nil
 
 	mu   sync.Mutex
 	logs bytes.Buffer
