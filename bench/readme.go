@@ -13,7 +13,9 @@ import (
 //	<!-- bench: published -->
 //	...
 //	<!-- end of bench -->
-var blocks = regexp.MustCompile(`(?s)(<!-- bench: ([a-z]+) -->\n).*?(<!-- end of bench -->)`)
+//
+// "published, in short" gives a line for each workload.
+var blocks = regexp.MustCompile(`(?s)(<!-- bench: ([a-z]+)(, in short)? -->\n).*?(<!-- end of bench -->)`)
 
 // UpdateDocument puts the figures of results into every block of a document
 // that names a suite, and leaves the rest of it as it is.
@@ -52,17 +54,21 @@ func Document(text string, results *Results) (string, error) {
 				failed = fmt.Errorf("bench: the results lack %s: consilium bench --suite %s", s.Key(), suite.Name)
 			}
 		}
-		return parts[1] + "\n" + markdown(results.Machine, rows) + "\n" + parts[3]
+		show := markdown
+		if parts[3] != "" {
+			show = inShort
+		}
+		if failed != nil {
+			return block
+		}
+		return parts[1] + "\n" + show(results.Machine, rows) + "\n" + parts[4]
 	})
 	return text, failed
 }
 
-// markdown is rows as a table, or two where there are published figures beside them.
+// markdown is rows, at least one, as a table, or two where there are published figures beside them.
 func markdown(m Machine, rows []Row) string {
 	var b strings.Builder
-	if len(rows) == 0 {
-		return ""
-	}
 	last := rows[len(rows)-1]
 	fmt.Fprintf(&b, "%s, %d cores, %s memory, %s, %s; %s; other load while measuring %s.\n\n", m.Processor, m.Cores, Bytes(m.MemoryBytes), m.System, m.Go, last.Measured.Format("2 January 2006"), loads(rows))
 	b.WriteString("| scenario | reveal | seconds (least to most) | in clear | ratio | on own machines | up | down | trips | memory | error |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
@@ -93,6 +99,18 @@ func markdown(m Machine, rows []Row) string {
 	if seen != nil {
 		for _, reveal := range []string{"sums", "model"} {
 			fmt.Fprintf(&b, "| here, reveal: %s | above | | %s | %s | | |\n", reveal, ourDisclosure[reveal], ourThreat[reveal])
+		}
+	}
+	return b.String()
+}
+
+// inShort is a line for each row with a published figure.
+func inShort(m Machine, rows []Row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d cores, all parties on them:\n\n| workload | published | here, `reveal` | seconds | a party on a machine of its own |\n|---|---|---|---|---|\n", m.Processor, m.Cores)
+	for _, r := range rows {
+		if p := r.Parameters.Published; p != nil && r.Done() {
+			fmt.Fprintf(&b, "| %s | %s: %s | %s | %s | %s |\n", r.Scenario, cell(p.System), cell(p.Figure), r.Reveal, r.seconds(), r.own())
 		}
 	}
 	return b.String()

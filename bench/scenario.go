@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -90,6 +91,19 @@ func Suites() []Suite {
 		}
 	}
 	return all
+}
+
+// Only returns the suite with the scenarios whose keys match a regular expression.
+func (s Suite) Only(pattern string) (Suite, error) {
+	match, err := regexp.Compile(pattern)
+	if err != nil {
+		return s, fmt.Errorf("bench: %w", err)
+	}
+	s.Scenarios = slices.DeleteFunc(slices.Clone(s.Scenarios), func(x Scenario) bool { return !match.MatchString(x.Key()) })
+	if len(s.Scenarios) == 0 {
+		return s, fmt.Errorf("bench: no scenario of suite %s matches %q", s.Name, pattern)
+	}
+	return s, nil
 }
 
 // Find returns the suite of a name.

@@ -17,7 +17,7 @@ import (
 )
 
 type benchFlags struct {
-	suite, out               string
+	suite, out, only         string
 	readme                   []string
 	runs                     int
 	json, list, again, quiet bool
@@ -48,6 +48,7 @@ Suites: ` + strings.Join(names, ", ") + ".",
 		RunE:    func(c *cobra.Command, _ []string) error { return runBench(c, f) },
 	}
 	c.Flags().StringVar(&f.suite, "suite", "smoke", "which scenarios")
+	c.Flags().StringVar(&f.only, "only", "", "of the suite, the scenarios whose names match this regular expression")
 	c.Flags().StringVarP(&f.out, "out", "o", "bench-results", "directory of the results; rows of other suites in it stay")
 	c.Flags().IntVar(&f.runs, "runs", 0, "how often each scenario is run (default: as the scenario says)")
 	c.Flags().StringSliceVar(&f.readme, "readme", nil, "documents whose blocks <!-- bench: SUITE --> are rewritten from DIR")
@@ -68,6 +69,9 @@ func runBench(c *cobra.Command, f benchFlags) error {
 	}
 	suite, err := bench.Find(f.suite)
 	if err != nil {
+		return err
+	}
+	if suite, err = suite.Only(f.only); err != nil {
 		return err
 	}
 	ctx := c.Context()
@@ -198,4 +202,3 @@ func (p *benchProgress) end() {
 		fmt.Fprint(p.line, "\r\x1b[K")
 	}
 }
-
