@@ -71,5 +71,6 @@ func processor() string { return line("/proc/cpuinfo", "model name") }
 
 func kernel() string {
 	b, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return strings.TrimSpace(string(b))
+	release, _, _ := strings.Cut(strings.TrimSpace(string(b)), "-")
+	return release
 }
