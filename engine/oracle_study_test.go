@@ -63,7 +63,11 @@ func oracleStudy(t *testing.T, s *oracleSet) string {
 	p("analyses:")
 	for _, a := range s.oracle.Analyses {
 		for _, ask := range asked(s, a) {
-			p("  - {id: %s, %s%s}", ask.id, ask.keys, where(a.Spec.Where))
+			rows := where(a.Spec.Where)
+			if ask.part == "calibration" {
+				rows = "" // those of the model
+			}
+			p("  - {id: %s, %s%s}", ask.id, ask.keys, rows)
 		}
 	}
 	p("privacy: {reveal: sums, release: all, min_sites: 1, min_cell: 1, max_parameters_per_row: 1}")
@@ -119,7 +123,11 @@ func asked(s *oracleSet, a oracleAnalysis) []ask {
 	case "lm":
 		return one("kind: linear, formula: %q, drop1: true", model(sp))
 	case "logistic":
-		return one("kind: logistic, formula: %q, drop1: true, evaluate: {cells: 100}", model(sp))
+		asks := one("kind: logistic, formula: %q, drop1: true, evaluate: {cells: 100}", model(sp))
+		if lookup(a.Result, "in_sample", "hosmer_lemeshow", "n") != nil {
+			asks = append(asks, ask{a.ID + "_calibration", "calibration", "kind: calibration, model: " + a.ID})
+		}
+		return asks
 	case "km":
 		keys := fmt.Sprintf("kind: km, time: %s, event: %s, tau: %s", sp.Time, sp.Event, decimals([]float64{sp.Tau})[0])
 		if sp.Group != "" {

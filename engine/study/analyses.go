@@ -13,9 +13,6 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// later are kinds of the study-file format that other versions compute.
-var later = [...]string{"calibration"}
-
 // variableKeys are the keys of analyses whose values are names of variables.
 var variableKeys = [...]string{"variables", "by", "variable", "rows", "columns", "paired", "outcome", "score", "medians", "time", "event", "entry", "strata"}
 
@@ -94,6 +91,17 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 	if len(p.errs) > before {
 		return args, false
 	}
+	if at := child(n, "model"); at != nil {
+		if args.Of = p.earlier(args.Model); args.Of == nil {
+			p.fail(at, "%s: model: no analysis %q before this one", what, args.Model)
+			return args, false
+		}
+		if w := child(n, "where"); w != nil {
+			p.fail(w, "%s: where: the rows are those of the model %s; leave it out", what, args.Model)
+			return args, false
+		}
+		args.Where = args.Of.Where
+	}
 	v := p.spec.Privacy
 	args.Rules = stat.Rules{MinCell: v.MinCell, MinSites: v.MinSites, MaxParametersPerRow: v.MaxParametersPerRow, MaxRows: v.MaxRows}
 	args.Veil, args.Sealed = veiled, v.Release == "analyst"
@@ -104,6 +112,17 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 		return args, false
 	}
 	return args, true
+}
+
+// earlier returns the analysis of that id among those read, nil when there is none.
+func (p *parser) earlier(id string) *stat.Args {
+	for i := range p.spec.Analyses {
+		if p.spec.Analyses[i].ID == id {
+			of := p.spec.Analyses[i]
+			return &of
+		}
+	}
+	return nil
 }
 
 // kind looks the analysis's kind up in the catalog.
@@ -127,11 +146,7 @@ func (p *parser) kind(n *yaml.Node, what string) (stat.Kind, bool) {
 	if c, ok := stat.Lookup(s); ok {
 		return c, true
 	}
-	if slices.Contains(later[:], s) {
-		p.fail(k, "%s: this version does not support kind %s yet; it has %s", what, s, strings.Join(names, ", "))
-	} else {
-		p.fail(k, "%s: unknown kind %q; %s", what, s, table.Hint(s, slices.Concat(names, later[:])))
-	}
+	p.fail(k, "%s: unknown kind %q; %s", what, s, table.Hint(s, names))
 	return stat.Kind{}, false
 }
 

@@ -167,7 +167,7 @@ func TestMistakesAreToldWithLineAndRemedy(t *testing.T) {
 		{"id twice", "id: older", "id: ALL", 20, `analysis id "ALL" stands twice, first in line 19`},
 		{"no kind", "    kind: describe\n", "", 20, "analysis older has no kind"},
 		{"unknown kind", "kind: describe, ", "kind: descriibe, ", 19, `unknown kind "descriibe"; nearest is "describe"`},
-		{"kind of a later version", "kind: describe, ", "kind: calibration, ", 19, "does not support kind calibration yet"},
+		{"model that is none", "kind: describe, ", "kind: calibration, model: risk}\n  - {id: x, kind: describe, ", 19, `no analysis "risk" before this one`},
 		{"key of another kind", "by: disease", "formula: disease", 19, `analysis all (describe): unknown key "formula"`},
 		{"required key", "    variables: [crp]\n", "", 20, `analysis older: kind describe needs the key "variables"`},
 		{"unknown variable", "[age, oldpeak, sex]", "[age, oldpaek, sex]", 19, `no variable "oldpaek" in the dictionary; nearest is "oldpeak"`},

@@ -16,6 +16,9 @@ func (s *Spec) variablesOf(a stat.Args) []string {
 	if a.Where != nil {
 		names = append(names, a.Where.Variables()...)
 	}
+	if a.Of != nil {
+		names = append(names, s.variablesOf(*a.Of)...)
+	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
