@@ -168,5 +168,5 @@ func (s *service) listen() (*transport.Server, error) {
 		return nil, err
 	}
 	return transport.Listen(transport.ServerConfig{TLS: l.TLS, WSS: l.WSS, Certificate: certificate, CAs: pool,
-		Dir: filepath.Join(s.config.at(s.config.State), "log"), Parties: s.pins.callers(), Disk: s.config.Keep.Disk << 20, Log: s.log})
+		Dir: filepath.Join(s.config.at(s.config.State), "log"), Parties: s.pins.callers(), Disk: s.config.Keep.Disk << 20, Log: s.log, Failed: s.fail})
 }

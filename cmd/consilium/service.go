@@ -153,8 +153,22 @@ func (s *service) run(x serving) error {
 	if err = x.Run(s.ctx); errors.Is(err, errStopping) {
 		err = nil
 	}
+	if failed := (*failure)(nil); errors.As(context.Cause(s.ctx), &failed) {
+		err = failed.why
+	}
 	s.log.Info("stopped")
 	return err
+}
+
+// failure is why a service cannot go on in this life.
+type failure struct{ why error }
+
+func (f *failure) Error() string { return f.why.Error() }
+
+// fail ends the service at once. Whoever supervises it starts it again, and what was
+// acknowledged is on the disk.
+func (s *service) fail(why error) {
+	s.stop(&failure{fmt.Errorf("%w; make room on the disk, and start this service again", why)})
 }
 
 // serveMetrics serves /metrics and /healthz.

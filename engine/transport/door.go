@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -137,10 +138,12 @@ const handshakeFirst = `Clients that are not using "TLS Handshake First" option 
 
 // serverLog passes the server's words on. Its debugging words, which quote what is sent, are off.
 type serverLog struct {
-	log *slog.Logger
+	log    *slog.Logger
+	failed func(error) // may be nil
 
-	mu  sync.Mutex
-	err error
+	mu     sync.Mutex
+	err    error
+	broken bool
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf("nats: "+format, v...)) }
@@ -150,9 +153,25 @@ func (l *serverLog) Warnf(format string, v ...any) {
 	}
 	l.log.Warn(fmt.Sprintf("nats: "+format, v...))
 }
-func (l *serverLog) Errorf(format string, v ...any) { l.Warnf(format, v...) } // mostly strangers at the door
-func (l *serverLog) Debugf(string, ...any)          {}
-func (l *serverLog) Tracef(string, ...any)          {}
+func (l *serverLog) Debugf(string, ...any) {}
+func (l *serverLog) Tracef(string, ...any) {}
+
+// Errorf is mostly called for strangers at the door. But a stream that could not be
+// written once takes nothing more, also when there is room again: that this has
+// happened the server says here alone.
+func (l *serverLog) Errorf(format string, v ...any) {
+	l.Warnf(format, v...)
+	if l.failed == nil || !strings.Contains(strings.ToLower(format), "critical write error") {
+		return
+	}
+	l.mu.Lock()
+	again := l.broken
+	l.broken = true
+	l.mu.Unlock()
+	if !again {
+		l.failed(fmt.Errorf("transport: the log cannot be written: "+format, v...))
+	}
+}
 
 // Fatalf is called where the server cannot start or go on. It must not end the process.
 func (l *serverLog) Fatalf(format string, v ...any) {

@@ -33,6 +33,9 @@ type ServerConfig struct {
 	Parties     []Party         // all that may connect
 	Disk        int64           // bytes the log may take in all, which all of Keep.Bytes must fit; 0: as much as there is
 	Log         *slog.Logger    // nil: nowhere
+	// Failed is told, once, when the log cannot be written any more, as when its
+	// disk is full: then the server has to be closed and started again. It must not wait; nil: nobody is told.
+	Failed func(error)
 }
 
 // Party is one that may connect.
@@ -121,7 +124,7 @@ func Listen(cfg ServerConfig) (*Server, error) {
 		return nil, fmt.Errorf("transport: %w", err)
 	}
 	s.door.ns = s.ns
-	told := &serverLog{log: cfg.Log}
+	told := &serverLog{log: cfg.Log, failed: cfg.Failed}
 	s.ns.SetLoggerV2(told, false, false, false)
 	s.ns.Start()
 	ready := s.ns.ReadyForConnections(30 * time.Second)
