@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 	"github.com/consilium-health/consilium/engine/store"
 	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/secagg"
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
@@ -78,6 +81,7 @@ type object struct {
 func (w *town) check(restored bool) {
 	w.t.Helper()
 	members := w.proposed()
+	var plan store.Digest
 	unlocked := map[uint32]string{} // by attempt: who said so first
 	var all []sent
 	for _, id := range w.ids {
@@ -93,6 +97,7 @@ func (w *town) check(restored bool) {
 				w.t.Errorf("%s: a message that does not parse: %v", id, err)
 				continue
 			}
+			plan = store.Digest(e.Plan)
 			if e.Sender != string(id) || e.Attempt != m.attempt {
 				w.t.Errorf("%s: %v of attempt %d in the name of %s, in the channel of attempt %d", id, e.Type, e.Attempt, e.Sender, m.attempt)
 			}
@@ -125,34 +130,40 @@ func (w *town) check(restored bool) {
 		w.t.Errorf("totals were unlocked for several sets of hospitals: %v", rosters)
 	}
 	w.remembered()
+	w.followed(plan, restored)
 	if !w.wiped {
 		w.accounted(all)
 	}
 }
 
-// proposed are the hospitals of every attempt, as the gateways were told.
+// proposed are the hospitals of every attempt, as the gateways' journals and the
+// hub's have it: all the same.
 func (w *town) proposed() map[uint32]string {
 	all := map[uint32]string{}
-	for _, id := range w.ids {
-		t := w.taps[id]
-		t.mu.Lock()
-		for _, f := range t.down {
-			b := f.message()
-			if !strings.Contains(f.subject, ".control.") || len(b) < 33 || b[0] != 'w' {
-				continue
+	control := store.Plan{Study: "control", Digest: party.Hash("control journal")}
+	for _, id := range append([]party.ID{party.Hub}, w.ids...) {
+		err := w.journal(id, control, func(kind string, record []byte) error {
+			if kind == store.RecordEvidence {
+				return nil
 			}
-			n, err := wire.OpenNotice(b[33:])
+			n, err := wire.OpenNotice(record)
 			if err != nil || n.Act != wire.Act_PROPOSE {
-				continue
+				return err
 			}
 			p := new(wire.Proposal)
 			if err := wire.Decode(n.Body, p); err != nil {
-				w.t.Errorf("a proposal does not parse: %v", err)
-				continue
+				return err
 			}
-			all[p.Attempt] = strings.Join(p.Members, " ")
+			who := strings.Join(p.Members, " ")
+			if before, ok := all[p.Attempt]; ok && before != who && !w.wiped {
+				w.t.Errorf("attempt %d is of %s, and by the journal of %s of %s", p.Attempt, before, id, who)
+			}
+			all[p.Attempt] = who
+			return nil
+		})
+		if err != nil {
+			w.t.Errorf("what was said to %s: %v", id, err)
 		}
-		t.mu.Unlock()
 	}
 	return all
 }
@@ -239,7 +250,7 @@ func (w *town) accounted(all []sent) {
 		for len(from) > 0 {
 			id, b, err := channel.Receive(ctx)
 			if err != nil {
-				w.t.Errorf("messages that were acknowledged are not in the log: %s: %v", missing(from), err)
+				w.t.Errorf("messages that were acknowledged are not in the log: of attempt %d in %s: %s: %v", at.attempt, at.channel, missing(from), err)
 				break
 			}
 			delete(from[id], sha256.Sum256(b))
@@ -249,6 +260,124 @@ func (w *town) accounted(all []sent) {
 		}
 		channel.Close()
 	}
+}
+
+// journal reads a journal of a party that has ended.
+func (w *town) journal(id party.ID, p store.Plan, f func(kind string, record []byte) error) error {
+	s, err := store.Open(store.Config{Dir: w.at(id, "state", "store"), Now: time.Now})
+	if err != nil {
+		return err
+	}
+	j, err := s.Journal(p)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	err = j.Replay(f)
+	j.Close()
+	return errors.Join(err, s.Close())
+}
+
+// outbox is what a gateway's journal says of masked sums: what it sent, in order,
+// as a chain of digests, and where it saw the chains of the others.
+type outbox struct {
+	sent  map[[32]byte]bool   // whole messages
+	chain map[uint64][32]byte // by position
+	seen  map[party.ID]map[uint64][32]byte
+}
+
+// followed compares what the journals of gateways say of each other: what one has
+// seen of another, the other knows to have sent, just so. And nobody sent what is not in its own.
+func (w *town) followed(plan store.Digest, restored bool) {
+	if plan.IsZero() || restored {
+		return // nobody has said anything; or there is somebody whose journal has forgotten what it said
+	}
+	all := map[party.ID]*outbox{}
+	for _, id := range w.ids {
+		o, err := w.outbox(id, plan)
+		if err != nil {
+			w.t.Errorf("the journal of %s: %v", id, err)
+			return
+		}
+		all[id] = o
+	}
+	for id, o := range all {
+		for peer, heads := range o.seen {
+			for n, head := range heads {
+				if at, ok := all[peer].chain[n]; at != head {
+					w.t.Errorf("%s has seen message %d of %s, of which the journal of %s has another one, or none (it has one: %v)", id, n, peer, peer, ok)
+				}
+			}
+		}
+		for _, m := range w.said(id) {
+			e := new(wire.Envelope)
+			if m.channel == "control" || wire.Decode(m.body, e) != nil {
+				continue
+			}
+			switch e.Type {
+			case wire.Type_HELLO, wire.Type_SEAL, wire.Type_MASKED, wire.Type_UNLOCK, wire.Type_CLOSE:
+				if !o.sent[sha256.Sum256(m.body)] {
+					w.t.Errorf("%s sent %v %d of attempt %d, which is not in its journal", id, e.Type, e.Sequence, e.Attempt)
+				}
+			}
+		}
+	}
+}
+
+// outbox reads a gateway's journal of a plan.
+func (w *town) outbox(id party.ID, plan store.Digest) (*outbox, error) {
+	o := &outbox{sent: map[[32]byte]bool{}, chain: map[uint64][32]byte{}, seen: map[party.ID]map[uint64][32]byte{}}
+	var position uint64
+	var link [32]byte
+	number := func(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+	sends := func(message []byte) error {
+		e := new(wire.Envelope)
+		if err := wire.Decode(message, e); err != nil {
+			return err
+		}
+		position, link = position+1, party.Hash("outbox", link[:], number(uint64(e.Type)), number(e.Sequence), e.Body)
+		o.sent[sha256.Sum256(message)], o.chain[position] = true, link
+		return nil
+	}
+	sees := func(ids []string, heads []byte) {
+		for i, peer := range ids {
+			h := heads[i*wire.HeadSize : (i+1)*wire.HeadSize]
+			if n := binary.BigEndian.Uint64(h); n > 0 && peer != string(id) {
+				if o.seen[party.ID(peer)] == nil {
+					o.seen[party.ID(peer)] = map[uint64][32]byte{}
+				}
+				o.seen[party.ID(peer)][n] = [32]byte(h[8:])
+			}
+		}
+	}
+	err := w.journal(id, store.Plan{Study: w.study.Name, Digest: plan}, func(kind string, record []byte) error {
+		var err error
+		read := func(m wire.Message) bool {
+			err = wire.Decode(record, m)
+			return err == nil
+		}
+		began, sealing, agreed, sent := new(wire.Began), new(wire.Sealing), new(wire.Agreed), new(wire.Sent)
+		unlocked, totalled, ended := new(wire.Unlocked), new(wire.Totalled), new(wire.Ended)
+		switch {
+		case kind == secagg.KindBegan && read(began):
+			return sends(began.Hello)
+		case kind == secagg.KindSealing && read(sealing):
+			sees(sealing.Ids, sealing.Heads)
+			return sends(sealing.Seal)
+		case kind == secagg.KindAgreed && read(agreed):
+			sees(agreed.Ids, agreed.Seen)
+		case kind == secagg.KindMasked && read(sent):
+			return sends(sent.Message)
+		case kind == secagg.KindUnlocked && read(unlocked):
+			sees(unlocked.Ids, unlocked.Seen)
+			return sends(unlocked.Message)
+		case kind == secagg.KindTotalled && read(totalled):
+			sees(totalled.Ids, totalled.Seen)
+		case kind == secagg.KindClosed && read(ended):
+			return sends(ended.Message)
+		}
+		return err
+	})
+	return o, err
 }
 
 func missing(from map[party.ID]map[[32]byte]bool) string {

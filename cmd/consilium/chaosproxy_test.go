@@ -21,9 +21,10 @@ import (
 // sees every message that they exchange, and can lose connections, delay, repeat
 // and reorder what goes through them.
 type tap struct {
-	listener net.Listener
-	up       *tls.Config // as the gateway, towards the hub
-	hub      string      // address
+	front, back *space // where it listens, and where the hub is
+	listener    net.Listener
+	up          *tls.Config // as the gateway, towards the hub
+	hub         string      // address
 
 	mu    sync.Mutex
 	lines map[net.Conn]bool
@@ -113,26 +114,27 @@ func (f *frame) write(w io.Writer) error {
 	return err
 }
 
-// newTap listens as the hub would.
-func newTap(as, gateway tls.Certificate, trusted *tls.Config, hub string) (*tap, error) {
+// open listens as the hub would.
+func (t *tap) open(host string, as, gateway tls.Certificate, trusted *tls.Config) error {
 	down := &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{as}, ClientCAs: trusted.RootCAs, ClientAuth: tls.RequireAnyClientCert}
-	up := trusted.Clone()
-	up.Certificates = []tls.Certificate{gateway}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", down)
+	t.up = trusted.Clone()
+	t.up.Certificates = []tls.Certificate{gateway}
+	t.lines, t.step = map[net.Conn]bool{}, func(int, *frame) deed { return deed{} }
+	var err error
+	t.front.do(func() { t.listener, err = tls.Listen("tcp", host+":0", down) })
 	if err != nil {
-		return nil, err
+		return err
 	}
-	t := &tap{listener: l, up: up, hub: hub, lines: map[net.Conn]bool{}, step: func(int, *frame) deed { return deed{} }}
 	t.work.Go(func() {
 		for {
-			c, err := l.Accept()
+			c, err := t.listener.Accept()
 			if err != nil {
 				return
 			}
 			t.work.Go(func() { t.serve(c.(*tls.Conn)) })
 		}
 	})
-	return t, nil
+	return nil
 }
 
 func (t *tap) close() {
@@ -179,8 +181,15 @@ func (t *tap) serve(gateway *tls.Conn) {
 	if gateway.HandshakeContext(ctx) != nil {
 		return
 	}
-	c, err := (&tls.Dialer{Config: t.up}).DialContext(ctx, "tcp", t.hub)
+	var plain net.Conn
+	var err error
+	t.back.do(func() { plain, err = new(net.Dialer).DialContext(ctx, "tcp", t.hub) })
 	if err != nil {
+		return
+	}
+	c := tls.Client(plain, t.up)
+	if c.HandshakeContext(ctx) != nil {
+		_ = plain.Close()
 		return
 	}
 	if !t.hold(c) {

@@ -63,15 +63,7 @@ var scripts = []script{
 		who := append([]party.ID{party.Hub}, w.ids...)[w.rand.IntN(len(w.ids)+1)]
 		w.when(w.any(), w.rand.IntN(steps), func() { w.dies(who) })
 	}},
-	{name: "the hub's disk is lost", before: func(w *town) {
-		w.when(w.any(), w.rand.IntN(steps), func() {
-			w.happens()
-			w.kill(party.Hub)
-			w.wiped = true
-			_ = os.RemoveAll(w.at(party.Hub, "state"))
-			w.later(200*time.Millisecond, func() { w.live(party.Hub) })
-		})
-	}, gives: []string{"ended: the hub does not know it any more"}},
+	{name: "the hub's disk is lost", before: wipe, gives: []string{"ended: the hub does not know it any more"}},
 	{name: "a copy of yesterday", before: yesterday, during: confirm, restored: true,
 		gives: []string{"ended:  (REFUSED)", "ended:  (ROLLBACK)", "ended:  (INTERNAL)"}},
 	{name: "gone before anything was opened", options: func(r *rand.Rand) options {
@@ -157,6 +149,17 @@ func (w *town) weather(x weather) {
 			return d
 		}
 	}
+}
+
+// wipe empties the hub's disk at one message.
+func wipe(w *town) {
+	w.when(w.any(), w.rand.IntN(steps), func() {
+		w.happens()
+		w.kill(party.Hub)
+		w.wiped = true
+		_ = os.RemoveAll(w.at(party.Hub, "state"))
+		w.later(200*time.Millisecond, func() { w.live(party.Hub) })
+	})
 }
 
 // yesterday copies a gateway's state at one message, and puts the copy back at a later one.
@@ -276,6 +279,7 @@ func decade(w *town) {
 		w.t.Error(err)
 	}
 	w.happens()
+	w.direct = true
 	_ = w.taps[id].listener.Close()
 	w.made.files[id]["hub"].(map[string]any)["urls"] = []string{"tls://" + w.hub} // which sees the certificate itself
 	if err := w.made.write(id, w.made.files[id]); err != nil {

@@ -41,14 +41,20 @@ type town struct {
 	hub   string // address, the same in every life
 	taps  map[party.ID]*tap
 
-	mu     sync.Mutex
-	lives  map[party.ID]*life
-	began  []int // processes that were started
-	work   sync.WaitGroup
-	ended  bool
-	veiled bool
-	wiped  bool // the hub has lost its disk
-	blows  int  // what was to happen and did
+	mu      sync.Mutex
+	lives   map[party.ID]*life
+	began   []int // processes that were started
+	work    sync.WaitGroup
+	ended   bool
+	turn    int // how often its script was played before
+	veiled  bool
+	patient bool
+	wiped   bool                       // the hub has lost its disk
+	direct  bool                       // some gateway talks past its tap
+	clocks  map[party.ID]time.Duration // by how much they are wrong; nil: nobody's can be
+	disks   map[party.ID]*space        // of those who have a disk of their own
+	spaces  map[party.ID]*space        // nil: all are on the loopback network of this process
+	blows   int                        // what was to happen and did
 }
 
 // life is a process from its start to its end.
@@ -88,6 +94,9 @@ type options struct {
 	hospitals int
 	minSites  int // 0: all
 	veiled    bool
+	clocks    bool           // may be set
+	spaces    bool           // a network namespace for everybody
+	patient   bool           // all deadlines are those of a configuration that names none
 	hub       map[string]any // further lines of the hub's configuration
 }
 
@@ -102,6 +111,12 @@ func foundTown(t *testing.T, seed uint64, o options) *town {
 		}
 	}
 	var err error
+	if o.clocks {
+		w.clocks = map[party.ID]time.Duration{}
+		if err := settable(); err != nil {
+			t.Skip("SKIPPED: ", err)
+		}
+	}
 	w.dir, err = os.MkdirTemp(ram(), "chaos")
 	must(err)
 	t.Cleanup(w.end)
@@ -145,8 +160,24 @@ func newTown(t *testing.T, seed uint64, o options) *town {
 			t.Fatal(err)
 		}
 	}
-	hub := map[string]any{"role": roleHub, "roster": "../roster.yaml", "state": "state", "deadline": "3s", "attempts": 30, "keep": map[string]any{"closed": "1d"}, // check looks into the log
+	if o.spaces {
+		if err := w.lines(); err != nil {
+			t.Skip("SKIPPED: ", err)
+		}
+		hosts := []string{"127.0.0.1"}
+		for _, id := range w.ids {
+			hosts = append(hosts, w.address(id))
+		}
+		own, err := w.made.authority.Issue(party.Hub, time.Now(), hosts...)
+		must(err)
+		must(errors.Join(os.Remove(w.at(party.Hub, "tls.crt")), os.Remove(w.at(party.Hub, "tls.key")), writeCertificate(w.at(party.Hub), own)))
+	}
+	hub := map[string]any{"role": roleHub, "roster": "../roster.yaml", "state": "state", "keep": map[string]any{"closed": "1d"}, // check looks into the log
 		"listen": map[string]any{"tls": "127.0.0.1:0", "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}}
+	w.patient = o.patient
+	if !o.patient {
+		hub["deadline"], hub["attempts"] = "3s", 30
+	}
 	for k, v := range o.hub {
 		hub[k] = v
 	}
@@ -157,6 +188,9 @@ func newTown(t *testing.T, seed uint64, o options) *town {
 	must(w.made.connect("tls://" + w.hub))
 	for _, id := range w.ids {
 		must(w.tapped(id))
+	}
+	if o.spaces { // the analyst is here, and the hub is not
+		must(w.tapped(w.made.analyst))
 	}
 	return w
 }
@@ -192,22 +226,33 @@ func (w *town) certificate(id party.ID) (tls.Certificate, error) {
 	return transport.LoadCertificate(w.at(id, "tls.crt"), w.at(id, "tls.key"))
 }
 
-// tapped makes a gateway's tap and its configuration.
+// tapped makes a gateway's tap, at the hub's end of its line, and its configuration.
 func (w *town) tapped(id party.ID) error {
 	as, err1 := w.certificate(party.Hub)
 	own, err2 := w.certificate(id)
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	var err error
-	w.taps[id], err = newTap(as, own, &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: w.made.authority.Pool(), ServerName: "127.0.0.1"}, w.hub)
+	front, host := w.spaces[party.Hub], "127.0.0.1"
+	if id != w.made.analyst {
+		host = w.address(id)
+	} else {
+		front = nil
+	}
+	t := &tap{front: front, back: w.spaces[party.Hub], hub: w.hub}
+	err := t.open(host, as, own, &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: w.made.authority.Pool(), ServerName: "127.0.0.1"})
 	if err != nil {
 		return err
 	}
+	w.taps[id] = t
 	f := w.made.files[id]
-	f["hub"] = map[string]any{"urls": []string{"tls://" + w.taps[id].listener.Addr().String()}, "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}
-	f["policy"] = map[string]any{"approve": map[string]any{"kinds": []string{"describe", "crosstab", "linear", "logistic"}, "runs": 3}}
-	f["deadline"] = "10s"
+	f["hub"] = map[string]any{"urls": []string{"tls://" + t.listener.Addr().String()}, "ca": "../ca.crt", "certificate": "tls.crt", "certificate_key": "tls.key"}
+	if id != w.made.analyst {
+		f["policy"] = map[string]any{"approve": map[string]any{"kinds": []string{"describe", "crosstab", "linear", "logistic"}, "runs": 3}}
+		if !w.patient {
+			f["deadline"] = "10s"
+		}
+	}
 	return w.made.write(id, f)
 }
 
@@ -245,11 +290,18 @@ func (w *town) begin(id party.ID) <-chan string {
 	logs, err := os.OpenFile(w.at(id, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	c := exec.Command(self, role, "--config", w.at(id, "consilium.yaml"), "--supervised")
 	c.Stderr = logs
+	if w.clocks != nil {
+		c.Env = append(os.Environ(), clockIn(w.clocks[id]))
+	}
 	in, err1 := c.StdinPipe()
 	out, err2 := c.StdoutPipe()
 	err = errors.Join(err, err1, err2)
 	if err == nil {
-		err = c.Start()
+		room := w.spaces[id]
+		if d := w.disks[id]; d != nil {
+			room = d
+		}
+		room.do(func() { err = c.Start() })
 	}
 	if err != nil {
 		w.mu.Unlock()
@@ -363,9 +415,29 @@ func commandOf(pid int) string {
 	return string(b)
 }
 
+// collect takes what is on disks of their own to where the rest is.
+func (w *town) collect() {
+	for id, disk := range w.disks {
+		state, copied := w.at(id, "state"), w.at(id, "copied")
+		var err error
+		disk.do(func() { _, err = os.Remove(w.at(id, "state", "steward.sock")), copyState(copied, state) })
+		disk.end()
+		if err := errors.Join(err, os.RemoveAll(state), os.Rename(copied, state)); err != nil {
+			w.t.Error(err)
+		}
+	}
+	w.disks = nil
+}
+
 // end stops what is left and removes everything, or shows the logs of a failure.
 func (w *town) end() {
 	w.stop()
+	w.collect()
+	for _, s := range w.spaces {
+		if s != nil {
+			s.end()
+		}
+	}
 	if w.t.Failed() {
 		for _, id := range append([]party.ID{party.Hub}, w.ids[:min(len(w.ids), 6)]...) {
 			b, _ := os.ReadFile(w.at(id, "log"))

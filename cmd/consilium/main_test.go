@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the goldens of the stories")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"consilium": main, clusterNode: serveNode})
+	testscript.Main(m, map[string]func(){"consilium": underClock, clusterNode: serveNode})
 }
 
 // TestStories runs testdata/*.txtar: what users do, and what they do wrong.
