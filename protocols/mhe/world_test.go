@@ -76,7 +76,10 @@ func newWorldFor(t testing.TB, reader *party.Identity, p Params, n int, options 
 	for i, c := range w.configs {
 		c.Session = w.setups[i].Beside("encrypted")
 		stop := c.Session.Stop
-		c.Session.Stop = func(err error, said, heard []byte) ([]round.Message, error) { w.closed[i] = round.CodeOf(err); return stop(err, said, heard) }
+		c.Session.Stop = func(err error, said, heard []byte) ([]round.Message, error) {
+			w.closed[i] = round.CodeOf(err)
+			return stop(err, said, heard)
+		}
 		s, err := New(c)
 		if err != nil {
 			t.Fatal(err)

@@ -130,6 +130,32 @@ func (w *World) Run() {
 	}
 }
 
+// Deliver takes the ith message that is under way to where it goes.
+func (w *World) Deliver(i int) {
+	m := w.Queue[i]
+	w.Queue = append(w.Queue[:i:i], w.Queue[i+1:]...)
+	w.deliver(m)
+}
+
+// Expire tells m's machine that the time for its step is over.
+func (w *World) Expire(m *Member) {
+	if machine := m.machine(); machine != nil && m.Err == nil {
+		out, err := machine.Expire()
+		m.Err = err
+		w.post(out)
+	}
+}
+
+// ExpireHub tells the hub.
+func (w *World) ExpireHub() {
+	w.T.Helper()
+	out, err := w.Hub.Expire()
+	if err != nil {
+		w.T.Errorf("prototest: the hub failed: %v", err)
+	}
+	w.post(out)
+}
+
 func (w *World) around(hub bool, call func()) {
 	if w.Around == nil {
 		call()

@@ -7,5 +7,6 @@ var (
 	sizes        = []int{4, 20}
 	maskedWords  = 1 << 17
 	hostileSeeds = 60
+	simulated    = 1000
 	flippedBits  = 150
 )
