@@ -61,6 +61,7 @@ type town struct {
 	dirs       map[party.ID]string
 	policy     map[party.ID]engine.Policy
 	now        func() time.Time
+	skew       map[party.ID]time.Duration // of a party's clock; not changed while anybody lives
 	hub        engine.HubConfig
 	deadline   time.Duration
 	source     map[party.ID]engine.Source
@@ -77,7 +78,7 @@ func newTown(t testing.TB) *town {
 	t.Helper()
 	leaks := goleak.IgnoreCurrent()
 	w := &town{t: t, board: transport.NewBoard(), identities: map[party.ID]*party.Identity{}, analyst: someone(t), stores: map[party.ID]*store.Store{},
-		dirs: map[party.ID]string{}, policy: map[party.ID]engine.Policy{}, now: time.Now, source: map[party.ID]engine.Source{}}
+		dirs: map[party.ID]string{}, policy: map[party.ID]engine.Policy{}, now: time.Now, source: map[party.ID]engine.Source{}, skew: map[party.ID]time.Duration{}}
 	w.network = func(self party.ID) engine.Network { return engine.OnBoard(w.board, self) }
 	var members []party.Member
 	for _, id := range hospitals {
@@ -122,11 +123,16 @@ func ram() string {
 
 func (w *town) openStore(id party.ID) {
 	w.t.Helper()
-	s, err := store.Open(store.Config{Dir: w.dirs[id] + "/state", Now: func() time.Time { return w.now() }})
+	s, err := store.Open(store.Config{Dir: w.dirs[id] + "/state", Now: w.clock(id)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.stores[id] = s
+}
+
+// clock is a party's.
+func (w *town) clock(id party.ID) func() time.Time {
+	return func() time.Time { return w.now().Add(w.skew[id]) }
 }
 
 func (w *town) Write(b []byte) (int, error) {
@@ -169,7 +175,7 @@ func (w *town) newGateway(id party.ID) *engine.Gateway {
 		})
 	}
 	cfg := engine.GatewayConfig{ID: id, Identity: w.identities[id], Roster: w.roster, Analysts: w.analysts(), Network: w.network(id), Store: w.stores[id],
-		Source: source, Policy: w.policy[id], Now: func() time.Time { return w.now() }, Log: w.log(), Deadline: w.deadline}
+		Source: source, Policy: w.policy[id], Now: w.clock(id), Log: w.log(), Deadline: w.deadline}
 	if w.ask != nil {
 		cfg.Ask = func(_ context.Context, r engine.Request) *engine.Answer { return w.ask(id, r) }
 	}
@@ -185,7 +191,7 @@ func (w *town) newHub() *engine.Hub {
 	w.t.Helper()
 	cfg := w.hub
 	cfg.Roster, cfg.Analysts, cfg.Network, cfg.Store, cfg.Log = w.roster, w.analysts(), w.network(party.Hub), w.stores[party.Hub], w.log()
-	cfg.Now = func() time.Time { return w.now() }
+	cfg.Now = w.clock(party.Hub)
 	engine.InsecureServices(w.insecure, nil, &cfg, nil)
 	h, err := engine.NewHub(cfg)
 	if err != nil {
