@@ -1,0 +1,73 @@
+//go:build long
+
+package main
+
+import (
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The same sources, built in two directories with nothing shared between the
+// two builds but the modules, are the same program to the byte.
+func TestBuildIsReproducible(t *testing.T) {
+	out, err := goTool(t, "../..", nil, "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", "./cmd/consilium")
+	if err != nil {
+		t.Fatal(out)
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sums [2][32]byte
+	for i := range sums {
+		dir := filepath.Join(t.TempDir(), strings.Repeat("deep", i), "checkout")
+		for _, name := range []string{"go.mod", "go.sum"} {
+			place(t, filepath.Join(root, name), filepath.Join(dir, name))
+		}
+		for _, pkg := range strings.Fields(out) {
+			at, err := filepath.Rel(root, pkg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err := os.ReadDir(pkg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				if !f.IsDir() && !strings.HasSuffix(f.Name(), "_test.go") {
+					place(t, filepath.Join(pkg, f.Name()), filepath.Join(dir, at, f.Name()))
+				}
+			}
+		}
+		program := filepath.Join(dir, "consilium")
+		if out, err := goTool(t, dir, []string{"GOCACHE=" + t.TempDir(), "GOPROXY=off", "CGO_ENABLED=0"}, "build", "-trimpath", "-o", program, "./cmd/consilium"); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		b, err := os.ReadFile(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[i] = sha256.Sum256(b)
+	}
+	t.Logf("sha256 %x", sums[0])
+	if sums[0] != sums[1] {
+		t.Errorf("the other directory gives sha256 %x", sums[1])
+	}
+}
+
+func place(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(to), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(to, b, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

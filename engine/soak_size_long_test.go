@@ -1,0 +1,9 @@
+//go:build long
+
+package engine_test
+
+// How many sessions, and studies of living services, one after the other.
+const (
+	soakSessions = 1000
+	soakStudies  = 200
+)
