@@ -82,7 +82,7 @@ func sibling(dir, what string) (string, error) {
 	return tmp, nil
 }
 
-// WriteDir writes result.json, report.txt, disclosed.json, one CSV per analysis
+// WriteDir writes result.json, report.txt, report.html, disclosed.json, one CSV per analysis
 // and, for a study released to the analyst alone, sealed.json. The directory appears complete or not at all; a former result of
 // ours at that place is replaced, anything else is an error.
 func (r *Report) WriteDir(dir string) error {
@@ -110,6 +110,7 @@ func (r *Report) writeFiles(dir string) error {
 	files := map[string]func(io.Writer) error{
 		"result.json":    r.WriteJSON,
 		"report.txt":     r.WriteText,
+		"report.html":    r.WriteHTML,
 		"disclosed.json": r.WriteDisclosed,
 	}
 	if r.Sealed != nil {

@@ -30,7 +30,7 @@ func TestResultsReplaceAFormerResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := entries(t, dir)
-	for _, want := range []string{"result.json", "report.txt", "disclosed.json", "risk.csv"} {
+	for _, want := range []string{"result.json", "report.txt", "disclosed.json", "risk.csv", "report.html"} {
 		if !slices.Contains(first, want) {
 			t.Errorf("%s was not written", want)
 		}
@@ -42,7 +42,7 @@ func TestResultsReplaceAFormerResult(t *testing.T) {
 	if err := r.WriteDir(dir); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := entries(t, dir), []string{"disclosed.json", "report.txt", "result.json", "table1.csv"}; !slices.Equal(got, want) {
+	if got, want := entries(t, dir), []string{"disclosed.json", "report.html", "report.txt", "result.json", "table1.csv"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if got := entries(t, parent); !slices.Equal(got, []string{"out"}) {
