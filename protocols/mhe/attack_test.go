@@ -74,7 +74,10 @@ func TestChosenCiphertextYieldsNoKey(t *testing.T) {
 		inner := w.network
 		w.network = func(m round.Message) []round.Message {
 			if e := prototest.Peek(m); e.Type == wire.Type_SHARE && e.Sequence >= step && m.From == who {
-				got = append(got, e.Bulk)
+				if e.Part == 0 {
+					got = append(got, nil)
+				}
+				got[len(got)-1] = append(got[len(got)-1], e.Bulk...)
 			}
 			if inner != nil && m.From == party.Hub {
 				return inner(m)

@@ -88,8 +88,12 @@ func (p Params) size(s shape) int {
 	if s.raw() {
 		return rawSize
 	}
-	n := 0
-	for _, i := range p.primes(s) {
+	return p.sizeOf(p.primes(s))
+}
+
+// sizeOf is how many bytes rows of these primes have.
+func (p Params) sizeOf(list []int) (n int) {
+	for _, i := range list {
 		n += p.rowSize(i)
 	}
 	return n
@@ -104,6 +108,44 @@ const rawSize = 32
 // is a multiple of 8.
 func (p Params) rowSize(prime int) int {
 	return p.Degree() / 8 * bits.Len64(p.prime(prime))
+}
+
+// A share is sent in parts of so many rows: with signatures and hashes a part
+// stays below half a megabyte, which a log takes as it is.
+const partRows = 4
+
+// whole stands for all parts of a share together.
+const whole = -1
+
+// rowsOf is the primes of a part's rows, and the index of the first of them.
+func (p Params) rowsOf(s shape, k int) (list []int, from int) {
+	list = p.primes(s)
+	if k == whole {
+		return list, 0
+	}
+	from = k * partRows
+	return list[from:min(from+partRows, len(list))], from
+}
+
+// parts is how many bytes each part of a share of shape s has. A share that every
+// member sees has one.
+func (p Params) parts(s shape, full bool) (sizes []int) {
+	if full || s.raw() {
+		return []int{p.size(s)}
+	}
+	for list := p.primes(s); len(list) > 0; {
+		n := min(partRows, len(list))
+		sizes, list = append(sizes, p.sizeOf(list[:n])), list[n:]
+	}
+	return sizes
+}
+
+// cut cuts a packed share into its parts.
+func (p Params) cut(s shape, full bool, b []byte) (parts [][]byte) {
+	for _, n := range p.parts(s, full) {
+		parts, b = append(parts, b[:n]), b[n:]
+	}
+	return parts
 }
 
 // alloc returns a share of zeros.
@@ -175,19 +217,25 @@ func (p Params) unpack(s shape, b []byte) (share, error) {
 // each hands out the rows of a packed share, one after the other, with their index
 // and that of their prime. A row is overwritten by the next.
 func (p Params) each(s shape, b []byte, f func(r, prime int, row []uint64)) error {
+	return p.eachOf(s, whole, b, f)
+}
+
+// eachOf hands out the rows of one part.
+func (p Params) eachOf(s shape, k int, b []byte, f func(r, prime int, row []uint64)) error {
 	if s.raw() {
 		return fmt.Errorf("mhe: a share is no polynomial")
 	}
-	if want := p.size(s); len(b) != want {
-		return fmt.Errorf("mhe: a share has %d bytes, want %d", len(b), want)
+	list, from := p.rowsOf(s, k)
+	if want := p.sizeOf(list); len(b) != want {
+		return fmt.Errorf("mhe: a share or a part of it has %d bytes, want %d", len(b), want)
 	}
 	row := make([]uint64, p.Degree())
-	for r, prime := range p.primes(s) {
+	for r, prime := range list {
 		size := p.rowSize(prime)
 		if err := unpackRow(row, b[:size], p.prime(prime)); err != nil {
 			return err
 		}
-		f(r, prime, row)
+		f(from+r, prime, row)
 		b = b[size:]
 	}
 	return nil
@@ -230,13 +278,25 @@ func unpackRow(row []uint64, b []byte, q uint64) error {
 	return nil
 }
 
-// addPacked adds a packed share to acc, nil before the first.
-func (p Params) addPacked(s shape, acc share, b []byte) (share, error) {
-	if acc == nil {
-		return p.unpack(s, b)
+// addPart adds a part of a packed share to acc.
+func (p Params) addPart(s shape, k int, acc share, b []byte) error {
+	return p.eachOf(s, k, b, func(r, prime int, row []uint64) { p.subring(prime).Add(acc[r], row, acc[r]) })
+}
+
+// unpackPart reads a part of a packed share into sum.
+func (p Params) unpackPart(s shape, k int, sum share, b []byte) error {
+	return p.eachOf(s, k, b, func(r, _ int, row []uint64) { copy(sum[r], row) })
+}
+
+// packPart packs a part of a share.
+func (p Params) packPart(s shape, k int, sh share) (out []byte, err error) {
+	list, from := p.rowsOf(s, k)
+	for r, prime := range list {
+		if out, err = packRow(out, sh[from+r], p.prime(prime)); err != nil {
+			return nil, err
+		}
 	}
-	err := p.each(s, b, func(r, prime int, row []uint64) { p.subring(prime).Add(acc[r], row, acc[r]) })
-	return acc, err
+	return out, nil
 }
 
 // addTo adds a share to acc, row by row, modulo the primes.

@@ -78,9 +78,12 @@ func TestDifferentCiphertextsAreFoundBeforeAnyShare(t *testing.T) {
 func TestMasksCoverEveryCoefficient(t *testing.T) {
 	p := InsecureTest(8)
 	w := newWorld(t, p, 2)
-	var shares [][]byte
+	shares := make([][]byte, 2)
 	w.network = func(m round.Message) []round.Message {
-		at(wire.Type_SHARE, 5, "", func(e *wire.Envelope) { shares = append(shares, e.Bulk) })(m)
+		at(wire.Type_SHARE, 5, "", func(e *wire.Envelope) {
+			i := w.roster.Index(m.From)
+			shares[i] = append(shares[i], e.Bulk...)
+		})(m)
 		return []round.Message{m}
 	}
 	w.squared(2, func(s *Session, c *Ciphertext) (round.Machine[Refreshed], error) {

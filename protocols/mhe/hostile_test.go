@@ -3,6 +3,7 @@ package mhe
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -283,7 +284,7 @@ func TestOneSharePerStepForEver(t *testing.T) {
 	note := func(m round.Message) {
 		e := new(wire.Envelope)
 		proto.Unmarshal(m.Body, e)
-		k := string(m.From) + e.Type.String() + string(rune('0'+e.Sequence))
+		k := fmt.Sprint(m.From, e.Type, e.Sequence, "part ", e.Part)
 		if seen[k] == nil {
 			seen[k] = map[string]bool{}
 		}
@@ -312,8 +313,9 @@ func TestOneSharePerStepForEver(t *testing.T) {
 		machines[w.index(s)] = m
 		return m, err
 	})
-	if len(seen) != 2*2*3 {
-		t.Fatalf("%d places, want a vow and a share for 3 steps of 2 members", len(seen))
+	p := w.sessions[0].params
+	if want := 2 * (3 + 1 + len(p.parts(p.keyShape(2), false)) + len(p.parts(p.keyShape(1), false))); len(seen) != want {
+		t.Fatalf("%d places, want %d: a vow and the parts of a share for 3 steps of 2 members", len(seen), want)
 	}
 	for k, v := range seen {
 		if len(v) != 1 {
@@ -501,8 +503,8 @@ func TestShareOtherThanVowedIsNamed(t *testing.T) {
 			}
 			return at(wire.Type_SHARE, step, "", func(e *wire.Envelope) {
 				e.Bulk[0] ^= 1
-				hash := shareHash(e.Bulk)
-				inBody(&wire.Share{}, func(v *wire.Share) { v.Hash = hash[:] })(e)
+				hash := partHash(e.Bulk)
+				inBody(&wire.Share{}, func(v *wire.Share) { copy(v.Parts, hash[:]) })(e)
 				if err := round.Sign(s.cfg.Session.Identity, s.cfg.Session.Context, e); err != nil {
 					t.Fatal(err)
 				}

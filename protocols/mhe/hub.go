@@ -28,7 +28,9 @@ type Hub struct {
 	vows   []*wire.Vow
 	bodies [][]byte
 	shape  shape
-	sum    share // of the shares so far
+	sum    share      // of the shares so far
+	sums   [][32]byte // hashes of the messages with its parts
+	bulk   [][]byte   // each member's share, as far as it was added
 
 	// Of the step before, for what each member must claim of its share: it is computed when
 	// the member's vow is there, while others work.
@@ -120,15 +122,19 @@ func (h *Hub) checkShare(c round.Context, i int, in *wire.Envelope) error {
 	if err := decodeBody(in.Body, m, h.n); err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
 	}
-	hash := shareHash(in.Bulk)
+	sizes, part := h.cfg.Params.parts(h.shape, h.vows[0].Full), int(in.Part)
+	if len(m.Parts) != len(sizes)*wire.DigestSize {
+		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a share in %d parts, want %d", len(m.Parts)/wire.DigestSize, len(sizes)))
+	}
+	own, hash := partHash(in.Bulk), shareHash(m.Parts)
 	vowed := commitment(c.Session[:], in.Sequence, h.cfg.Roster.At(i).ID, m.Salt, hash[:])
 	switch {
-	case !bytes.Equal(hash[:], m.Hash):
+	case !bytes.Equal(own[:], m.Parts[part*wire.DigestSize:(part+1)*wire.DigestSize]):
 		return h.blame(i, wire.Code_MALFORMED, errors.New("mhe: the share is not the one signed"))
 	case !bytes.Equal(vowed[:], h.vows[i].Share):
 		return h.blame(i, wire.Code_OPENING, errors.New("mhe: the share is not the one vowed"))
-	case len(in.Bulk) != h.cfg.Params.size(h.shape):
-		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: a share of %d bytes, want %d", len(in.Bulk), h.cfg.Params.size(h.shape)))
+	case len(in.Bulk) != sizes[part]:
+		return h.blame(i, wire.Code_MALFORMED, fmt.Errorf("mhe: part %d of a share has %d bytes, want %d", part, len(in.Bulk), sizes[part]))
 	}
 	var err error
 	switch {
@@ -136,7 +142,7 @@ func (h *Hub) checkShare(c round.Context, i int, in *wire.Envelope) error {
 	case h.vows[0].Full: // every member adds itself
 		err = h.cfg.Params.each(h.shape, in.Bulk, func(int, int, []uint64) {})
 	default:
-		h.sum, err = h.cfg.Params.addPacked(h.shape, h.sum, in.Bulk)
+		err = h.cfg.Params.addPart(h.shape, part, h.sum, in.Bulk)
 	}
 	if err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
@@ -152,10 +158,15 @@ func (h *Hub) handVows(inbox []*wire.Envelope) (a round.Answer, err error) {
 	for _, v := range h.vows {
 		agree = agree && bytes.Equal(v.Shape, h.vows[0].Shape)
 	}
-	next := round.Place{Kind: wire.Type_SHARE, Sequence: inbox[0].Sequence}
+	next, parts := round.Place{Kind: wire.Type_SHARE, Sequence: inbox[0].Sequence}, 0
 	if agree && len(h.vows[0].Shape) > 0 {
 		if h.shape, err = h.cfg.Params.parseShape(h.vows[0].Shape); err != nil {
 			return a, err
+		}
+		parts = len(h.cfg.Params.parts(h.shape, h.vows[0].Full))
+		h.sum, h.sums, h.bulk = nil, nil, make([][]byte, h.n)
+		if !h.vows[0].Full {
+			h.sum = h.cfg.Params.alloc(h.shape)
 		}
 	} else { // nothing but vows in this step
 		h.vows = nil
@@ -174,7 +185,9 @@ func (h *Hub) handVows(inbox []*wire.Envelope) (a round.Answer, err error) {
 		}
 		out = append(out, m)
 	}
-	return round.NewAnswer(wire.Type_VOWS, next, out...)
+	a, err = round.NewAnswer(wire.Type_VOWS, next, out...)
+	a.Parts = uint32(parts)
+	return a, err
 }
 
 // slot is the position of peer j in a list that leaves out member i.
@@ -185,13 +198,12 @@ func slot(i, j int) int {
 	return j
 }
 
-// handSum hands out the sum of the shares, or hands all of them to all.
+// handSum hands out a part of the sum of the shares, or hands all of them to all.
 func (h *Hub) handSum(inbox []*wire.Envelope) (a round.Answer, err error) {
-	m, p, step := new(wire.Folded), h.cfg.Params, inbox[0].Sequence
+	m, p, step, part := new(wire.Folded), h.cfg.Params, inbox[0].Sequence, inbox[0].Part
 	next := round.Place{Kind: wire.Type_VOW, Sequence: step + 1}
-	full := h.vows[0].Full
-	h.vows = nil
-	if full {
+	if h.vows[0].Full {
+		h.vows = nil
 		for _, in := range inbox {
 			s := new(wire.Share)
 			if err := wire.Decode(in.Body, s); err != nil {
@@ -201,19 +213,29 @@ func (h *Hub) handSum(inbox []*wire.Envelope) (a round.Answer, err error) {
 		}
 		return round.NewAnswer(wire.Type_FOLDED, next, m)
 	}
-	if m.Sum, err = p.pack(h.shape, h.sum); err != nil {
+	parts := uint32(len(p.parts(h.shape, false)))
+	if part+1 < parts {
+		next = round.Place{Kind: wire.Type_SHARE, Sequence: step, Part: part + 1}
+	}
+	if m.Sum, err = p.packPart(h.shape, int(part), h.sum); err != nil {
 		return a, err
 	}
-	h.sum = nil
 	if a, err = round.NewAnswer(wire.Type_FOLDED, next, m); err != nil {
 		return a, err
 	}
-	// What each member will have to claim is known now: a false claim can be named.
-	h.before = outcome(step, h.bodies, messageHash(a.Bodies[0]))
-	h.at = p.challenge(h.shape, h.before)
-	for _, in := range inbox {
-		h.shares = append(h.shares, in.Bulk)
+	h.sums = append(h.sums, messageHash(a.Bodies[0]))
+	for i, in := range inbox {
+		h.bulk[i] = append(h.bulk[i], in.Bulk...)
 	}
+	if part+1 < parts {
+		a.Parts = parts
+		return a, nil
+	}
+	h.vows, h.sum = nil, nil
+	// What each member will have to claim is known now: a false claim can be named.
+	h.before = outcome(step, h.bodies, sumHash(h.sums))
+	h.at = p.challenge(h.shape, h.before)
+	h.shares, h.bulk = h.bulk, nil
 	return a, nil
 }
 

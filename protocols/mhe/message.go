@@ -14,14 +14,14 @@ import (
 )
 
 // envelope signs a message to the hub. It is made once.
-func (s *Session) envelope(t wire.Type, body wire.Message, bulk []byte) (signed, raw []byte, err error) {
+func (s *Session) envelope(t wire.Type, part int, body wire.Message, bulk []byte) (signed, raw []byte, err error) {
 	b, err := wire.Encode(body)
 	if err != nil {
 		return nil, nil, err
 	}
 	c := s.cfg.Session
 	e := &wire.Envelope{
-		Version: wire.Version, Plan: c.Plan[:], Attempt: c.Attempt, Type: t, Sequence: s.next,
+		Version: wire.Version, Plan: c.Plan[:], Attempt: c.Attempt, Type: t, Sequence: s.next, Part: uint32(part),
 		Sender: string(c.ID), Recipient: string(party.Hub), Body: b, Bulk: bulk,
 	}
 	if err := round.Sign(c.Identity, c.Context, e); err != nil {
@@ -70,7 +70,7 @@ func (s *Session) open(msg round.Message) (*wire.Envelope, error) {
 		return nil, nil
 	}
 	// The hub says one thing for each place, also when the step is over.
-	at := round.Place{Kind: e.Type, Sequence: e.Sequence}
+	at := round.PlaceOf(e)
 	if before, taken := s.accepted[at]; taken {
 		if messageHash(e.Body) != before {
 			return nil, s.hub(wire.Code_DUPLICATE, fmt.Errorf("mhe: a second, different message of type %v for step %d", e.Type, e.Sequence))
@@ -88,7 +88,7 @@ func (s *Session) open(msg round.Message) (*wire.Envelope, error) {
 // accept remembers what e says as the one thing for its place, by its hash: sums are large.
 func (s *Session) accept(e *wire.Envelope) [32]byte {
 	h := messageHash(e.Body)
-	s.accepted[round.Place{Kind: e.Type, Sequence: e.Sequence}] = h
+	s.accepted[round.PlaceOf(e)] = h
 	return h
 }
 
@@ -169,7 +169,19 @@ func commitment(transcript []byte, step uint64, id party.ID, salt, hash []byte) 
 	return party.Hash("share", transcript, uint64Bytes(step), []byte(id), salt, hash)
 }
 
-func shareHash(packed []byte) [32]byte { return party.Hash("packed share", packed) }
+func partHash(packed []byte) [32]byte { return party.Hash("part of a share", packed) }
+
+// shareHash is of the hashes of a share's parts.
+func shareHash(parts []byte) [32]byte { return party.Hash("packed share", parts) }
+
+// sumHash is of the hashes of the messages with the parts of a sum.
+func sumHash(parts [][32]byte) [32]byte {
+	var all [][]byte
+	for i := range parts {
+		all = append(all, parts[i][:])
+	}
+	return party.Hash("folded parts", all...)
+}
 
 func messageHash(body []byte) [32]byte { return party.Hash("message", body) }
 

@@ -116,7 +116,7 @@ func TestSharesAreWhatTheyWere(t *testing.T) {
 	w.squared(2, func(s *Session, c *Ciphertext) (round.Machine[Refreshed], error) {
 		return s.Refresh(c, true, Output{Copies: []Copy{{0, 3}, {1, 0}}, Times: 3 << 38})
 	})
-	const want = "8f6c0ee15e81a045019344f06419825aacfa94291b369e547e45e87878423d75"
+	const want = "a76706c482e98c61b361318d8446b4c2c82b27198e620795c18d639fe80e6ad4"
 	if got := fmt.Sprintf("%x", party.Hash("test", sent...)); got != want {
 		t.Errorf("digest %s of %d parts, want %s", got, len(sent), want)
 	}

@@ -25,15 +25,18 @@ type step[R any] struct {
 	*Session
 	task
 	result func() R
-	vow    []byte // own body
-	vowed  []byte // the message with it
-	packed []byte
-	hash   [32]byte // of it
+	vow    []byte   // own body
+	vowed  []byte   // the message with it
+	packed [][]byte // the share's parts
+	hashes []byte   // of them
 	salt   []byte
 	own    share
 	vows   []*wire.Vow
 	bodies [][]byte
-	shared []byte // the SHARE message
+	shared [][]byte   // the SHARE messages
+	sum    share      // as far as it has come
+	sums   [][32]byte // hashes of the messages with its parts
+	coming int        // parts that have not come
 	over   bool
 	dead   error
 }
@@ -62,7 +65,7 @@ func (m *step[R]) Start() ([]round.Message, error) {
 				return nil, err
 			}
 		}
-		return m.toHub(m.vowed, m.shared), nil
+		return m.toHub(append([][]byte{m.vowed}, m.shared...)...), nil
 	})
 }
 
@@ -143,19 +146,23 @@ func (m *step[R]) prepare() error {
 				return err
 			}
 		}
-		m.own, m.packed, m.salt = own, raw, make([]byte, 32)
+		m.own, m.packed, m.salt = own, m.params.cut(m.shape, m.full, raw), make([]byte, 32)
 		if _, err := (reader{m.cfg.Rand}).Read(m.salt); err != nil {
 			return fmt.Errorf("mhe: salt: randomness: %w", err)
 		}
-		m.hash = shareHash(m.packed)
-		c := commitment(m.transcript(), m.next, m.cfg.Session.ID, m.salt, m.hash[:])
+		for _, part := range m.packed {
+			h := partHash(part)
+			m.hashes = append(m.hashes, h[:]...)
+		}
+		h := shareHash(m.hashes)
+		c := commitment(m.transcript(), m.next, m.cfg.Session.ID, m.salt, h[:])
 		vow.Share, vow.Shape = c[:], m.shape.encode()
 	}
 	plain, err := wire.Encode(vow)
 	if err != nil {
 		return err
 	}
-	out, body, err := m.envelope(wire.Type_VOW, vow, m.tags(plain))
+	out, body, err := m.envelope(wire.Type_VOW, 0, vow, m.tags(plain))
 	if err != nil {
 		return err
 	}
@@ -193,12 +200,18 @@ func (m *step[R]) onVows(e *wire.Envelope) ([]round.Message, error) {
 	if m.shape == nil {
 		return nil, m.finish(nil, nil, party.Hash("nothing folded"), nil)
 	}
-	out, _, err := m.envelope(wire.Type_SHARE, &wire.Share{Salt: m.salt, Hash: m.hash[:]}, m.packed)
-	if err != nil {
-		return nil, err
+	for k, part := range m.packed {
+		out, _, err := m.envelope(wire.Type_SHARE, k, &wire.Share{Salt: m.salt, Parts: m.hashes}, part)
+		if err != nil {
+			return nil, err
+		}
+		m.shared = append(m.shared, out)
 	}
-	m.shared = out
-	return m.toHub(out), nil
+	m.coming, m.sums = len(m.packed), make([][32]byte, len(m.packed))
+	if !m.full {
+		m.sum = m.params.alloc(m.shape)
+	}
+	return m.toHub(m.shared...), nil
 }
 
 // sameStep checks that peer j means the same step, after the same one.
@@ -256,23 +269,29 @@ func (m *step[R]) confirm() error {
 	return nil
 }
 
-// onFolded takes the sum, or all shares, and ends the step. The message's hash is what binds them.
+// onFolded takes a part of the sum, or all shares, and ends the step when all is there. The
+// messages' hashes are what binds them.
 func (m *step[R]) onFolded(e *wire.Envelope, hash [32]byte) error {
 	f := new(wire.Folded)
 	if err := decodeBody(e.Body, f, m.n); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
-	if m.shared == nil || m.full != (len(f.Shares) > 0) {
+	k := int(e.Part)
+	if m.shared == nil || m.full != (len(f.Shares) > 0) || k >= len(m.sums) {
 		return m.hub(wire.Code_MALFORMED, fmt.Errorf("mhe: step %d (%s): a sum out of turn, or shares instead of one", m.next, m.name))
 	}
+	m.sums[k] = hash
 	if m.full {
-		return m.onShares(f, hash)
+		return m.onShares(f, sumHash(m.sums))
 	}
-	sum, err := m.params.unpack(m.shape, f.Sum)
-	if err != nil {
+	if err := m.params.unpackPart(m.shape, k, m.sum, f.Sum); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
-	return m.finish(sum, nil, hash, func(o [32]byte) *folded {
+	if m.coming--; m.coming > 0 {
+		return nil
+	}
+	sum := m.sum
+	return m.finish(sum, nil, sumHash(m.sums), func(o [32]byte) *folded {
 		at := m.params.challenge(m.shape, o)
 		return &folded{shape: m.shape, own: m.params.fold(m.shape, m.own, at), sum: m.params.fold(m.shape, sum, at)}
 	})
@@ -284,7 +303,8 @@ func (m *step[R]) onShares(f *wire.Folded, result [32]byte) error {
 	var sum share
 	var raw [][]byte
 	for j, r := range f.Shares {
-		hash := shareHash(r.Share)
+		part := partHash(r.Share)
+		hash := shareHash(part[:])
 		c := commitment(m.transcript(), m.next, m.id(j), r.Salt, hash[:])
 		if !bytes.Equal(c[:], m.vows[j].Share) {
 			return m.blame(j, wire.Code_OPENING, "step %d (%s): the share of %s is not the one it vowed, or the hub changed it", m.next, m.name, m.id(j))
@@ -324,7 +344,7 @@ func (m *step[R]) finish(sum share, raw [][]byte, result [32]byte, claims func([
 		return err
 	}
 	m.before, m.prior = before, prior
-	m.vows, m.bodies, m.own, m.packed = nil, nil, nil, nil
+	m.vows, m.bodies, m.own, m.packed, m.sum = nil, nil, nil, nil, nil
 	m.over, m.busy = true, false
 	m.next++
 	return nil

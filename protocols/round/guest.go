@@ -9,7 +9,11 @@ import (
 type Place struct {
 	Kind     wire.Type
 	Sequence uint64
+	Part     uint32 // of what is sent in parts
 }
+
+// PlaceOf is where a message belongs.
+func PlaceOf(e *wire.Envelope) Place { return Place{e.Type, e.Sequence, e.Part} }
 
 // Guest is a protocol of the hub that collects one message of every member for
 // a place, answers them, and goes on to the next. What all such protocols have in common is
@@ -35,6 +39,7 @@ type Answer struct {
 	Kind   wire.Type
 	Bodies [][]byte // encoded: one, the same for all, or one for each member in roster order
 	Next   Place    // what is due then
+	Parts  uint32   // how many parts of Next there are, which members send without waiting for answers; 0: it has none
 }
 
 // NewAnswer encodes bodies.

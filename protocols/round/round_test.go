@@ -44,6 +44,7 @@ func TestSignatureIsBoundToEverything(t *testing.T) {
 		{"attempt", func(_ *Context, e *wire.Envelope) { e.Attempt = 2 }, false},
 		{"type", func(_ *Context, e *wire.Envelope) { e.Type = wire.Type_UNLOCK }, false},
 		{"sequence", func(_ *Context, e *wire.Envelope) { e.Sequence = 2 }, false},
+		{"part", func(_ *Context, e *wire.Envelope) { e.Part = 1 }, false},
 		{"sender", func(_ *Context, e *wire.Envelope) { e.Sender = "b" }, false},
 		{"recipient", func(_ *Context, e *wire.Envelope) { e.Recipient = "b" }, false},
 		{"sender and recipient shifted", func(_ *Context, e *wire.Envelope) { e.Sender, e.Recipient = "ah", "ub" }, false},

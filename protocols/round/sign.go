@@ -21,11 +21,12 @@ type Context struct {
 
 // digest is what is signed for e.
 func (c Context) digest(e *wire.Envelope) []byte {
-	var n [24]byte
+	var n [28]byte
 	binary.BigEndian.PutUint32(n[0:], e.Version)
 	binary.BigEndian.PutUint32(n[4:], e.Attempt)
 	binary.BigEndian.PutUint64(n[8:], uint64(e.Type))
 	binary.BigEndian.PutUint64(n[16:], e.Sequence)
+	binary.BigEndian.PutUint32(n[24:], e.Part)
 	body := party.Hash("body", e.Body)
 	d := party.Hash("message", c.Charter[:], c.Roster[:], c.Session[:], e.Plan, n[:], []byte(e.Sender), []byte(e.Recipient), body[:])
 	return d[:]

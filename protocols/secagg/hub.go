@@ -63,7 +63,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 			l.opens = wire.Type_MASKED // what comes before is the set-up
 		}
 		h.lines = append(h.lines, l)
-		h.collect(l, g.First())
+		h.collect(l, g.First(), 0)
 	}
 	return h, nil
 }
@@ -125,9 +125,9 @@ func (h *Hub) to(i int, body []byte) round.Message {
 }
 
 // envelope wraps a message of the hub; without a recipient it is for all.
-func (h *Hub) envelope(t wire.Type, sequence uint64, recipient party.ID, body []byte) ([]byte, error) {
+func (h *Hub) envelope(at round.Place, recipient party.ID, body []byte) ([]byte, error) {
 	return wire.Encode(&wire.Envelope{
-		Version: wire.Version, Plan: h.cfg.Charter.Plan[:], Attempt: h.cfg.Charter.Attempt, Type: t, Sequence: sequence,
+		Version: wire.Version, Plan: h.cfg.Charter.Plan[:], Attempt: h.cfg.Charter.Attempt, Type: at.Kind, Sequence: at.Sequence, Part: at.Part,
 		Sender: string(party.Hub), Recipient: string(recipient), Body: body,
 	})
 }

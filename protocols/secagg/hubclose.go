@@ -149,5 +149,5 @@ func (h *Hub) notice(t wire.Type, m wire.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.envelope(t, 0, "", b)
+	return h.envelope(round.Place{Kind: t}, "", b)
 }

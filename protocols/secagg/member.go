@@ -92,7 +92,7 @@ func (m *member) open(msg round.Message) (*wire.Envelope, error) {
 // take accepts e as the message of its place. It reports whether it is new;
 // the same message again is no news, another one is evidence.
 func (m *member) take(e *wire.Envelope, raw []byte) (bool, error) {
-	at := round.Place{Kind: e.Type, Sequence: e.Sequence}
+	at := round.PlaceOf(e)
 	before, taken := m.accepted[at]
 	if !taken {
 		m.accepted[at] = bytes.Clone(raw)

@@ -57,7 +57,7 @@ func (s *setup) partKey(shared, session []byte, from, to int) (key [32]byte, aad
 // onSeals opens the own column and derives the session's keys.
 func (s *setup) onSeals(e *wire.Envelope, raw []byte) ([]round.Message, error) {
 	if s.log.sealing == nil || s.log.agreed != nil {
-		if _, taken := s.accepted[round.Place{Kind: e.Type, Sequence: e.Sequence}]; taken {
+		if _, taken := s.accepted[round.PlaceOf(e)]; taken {
 			_, err := s.take(e, raw)
 			return nil, err
 		}

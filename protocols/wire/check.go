@@ -41,6 +41,9 @@ func (e *Envelope) Check() error {
 	if inSum != (e.Sequence > 0) {
 		return fmt.Errorf("wire: a message of type %v has sequence %d", e.Type, e.Sequence)
 	}
+	if e.Part > 0 && (e.Type != Type_SHARE && e.Type != Type_FOLDED || e.Part >= MaxShareParts) {
+		return fmt.Errorf("wire: a message of type %v is part %d", e.Type, e.Part)
+	}
 	switch e.Type {
 	case Type_SEAL, Type_MASKED, Type_UNLOCK, Type_VOW, Type_SHARE:
 	default:
@@ -142,7 +145,10 @@ func (m *Vow) Check(int) error {
 func (m *Vows) Check(n int) error { return count("vows", len(m.Vows), n) }
 
 func (m *Share) Check(int) error {
-	return first(size("salt", m.Salt, DigestSize), size("hash", m.Hash, DigestSize))
+	if n := len(m.Parts) / DigestSize; n < 1 || n > MaxShareParts || len(m.Parts)%DigestSize != 0 {
+		return fmt.Errorf("wire: a share has %d bytes of hashes, want %d for each of 1 to %d parts", len(m.Parts), DigestSize, MaxShareParts)
+	}
+	return size("salt", m.Salt, DigestSize)
 }
 
 func (m *Folded) Check(n int) error {

@@ -36,7 +36,7 @@ func TestLimitsFitEncryptedSessions(t *testing.T) {
 		for ty, m := range map[Type]*Envelope{
 			Type_VOW:    e(Type_VOW, largestVow(), make([]byte, (l.Members-1)*TagSize), SignatureSize),
 			Type_VOWS:   e(Type_VOWS, vows, nil, 0),
-			Type_SHARE:  e(Type_SHARE, &Share{Salt: digest, Hash: digest}, make([]byte, l.Share), SignatureSize),
+			Type_SHARE:  e(Type_SHARE, &Share{Salt: digest, Parts: make([]byte, MaxShareParts*DigestSize)}, make([]byte, l.Share), SignatureSize),
 			Type_FOLDED: e(Type_FOLDED, folded, nil, 0),
 		} {
 			b := encode(t, m)
@@ -68,8 +68,8 @@ func TestEncryptedBodiesHaveTheirLengths(t *testing.T) {
 		"a share without commitment":    func() *Vow { v := largestVow(); v.Share = nil; return v }(),
 		"a short commitment":            func() *Vow { v := largestVow(); v.Share = digest[1:]; return v }(),
 		"two vows of three":             &Vows{Vows: make([]*Tagged, 2)},
-		"a share without salt":          &Share{Hash: digest},
-		"a share with a long hash":      &Share{Salt: digest, Hash: append(digest, 0)},
+		"a share without salt":          &Share{Parts: digest},
+		"a share with a long hash":      &Share{Salt: digest, Parts: append(digest, 0)},
 		"shares and their sum":          &Folded{Sum: digest, Shares: []*Revealed{{Salt: digest}, {Salt: digest}, {Salt: digest}}},
 		"two shares of three":           &Folded{Shares: []*Revealed{{Salt: digest}, {Salt: digest}}},
 		"a revealed share without salt": &Folded{Shares: []*Revealed{{Salt: digest}, {}, {Salt: digest}}},

@@ -17,6 +17,7 @@ const (
 	MaxCells      = 1 << 22
 	MaxPrimes     = 32 // of an encrypted session's ring
 	MaxBlocks     = 64 // of one share
+	MaxShareParts = 256
 
 	lastType = Type_FOLDED
 )
@@ -32,7 +33,7 @@ type Limits struct {
 
 const (
 	// around is what an Envelope adds to body, bulk and signatures at most:
-	// tags and lengths, plan, attempt, type, sequence, two names of 64.
+	// tags and lengths, plan, attempt, type, sequence, part, two names of 64.
 	around = 220
 	signed = around + SignatureSize
 	field  = 6 // tag and length of a field of bytes
@@ -103,7 +104,7 @@ func (l Limits) encrypted(t Type) int {
 	case Type_VOWS:
 		return around + n*(vow+TagSize+3*field)
 	case Type_SHARE:
-		return signed + 2*digest + l.Share
+		return signed + digest + MaxShareParts*DigestSize + field + l.Share
 	case Type_FOLDED:
 		return around + field + max(l.Share, n*(digest+each+2*field))
 	}

@@ -445,6 +445,7 @@ type Envelope struct {
 	Body          []byte                 `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
 	Bulk          []byte                 `protobuf:"bytes,9,opt,name=bulk,proto3" json:"bulk,omitempty"`
 	Signatures    []byte                 `protobuf:"bytes,10,opt,name=signatures,proto3" json:"signatures,omitempty"` // Ed25519 (64 bytes), ML-DSA-65 (3309 bytes); from members only
+	Part          uint32                 `protobuf:"varint,11,opt,name=part,proto3" json:"part,omitempty"`            // of a share, or of a sum of shares, from 0
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -547,6 +548,13 @@ func (x *Envelope) GetSignatures() []byte {
 		return x.Signatures
 	}
 	return nil
+}
+
+func (x *Envelope) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
 }
 
 // Hello opens an attempt.
@@ -1754,11 +1762,13 @@ func (x *Vows) GetVows() []*Tagged {
 	return nil
 }
 
-// Share opens a vow.
+// Share opens a vow. A large share is sent in parts, one in the bulk of each
+// message, and all members' shares are added part by part: a part of the sum is
+// on its way down while later parts still come up.
 type Share struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Salt          []byte                 `protobuf:"bytes,1,opt,name=salt,proto3" json:"salt,omitempty"` // 32
-	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"` // 32: of the share in bulk
+	Salt          []byte                 `protobuf:"bytes,1,opt,name=salt,proto3" json:"salt,omitempty"`   // 32
+	Parts         []byte                 `protobuf:"bytes,2,opt,name=parts,proto3" json:"parts,omitempty"` // 32 for each part: its hash
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1800,9 +1810,9 @@ func (x *Share) GetSalt() []byte {
 	return nil
 }
 
-func (x *Share) GetHash() []byte {
+func (x *Share) GetParts() []byte {
 	if x != nil {
-		return x.Hash
+		return x.Parts
 	}
 	return nil
 }
@@ -1860,7 +1870,7 @@ func (x *Revealed) GetShare() []byte {
 	return nil
 }
 
-// Folded is the hub's addition of the shares, or the shares themselves.
+// Folded is the hub's addition of a part of the shares, or the shares themselves.
 type Folded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sum           []byte                 `protobuf:"bytes,1,opt,name=sum,proto3" json:"sum,omitempty"`
@@ -2858,7 +2868,7 @@ var File_wire_proto protoreflect.FileDescriptor
 const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"wire.proto\x12\x11consilium.wire.v1\"\x99\x02\n" +
+	"wire.proto\x12\x11consilium.wire.v1\"\xad\x02\n" +
 	"\bEnvelope\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x12\n" +
 	"\x04plan\x18\x02 \x01(\fR\x04plan\x12\x18\n" +
@@ -2872,7 +2882,8 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"signatures\x18\n" +
 	" \x01(\fR\n" +
-	"signatures\"\x8b\x01\n" +
+	"signatures\x12\x12\n" +
+	"\x04part\x18\v \x01(\rR\x04part\"\x8b\x01\n" +
 	"\x05Hello\x12\x18\n" +
 	"\acharter\x18\x01 \x01(\fR\acharter\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
@@ -2963,10 +2974,10 @@ const file_wire_proto_rawDesc = "" +
 	"\x05shape\x18\x06 \x01(\fR\x05shape\x12\x12\n" +
 	"\x04full\x18\a \x01(\bR\x04full\"5\n" +
 	"\x04Vows\x12-\n" +
-	"\x04vows\x18\x01 \x03(\v2\x19.consilium.wire.v1.TaggedR\x04vows\"/\n" +
+	"\x04vows\x18\x01 \x03(\v2\x19.consilium.wire.v1.TaggedR\x04vows\"1\n" +
 	"\x05Share\x12\x12\n" +
-	"\x04salt\x18\x01 \x01(\fR\x04salt\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\"4\n" +
+	"\x04salt\x18\x01 \x01(\fR\x04salt\x12\x14\n" +
+	"\x05parts\x18\x02 \x01(\fR\x05parts\"4\n" +
 	"\bRevealed\x12\x12\n" +
 	"\x04salt\x18\x01 \x01(\fR\x04salt\x12\x14\n" +
 	"\x05share\x18\x02 \x01(\fR\x05share\"O\n" +
