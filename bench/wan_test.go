@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -26,24 +27,29 @@ const (
 // the submission until the analyst has the report, and the same without the network.
 func BenchmarkWide(b *testing.B) {
 	const model = `{id: fit, kind: logistic, formula: "y ~ .", evaluate: {cells: 0}}`
-	var million *Cohort
-	for _, k := range []struct{ name, reveal string }{
-		{"study=cgd", ""},
-		{"study=logistic/rows=1000000/covariates=32/sites=10/reveal=sums", "sums"},
-		{"study=logistic/rows=1000000/covariates=32/sites=10/reveal=model", "model"},
+	for _, k := range []struct {
+		rows, sites int
+		reveal      string
+	}{
+		{0, 13, "sums"},
+		{1_000_000, 10, "sums"},
+		{10_000, 3, "model"},
+		{1_000_000, 10, "model"},
 	} {
-		b.Run(k.name, func(b *testing.B) {
+		name := "study=cgd"
+		if k.rows > 0 {
+			name = fmt.Sprintf("study=logistic/rows=%d/covariates=32/sites=%d/reveal=%s", k.rows, k.sites, k.reveal)
+		}
+		b.Run(name, func(b *testing.B) {
 			w := Wide{}
 			if testing.Verbose() {
 				w.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 			}
-			if k.reveal == "" {
+			if k.rows == 0 {
 				w.Study, w.Source = cgd(b)
 			} else {
-				if million == nil {
-					million = NewCohort(1_000_000, 32, 7)
-				}
-				w.Study, w.Source = million.StudyFile(10, []string{model}, k.reveal), dealt(b, million, model, k.reveal)
+				c := NewCohort(k.rows, 32, 7)
+				w.Study, w.Source = c.StudyFile(k.sites, []string{model}, k.reveal), dealt(b, c, k.sites, model, k.reveal)
 			}
 			wide(b, w)
 		})
@@ -73,8 +79,8 @@ func cgd(b *testing.B) ([]byte, engine.Source) {
 }
 
 // dealt is a cohort's rows, in memory, dealt out to a study's hospitals.
-func dealt(b *testing.B, c *Cohort, analysis, reveal string) engine.Source {
-	_, tables, err := c.Study(10, []string{analysis}, reveal)
+func dealt(b *testing.B, c *Cohort, sites int, analysis, reveal string) engine.Source {
+	_, tables, err := c.Study(sites, []string{analysis}, reveal)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -124,6 +130,11 @@ func wide(b *testing.B, w Wide) {
 	b.ReportMetric(float64(far.SiteIn)/1e6, "MB-in/site")
 	b.ReportMetric(float64(far.HubOut)/1e6, "MB-out/hub")
 	b.ReportMetric(float64(far.HubIn)/1e6, "MB-in/hub")
+	// What the lines and the work take by themselves: bytes in one direction of the busiest host, or, as if
+	// its two directions took turns, in both.
+	base := float64(far.Trips)*wideRoundTrip.Seconds() + near.Seconds
+	b.ReportMetric(base+float64(max(far.HubIn, far.HubOut))/wideBytes, "s/bound-one-way")
+	b.ReportMetric(base+float64(far.HubIn+far.HubOut)/wideBytes, "s/bound-both-ways")
 }
 
 // TestLines: the network of the benchmarks is as slow as it says, and no slower.

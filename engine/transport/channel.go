@@ -10,7 +10,7 @@ import (
 
 // Channel is a party's Link for one attempt of one study. It yields what the log holds of that
 // attempt from the first message on, in order per pair, and each message once. Beside the message
-// that waits for Receive it holds at most 1 MiB or one entry of each peer.
+// that waits for Receive it holds at most 1 MiB (a hospital's 8 MiB) or one entry of each peer.
 type Channel struct {
 	conn    *Conn
 	at      place

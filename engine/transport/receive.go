@@ -17,7 +17,8 @@ import (
 const (
 	batchEntries = 16
 	batchBytes   = 1 << 20
-	waitingBytes = 1 << 20
+	waitingBytes = 1 << 20 // of one hospital, at the hub: what does not fit is in the log beside it
+	waitingAlone = 8 << 20 // of the hub, at a hospital, which would have it over its line a second time
 )
 
 // A copy is an entry as it is announced: seq is its place in the stream, before that of the entry
@@ -52,8 +53,12 @@ func newReader(ch *Channel, from party.ID, r route) *reader {
 
 // announce takes a copy of an entry. It never waits.
 func (r *reader) announce(e copied) {
+	room := waitingBytes
+	if r.from == party.Hub {
+		room = waitingAlone
+	}
 	r.mu.Lock()
-	if len(r.waiting) > 0 && r.bytes+len(e.data) > waitingBytes {
+	if len(r.waiting) > 0 && r.bytes+len(e.data) > room {
 		r.behind = true
 	} else {
 		r.waiting = append(r.waiting, e)
