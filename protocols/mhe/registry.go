@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/wire"
 )
 
 // Circuit is a computation whose result may be opened.
@@ -133,15 +134,21 @@ func (c Circuit) Spread(members int) float64 {
 	return math.Ldexp(f*math.Sqrt(float64(members)), -c.Grid)
 }
 
+// sentBytes is a share with what goes with its parts: signatures and hashes.
+func (p Params) sentBytes(s shape) int {
+	n := len(p.parts(s, false))
+	return p.size(s) + (n-1)*(wire.SignatureSize+512) + n*n*wire.DigestSize
+}
+
 // KeyBytes is what a member shares to make the keys, three steps.
 func (p Params) KeyBytes() int {
-	return rawSize + p.size(p.keyShape(2)) + p.size(p.keyShape(1))
+	return rawSize + p.sentBytes(p.keyShape(2)) + p.sentBytes(p.keyShape(1))
 }
 
 // StepBytes is the share of one step that makes so many refreshes with so many
 // outputs together; an input is a step with no refresh.
 func (p Params) StepBytes(refreshes, outputs int) int {
-	return refreshes*p.size(shape{{1, p.low(), false}}) + outputs*p.size(shape{{1, p.top(), false}})
+	return p.sentBytes(shape{{refreshes, p.low(), false}, {outputs, p.top(), false}})
 }
 
 // Digest binds parameters, members, security and every circuit with its error.
