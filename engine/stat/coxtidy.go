@@ -15,7 +15,7 @@ func (c *coxPart) finish(f Frame) Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}
 	infinite := c.infinite()
-	cov := c.originalCovariance()
+	cov := c.unscaledCovariance(m, c.scale)
 	var finite []int
 	at := 0
 	for j, col := range c.columns {
@@ -55,7 +55,7 @@ func (c *coxPart) finish(f Frame) Frame {
 		}
 		f.Warnings = append(f.Warnings, "the likelihood rises for ever as the coefficient grows (monotone likelihood): there is no finite estimate of "+strings.Join(grow, ", "))
 	}
-	f.VCov = c.vcov(cov, finite)
+	f.VCov = c.vcov(m, cov, finite)
 	f.Glance = c.glance(&f)
 	if c.test != nil {
 		rows, warning := c.zphRows()
@@ -109,38 +109,6 @@ func (c *coxPart) infinite() []string {
 		}
 	}
 	return out
-}
-
-// originalCovariance is the inverse information of the columns as they were, nil when it is singular.
-func (c *coxPart) originalCovariance() *symmetric {
-	v := c.fit.covariance()
-	if v == nil {
-		return nil
-	}
-	for a, j := range c.fit.cols {
-		for b, k := range c.fit.cols[a:] {
-			x := v.at(a, a+b)
-			x.Quo(x, newBig(c.scale[j]))
-			x.Quo(x, newBig(c.scale[k]))
-		}
-	}
-	return v
-}
-
-func (c *coxPart) vcov(cov *symmetric, finite []int) *Matrix {
-	if cov == nil || len(finite) == 0 {
-		return nil
-	}
-	v := &Matrix{}
-	for _, a := range finite {
-		v.Terms = append(v.Terms, c.columns[c.fit.cols[a]].Name)
-		row := make([]float64, len(finite))
-		for i, b := range finite {
-			row[i] = rounded(cov.at(a, b))
-		}
-		v.Matrix = append(v.Matrix, row)
-	}
-	return v
 }
 
 func (c *coxPart) glance(f *Frame) Record {

@@ -3,7 +3,6 @@ package stat
 import (
 	"fmt"
 	"math"
-	"math/big"
 )
 
 // finish writes coefficients, odds ratios and fit as R's summary.glm does. Limits are Wald's, R's confint.default.
@@ -11,7 +10,10 @@ func (l *logisticPart) finish(f Frame) Frame {
 	m := l.main
 	f.Warnings = l.warnings
 	infinite := l.infinite()
-	est, cov := l.originalEstimate(), l.originalCovariance()
+	est, cov := l.unscaledEstimate(l.main, l.scale), (*symmetric)(nil)
+	if l.penalty() == 0 {
+		cov = l.unscaledCovariance(l.main, l.scale)
+	}
 	if !m.converged {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}
@@ -46,7 +48,7 @@ func (l *logisticPart) finish(f Frame) Frame {
 	if l.penalty() > 0 {
 		f.Warnings = append(f.Warnings, ridgeWarning)
 	} else {
-		f.VCov = l.vcov(cov, finite)
+		f.VCov = l.vcov(l.main, cov, finite)
 	}
 	f.Glance = l.glance(&f)
 	for _, d := range l.drops {
@@ -87,71 +89,6 @@ func (l *logisticPart) coefficient(name string, e, se float64, aliased bool, inf
 		r = r.Put("estimate_standardized", standardized)
 	}
 	return r
-}
-
-// originalEstimate turns the estimate on standardised columns into that of the model matrix.
-func (l *logisticPart) originalEstimate() []float64 {
-	m := l.main
-	out := make([]float64, len(m.cols))
-	shift := newBig(0)
-	for a, j := range m.cols {
-		b := newBig(m.estimate[a])
-		b.Quo(b, newBig(l.scale[j]))
-		out[a] = rounded(b)
-		if l.columns[j].Term >= 0 {
-			shift.Add(shift, b.Mul(b, newBig(l.columns[j].centre)))
-		}
-	}
-	if l.model.Intercept {
-		out[0] = rounded(newBig(0).Sub(newBig(m.estimate[0]), shift))
-	}
-	return out
-}
-
-// originalCovariance is the inverse information of the model matrix, nil when it is singular or the fit is penalised.
-func (l *logisticPart) originalCovariance() *symmetric {
-	m := l.main
-	if l.penalty() > 0 || m.info == nil {
-		return nil
-	}
-	v := m.covariance()
-	if v == nil {
-		return nil
-	}
-	if l.model.Intercept {
-		centre := make([]*big.Float, v.n)
-		centre[0] = newBig(-1)
-		for a, j := range m.cols[1:] {
-			c := newBig(l.columns[j].centre)
-			centre[a+1] = c.Quo(c, newBig(l.scale[j]))
-		}
-		v = uncentre(v, centre)
-	}
-	out := newSymmetric(v.n)
-	for a, j := range m.cols {
-		for b, k := range m.cols[a:] {
-			x := out.at(a, a+b)
-			x.Quo(v.at(a, a+b), newBig(l.scale[j]))
-			x.Quo(x, newBig(l.scale[k]))
-		}
-	}
-	return out
-}
-
-func (l *logisticPart) vcov(cov *symmetric, finite []int) *Matrix {
-	if cov == nil || len(finite) == 0 {
-		return nil
-	}
-	v := &Matrix{}
-	for _, a := range finite {
-		v.Terms = append(v.Terms, l.columns[l.main.cols[a]].Name)
-		row := make([]float64, len(finite))
-		for i, b := range finite {
-			row[i] = rounded(cov.at(a, b))
-		}
-		v.Matrix = append(v.Matrix, row)
-	}
-	return v
 }
 
 // standardized is the coefficient of the standardised column; the intercept's is that at the means.

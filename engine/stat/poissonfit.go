@@ -173,8 +173,7 @@ func (p *poissonPart) finish(f Frame) Frame {
 	if !m.converged {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}
-	fit := &logisticPart{regression: p.regression, scale: p.scale, varies: p.varies, main: m} // for the way back from standardised columns
-	est, cov := fit.originalEstimate(), fit.originalCovariance()
+	est, cov := p.unscaledEstimate(m, p.scale), p.unscaledCovariance(m, p.scale)
 	at := 0
 	var all []int
 	for j, c := range p.columns {
@@ -191,7 +190,7 @@ func (p *poissonPart) finish(f Frame) Frame {
 		all = append(all, at)
 		at++
 	}
-	f.VCov = fit.vcov(cov, all)
+	f.VCov = p.vcov(m, cov, all)
 	n, rank := float64(p.n), float64(len(m.cols))
 	// The null model's mean is c exp(offset), c = sum y / sum exp(offset).
 	null := 2 * (p.saturated - p.shifted - p.total*math.Log(p.total/p.counts))

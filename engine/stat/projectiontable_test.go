@@ -146,7 +146,7 @@ func (p *problem) errorsOf(t *testing.T, degree int, with projection) (e [3]floa
 	for i, b := range models {
 		l.main.estimate = b
 		at := 0
-		estimates := l.originalEstimate()
+		estimates := l.unscaledEstimate(l.main, l.scale)
 		for _, r := range p.want.Tidy {
 			if se, exists := r.Get("std_error").(float64); exists {
 				e[i] = math.Max(e[i], math.Abs(estimates[at]-r.Get("estimate").(float64))/se)

@@ -2,6 +2,7 @@ package stat
 
 import (
 	"math"
+	"math/big"
 	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -181,4 +182,68 @@ func addSquares(m *Panels, j int, centre float64, out *fixed.Sums, at int) {
 		out.AddFloat(at+p, high[p])
 		out.AddFloat(at+p, low[p])
 	}
+}
+
+// unscaledEstimate turns the estimate on standardised columns into that of the model matrix.
+func (r *regression) unscaledEstimate(m *newton, scale []float64) []float64 {
+	out := make([]float64, len(m.cols))
+	shift := newBig(0)
+	for a, j := range m.cols {
+		b := newBig(m.estimate[a])
+		b.Quo(b, newBig(scale[j]))
+		out[a] = rounded(b)
+		if r.columns[j].Term >= 0 {
+			shift.Add(shift, b.Mul(b, newBig(r.columns[j].centre)))
+		}
+	}
+	if r.columns[m.cols[0]].Term < 0 {
+		out[0] = rounded(newBig(0).Sub(newBig(m.estimate[0]), shift))
+	}
+	return out
+}
+
+// unscaledCovariance is the inverse information of the model matrix, nil when it is singular.
+func (r *regression) unscaledCovariance(m *newton, scale []float64) *symmetric {
+	if m.info == nil {
+		return nil
+	}
+	v := m.covariance()
+	if v == nil {
+		return nil
+	}
+	if r.columns[m.cols[0]].Term < 0 {
+		centre := make([]*big.Float, v.n)
+		centre[0] = newBig(-1)
+		for a, j := range m.cols[1:] {
+			c := newBig(r.columns[j].centre)
+			centre[a+1] = c.Quo(c, newBig(scale[j]))
+		}
+		v = uncentre(v, centre)
+	}
+	out := newSymmetric(v.n)
+	for a, j := range m.cols {
+		for b, k := range m.cols[a:] {
+			x := out.at(a, a+b)
+			x.Quo(v.at(a, a+b), newBig(scale[j]))
+			x.Quo(x, newBig(scale[k]))
+		}
+	}
+	return out
+}
+
+// vcov is the covariance matrix of the finite coefficients.
+func (r *regression) vcov(m *newton, cov *symmetric, finite []int) *Matrix {
+	if cov == nil || len(finite) == 0 {
+		return nil
+	}
+	v := &Matrix{}
+	for _, a := range finite {
+		v.Terms = append(v.Terms, r.columns[m.cols[a]].Name)
+		row := make([]float64, len(finite))
+		for i, b := range finite {
+			row[i] = rounded(cov.at(a, b))
+		}
+		v.Matrix = append(v.Matrix, row)
+	}
+	return v
 }
