@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/study"
@@ -60,21 +62,20 @@ func readRecords(ctx context.Context, s *study.Spec) (*records, error) {
 func readAll(ctx context.Context, s *study.Spec) *records {
 	r := &records{tables: make(map[party.ID]*table.Table)}
 	var wrong []string
-	for _, site := range s.Sites {
-		if r.err = ctx.Err(); r.err != nil {
-			return r
-		}
-		t, conformance, err := table.OpenCSV(s.Dir, site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows)
+	for i, f := range readFiles(ctx, s) {
 		var invalid *table.Invalid
 		switch {
-		case errors.As(err, &invalid):
-			wrong = append(wrong, strings.TrimSuffix(report.Violations(conformance), "\n"))
-		case err != nil:
-			r.err = &status{exitFailure, err}
+		case errors.As(f.err, &invalid):
+			wrong = append(wrong, strings.TrimSuffix(report.Violations(f.conformance), "\n"))
+		case f.err != nil && ctx.Err() != nil:
+			r.err = f.err
+			return r
+		case f.err != nil:
+			r.err = &status{exitFailure, f.err}
 			return r
 		default:
-			r.tables[site.ID] = t
-			r.rows += t.Rows()
+			r.tables[s.Sites[i].ID] = f.table
+			r.rows += f.table.Rows()
 		}
 	}
 	if wrong != nil {
@@ -84,4 +85,30 @@ func readAll(ctx context.Context, s *study.Spec) *records {
 		r.err = &status{exitConformance, fmt.Errorf("the hospitals hold %d records together, the study allows %d; nothing was opened: raise privacy.max_rows", r.rows, s.Privacy.MaxRows)}
 	}
 	return r
+}
+
+// siteFile is what reading a site's file came to.
+type siteFile struct {
+	table       *table.Table
+	conformance *table.Conformance
+	err         error
+}
+
+// readFiles reads all sites' files, in the study's order, as many side by side as there are processors.
+func readFiles(ctx context.Context, s *study.Spec) []siteFile {
+	files := make([]siteFile, len(s.Sites))
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for i, site := range s.Sites {
+		all.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			f := &files[i]
+			if f.err = ctx.Err(); f.err == nil {
+				f.table, f.conformance, f.err = table.OpenCSV(s.Dir, site.Source, s.Schema, string(site.ID), s.Privacy.MaxRows)
+			}
+		})
+	}
+	all.Wait()
+	return files
 }
