@@ -73,6 +73,8 @@ func (g *Gateway) remember() error {
 		}
 		if r.delivered == nil && r.concluded == nil {
 			g.consider(r, false)
+		} else {
+			g.recall(r, false) // others may need this hospital once more
 		}
 		switch {
 		case r.conclusion != nil && r.conclusion.Number > r.answered:

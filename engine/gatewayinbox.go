@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -119,6 +120,9 @@ func (g *Gateway) onProposal(n *control.Notice) error {
 		if forged := (*control.Forged)(nil); errors.As(err, &forged) {
 			g.accuse(r, p, control.CodeSignature, party.Hub, forged.Error(), r.sub.Bytes)
 		}
+		if errors.Is(err, errStale) && r.task == nil {
+			g.pass(r, p)
+		}
 		return err
 	}
 	if r.task != nil { // it has outlived its attempt
@@ -127,6 +131,40 @@ func (g *Gateway) onProposal(n *control.Notice) error {
 		return nil
 	}
 	return g.adopt(r, p)
+}
+
+// pass closes an attempt that this hospital takes no part in, so that the hub,
+// which needs a closing record to propose the next one, does not wait for it for ever.
+func (g *Gateway) pass(r *gatewayRun, p *control.Proposal) {
+	_, stop := context.WithCancelCause(g.ctx)
+	r.task = &task{stop: stop, concluding: true} // nothing of it can be stopped
+	g.tasks.Go(func() error {
+		closing, err := g.shut(r, p, control.CodeSilence)
+		if err != nil {
+			return err
+		}
+		return g.sayLeft(r, control.Leaving{Attempt: p.Attempt, Code: control.CodeSilence, Closing: closing})
+	}, func(err error) {
+		stop(nil)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		r.task = nil
+		if err != nil && g.ctx.Err() == nil {
+			g.cfg.Log.Error("an attempt could not be closed", "study", r.spec.Name, "run", r.sub.Run, "attempt", p.Attempt, "why", err)
+		}
+		next := r.next
+		r.next = nil
+		switch {
+		case g.ctx.Err() != nil:
+		case r.conclusion != nil:
+			g.conclude(r)
+		case next != nil && !r.over:
+			if err := g.adopt(r, next); err != nil {
+				g.cfg.Log.Error("an attempt could not begin", "study", r.spec.Name, "run", r.sub.Run, "why", err)
+			}
+		}
+		g.desk.nudge()
+	})
 }
 
 // leave ends the attempt under way for why; if there is none, it is said how the last one ended.

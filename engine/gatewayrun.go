@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,9 +77,7 @@ func (g *Gateway) enter(n *control.Notice) (*gatewayRun, error) {
 // the same plan that stands, or by the policy. What is left is asked. A refusal
 // holds for the runs that were there when it was made: another run asks again.
 func (g *Gateway) consider(r *gatewayRun, fresh bool) {
-	if d, ok := g.latest(r); ok && (d.Approve || !fresh && !d.Made.Before(r.sub.Made)) {
-		r.decision = &d
-	}
+	g.recall(r, fresh)
 	var err error
 	switch d := r.decision; {
 	case d != nil && !d.Approve, r.proposal != nil:
@@ -99,6 +98,13 @@ func (g *Gateway) consider(r *gatewayRun, fresh bool) {
 	}
 	if err != nil {
 		g.cfg.Log.Warn("the policy's decision could not be made: the steward has to", "study", r.spec.Name, "run", r.sub.Run, "why", err)
+	}
+}
+
+// recall finds the decision that holds for a run.
+func (g *Gateway) recall(r *gatewayRun, fresh bool) {
+	if d, ok := g.latest(r); ok && (d.Approve || !fresh && !d.Made.Before(r.sub.Made)) {
+		r.decision = &d
 	}
 }
 
@@ -141,6 +147,9 @@ func (g *Gateway) ask(r *gatewayRun) {
 	})
 }
 
+// errStale is the error of a proposal that was made while this hospital's steward decided again.
+var errStale = errors.New("engine: it is proposed under a decision of this hospital that is not its latest")
+
 // admit checks a proposal that is heard for the first time, or (not fresh) was
 // adopted before: what has begun goes on although approvals have expired since.
 func (g *Gateway) admit(r *gatewayRun, p *control.Proposal, fresh bool) (*attempt, error) {
@@ -160,7 +169,7 @@ func (g *Gateway) admit(r *gatewayRun, p *control.Proposal, fresh bool) (*attemp
 	}
 	for _, d := range decisions {
 		if d.Member == g.cfg.ID && d.Digest() != r.decision.Digest() {
-			return nil, fmt.Errorf("engine: attempt %d of study %q is proposed under a decision of this hospital that is not its latest", p.Attempt, r.spec.Name)
+			return nil, fmt.Errorf("engine: attempt %d of study %q: %w", p.Attempt, r.spec.Name, errStale)
 		}
 		if !fresh {
 			continue

@@ -352,3 +352,35 @@ func readOutcome(w *town, b []byte) (*control.Outcome, error) {
 	}
 	return control.ReadOutcome(n, w.identities[n.Sender].Public(), w.analyst)
 }
+
+// A steward who decides again while an attempt is being proposed does not stop the study: the attempt is closed, so that another can follow.
+func TestAttemptUnderAnOlderDecisionIsClosed(t *testing.T) {
+	s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
+	s.say(s.sub.Bytes)
+	before := s.hear(control.Decides)
+	if err := s.gateway.Approve(s.sub.Run, engine.Scope{}); err != nil {
+		t.Fatal(err)
+	}
+	after := s.hear(control.Decides)
+	s.others["basel"] = before.Bytes
+	p, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 1, hospitals, s.others, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.say(p.Bytes)
+	n := s.hear(control.Leaves)
+	l, err := control.ReadLeaving(n, s.roster.At(s.roster.Index("basel")).Key)
+	if err != nil || l.Attempt != 1 || len(l.Closing) == 0 {
+		t.Fatalf("left attempt %d with a closing record of %d bytes: %v", l.Attempt, len(l.Closing), err)
+	}
+	s.others["basel"] = after.Bytes
+	next, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 2, hospitals, s.others, [][]byte{l.Closing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.say(next.Bytes)
+	s.until(func() bool {
+		q, _ := s.gateway.Study(s.sub.Run)
+		return q.Attempt == 2
+	})
+}

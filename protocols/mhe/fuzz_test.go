@@ -60,7 +60,7 @@ func FuzzStepReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c := w.configs[0]
 		c.Journal, c.Rand = new(secagg.MemoryJournal), seeded(1)
-		c.Session.Stop = func(error, []byte, []byte) ([]round.Message, error) { return nil, nil }
+		c.Session.Stop = func(err error, _, _ []byte) ([]round.Message, error) { return nil, err }
 		c.Session.OnClose = func(func() error) {}
 		s, err := New(c)
 		if err != nil {

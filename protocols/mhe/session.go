@@ -189,11 +189,7 @@ func (s *Session) fail(err error) ([]round.Message, error) {
 	if e := s.Burn(); e != nil {
 		err = errors.Join(err, e)
 	}
-	out, e := s.cfg.Session.Stop(err, s.said, s.heard)
-	if e != nil {
-		return nil, errors.Join(err, e)
-	}
-	return out, err
+	return s.cfg.Session.Stop(err, s.said, s.heard)
 }
 
 // secretKey is a member's share s_i of the key: ternary, Montgomery form, NTT domain, modulo QP.

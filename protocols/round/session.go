@@ -21,7 +21,7 @@ type Session struct {
 	TagsOut  [][32]byte      // by position in the roster: the key of tags from this member to that; used for nothing else
 	TagsIn   [][32]byte      // and from that to this
 	// Stop ends the attempt for this member, for ever, because of err, and returns what tells
-	// the others: a code. What this member said last and what it heard are kept as evidence, where there is any.
+	// the others, a code, beside err and what went wrong on the way. What this member said last and what it heard are kept as evidence, where there is any.
 	Stop func(err error, said, heard []byte) ([]Message, error)
 	// OnClose says what is to be done when the attempt ends, by whatever: keys are burnt.
 	OnClose func(func() error)
