@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -36,6 +37,15 @@ func simulate(t *testing.T, spec *study.Spec, tables map[party.ID]*table.Table) 
 	r, err := engine.Simulate(t.Context(), spec, tables)
 	if err != nil {
 		t.Fatalf("%s: %v", spec.Name, err)
+	}
+	if dir := os.Getenv("CONSILIUM_PAGES"); dir != "" { // for the test that opens reports in a browser
+		var page bytes.Buffer
+		if err := r.WriteHTML(&page); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, spec.Name+".html"), page.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var b bytes.Buffer
 	if err := r.WriteJSON(&b); err != nil {

@@ -25,8 +25,8 @@ func newRun() *cobra.Command {
 		Short: "Compute a study with all its hospitals in this process",
 		Long: `Run reads the records that the study file names for every site, runs a gateway
 for each and a hub over the real protocols in this process, and writes the
-results to a directory: result.json, report.txt, disclosed.json and one CSV per
-analysis. The directory appears complete or not at all. A former result at its
+results to a directory: report.html, report.txt, result.json, disclosed.json and
+one CSV per analysis. The directory appears complete or not at all. A former result at its
 place is replaced; any other directory is left alone.
 
 The report goes to standard output, progress to standard error.`,

@@ -32,10 +32,13 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 		}
 	}
 	switch a.Kind {
-	case "logistic", "cox":
+	case "logistic", "cox", "poisson":
 		ratio, low, high, title, axis := "odds_ratio", "odds_low", "odds_high", p.w("plot.forest.or"), p.w("plot.or")
-		if a.Kind == "cox" {
+		switch a.Kind {
+		case "cox":
 			ratio, low, high, title, axis = "hazard_ratio", "hazard_low", "hazard_high", p.w("plot.forest.hr"), p.w("plot.hr")
+		case "poisson":
+			ratio, low, high, title, axis = "rate_ratio", "rate_low", "rate_high", p.w("plot.forest.rr"), p.w("plot.rr")
 		}
 		if svg, ok := p.forest(id, f.Tidy, ratio, low, high, title, axis); ok {
 			out = append(out, block{Figure: svg, Name: id + "-forest"})
@@ -102,7 +105,7 @@ func (p *page) further(a Analysis, args stat.Args, table func(string, *view)) {
 	f := a.Frame
 	if a.Kind != "km" {
 		caption := p.w("table.tests")
-		if slices.Contains([]string{"linear", "logistic", "cox"}, a.Kind) {
+		if slices.Contains([]string{"linear", "logistic", "cox", "poisson"}, a.Kind) {
 			caption = p.w("table.fit")
 		}
 		table("-glance", p.glance(caption, f.Glance))

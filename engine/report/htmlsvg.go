@@ -122,7 +122,7 @@ func span(s string) float64 {
 			w += 1.02
 		case strings.ContainsRune("iljtfrI.,:;|!'()[] ", r):
 			w += 0.38
-		case strings.ContainsRune("mwMW@%", r) || r > 0x2000:
+		case strings.ContainsRune("mwMW@%<>=+~#", r) || r > 0x2000:
 			w += 0.98
 		case r >= 'A' && r <= 'Z':
 			w += 0.74

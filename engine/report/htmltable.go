@@ -41,7 +41,7 @@ const (
 
 // ranges are the columns of limits, each pair of which the page shows as one.
 var ranges = []struct{ low, high, word string }{
-	{"conf_low", "conf_high", "ci"}, {"odds_low", "odds_high", "odds_ci"}, {"hazard_low", "hazard_high", "odds_ci"}, {"median_low", "median_high", "median_ci"},
+	{"conf_low", "conf_high", "ci"}, {"odds_low", "odds_high", "odds_ci"}, {"hazard_low", "hazard_high", "odds_ci"}, {"rate_low", "rate_high", "odds_ci"}, {"median_low", "median_high", "median_ci"},
 }
 
 // limitsOf names the limits of a figure of a glance.
@@ -141,7 +141,7 @@ func numbers(key string, rows []stat.Record) []string {
 	switch {
 	case isP(key):
 		return pvalues(xs, 3)
-	case slices.Contains([]string{"odds_ratio", "odds_low", "odds_high", "hazard_ratio", "hazard_low", "hazard_high"}, key):
+	case slices.Contains([]string{"odds_ratio", "odds_low", "odds_high", "hazard_ratio", "hazard_low", "hazard_high", "rate_ratio", "rate_low", "rate_high"}, key):
 		return each(xs, func(x float64) string { return precise(x, 3) })
 	case key == "pct" || strings.HasSuffix(key, "_pct"):
 		return each(xs, func(x float64) string { return decimals(x, 1) })
