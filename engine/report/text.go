@@ -118,6 +118,12 @@ func (p *printer) body(kind string, args stat.Args, f *stat.Frame) {
 		p.correlation(args, f)
 	case "roc":
 		p.roc(args, f)
+	case "km":
+		p.km(args, f)
+	case "logrank":
+		p.logrank(args, f)
+	case "cox":
+		p.cox(args, f)
 	default:
 		p.tidy(f.Tidy)
 		p.glance(f.Glance)

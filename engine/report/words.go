@@ -33,6 +33,9 @@ var titles = map[string]string{
 	"logistic":    "logistic regression",
 	"table1":      "Table 1",
 	"roc":         "ROC curve",
+	"km":          "Kaplan-Meier curve",
+	"logrank":     "log-rank test",
+	"cox":         "Cox regression",
 }
 
 // kindTitle says what an analysis is about: "logistic regression, infection ~ treat + age".
@@ -48,6 +51,8 @@ func kindTitle(a stat.Args, kind string) string {
 		title = "ridge " + title
 	}
 	switch {
+	case a.Time != "":
+		return title + ", " + about(a)
 	case a.Formula != "":
 		return title + ", " + breakable(a.Formula)
 	case a.Rows != "":
