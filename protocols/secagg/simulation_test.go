@@ -275,9 +275,7 @@ func (s *simulation) newHub(kept bool) {
 		s.log = nil
 		return
 	}
-	for _, m := range s.log {
-		s.Queue = append(s.Queue, m)
-	}
+	s.Queue = append(s.Queue, s.log...)
 	s.log = nil
 }
 
