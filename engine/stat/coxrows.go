@@ -20,7 +20,6 @@ type coxRows struct {
 	stop, start     []float64 // start -Inf without entries
 	event           []bool
 	entries         []int // rows by stratum, those who come last first
-	all             []float64
 	cols            []int
 	x, eta          []float64 // rows of the columns in use, standardised; linear predictors
 	stopAt, startAt []int     // numbers of merged times, strata counted apart
