@@ -177,7 +177,7 @@ func ticks(low, high float64, most int) []float64 {
 		}
 		var out []float64
 		for i := first; i <= last; i++ {
-			out = append(out, parse(strconv.FormatFloat(i*step, 'g', 12, 64)))
+			out = append(out, parse(strconv.FormatFloat(i*step+0, 'g', 12, 64))) // + 0: no negative zero
 		}
 		return out
 	}

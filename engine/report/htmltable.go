@@ -63,7 +63,7 @@ func (p *page) table(caption word, rows []stat.Record, names map[string]string, 
 		case i >= 0 && ranges[i].high == k:
 		case i >= 0:
 			v.Columns = append(v.Columns, header{p.w("col." + ranges[i].word), k + "|" + ranges[i].high, true})
-			lows, highs := numbers(k, kept), numbers(ranges[i].high, kept)
+			lows, highs := limits(k, ranges[i].high, kept)
 			for j, r := range kept {
 				c := missingCell(r)
 				if lows[j] != absent || highs[j] != absent {
@@ -158,6 +158,15 @@ func numbers(key string, rows []stat.Record) []string {
 		return each(xs, func(x float64) string { return alone(x, 4) }) // variables of different units share no format
 	}
 	return column(xs, 4)
+}
+
+// limits formats lower and upper limits; those of estimates share their decimals.
+func limits(low, high string, rows []stat.Record) (lows, highs []string) {
+	if low != "conf_low" {
+		return numbers(low, rows), numbers(high, rows)
+	}
+	both := column(append(values(rows, low), values(rows, high)...), 3)
+	return both[:len(rows)], both[len(rows):]
 }
 
 func isP(key string) bool {
