@@ -3,77 +3,17 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/consilium-health/consilium/engine/store"
 	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
-	"github.com/consilium-health/consilium/protocols/secagg"
 	"github.com/consilium-health/consilium/protocols/wire"
 )
-
-// sent is a whole message that a gateway published, at least once.
-type sent struct {
-	from    party.ID
-	channel string
-	attempt uint32
-	body    []byte
-	acked   bool
-}
-
-// said puts the messages of a gateway together from what its tap saw.
-func (w *town) said(id party.ID) (all []sent) {
-	t := w.taps[id]
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	parts := map[string]map[int][]byte{}
-	acked := map[string]bool{} // of chunks
-	for _, f := range t.seen {
-		words := strings.Split(f.subject, ".") // consilium up P E S A m|c [ID K]
-		b := f.message()
-		if len(words) == 9 && words[6] == "c" {
-			k, _ := strconv.Atoi(words[8])
-			if parts[words[7]] == nil {
-				parts[words[7]] = map[int][]byte{}
-			}
-			parts[words[7]][k] = b
-			acked[words[7]+"."+words[8]] = acked[words[7]+"."+words[8]] || f.acked
-			continue
-		}
-		if len(words) != 7 || len(b) < 33 {
-			w.t.Errorf("%s published %q with %d bytes", id, f.subject, len(b))
-			continue
-		}
-		attempt, _ := strconv.ParseUint(words[5], 10, 32)
-		m := sent{from: id, channel: words[4], attempt: uint32(attempt), body: b[33:], acked: f.acked}
-		if b[0] == 'c' {
-			name := hex.EncodeToString(b[1:33])
-			m.body = nil
-			for k := range len(parts[name]) {
-				m.body = append(m.body, parts[name][k]...)
-				m.acked = m.acked && acked[name+"."+strconv.Itoa(k)]
-			}
-		}
-		all = append(all, m)
-	}
-	return all
-}
-
-// object is what a party says once, whatever happens.
-type object struct {
-	plan      string
-	attempt   uint32
-	kind      wire.Type
-	sequence  uint64
-	recipient string
-}
 
 // check holds everything that was said and is remembered against the rules.
 // restored: a gateway had an older copy of its store put back. It may sign again
@@ -92,29 +32,24 @@ func (w *town) check(restored bool) {
 			if m.channel == "control" {
 				continue
 			}
-			e := new(wire.Envelope)
-			if err := wire.Decode(m.body, e); err != nil {
-				w.t.Errorf("%s: a message that does not parse: %v", id, err)
+			if m.parsed != nil {
+				w.t.Errorf("%s: a message that does not parse: %v", id, m.parsed)
 				continue
 			}
-			plan = store.Digest(e.Plan)
-			if e.Sender != string(id) || e.Attempt != m.attempt {
-				w.t.Errorf("%s: %v of attempt %d in the name of %s, in the channel of attempt %d", id, e.Type, e.Attempt, e.Sender, m.attempt)
+			o, d := m.object, m.digest
+			plan = store.Digest([]byte(o.plan))
+			if m.sender != string(id) || o.attempt != m.attempt {
+				w.t.Errorf("%s: %v of attempt %d in the name of %s, in the channel of attempt %d", id, o.kind, o.attempt, m.sender, m.attempt)
 			}
 			if restored {
-				e.Signatures = nil // which a key makes anew each time: it has forgotten that it had signed this
+				d = m.unsigned // it has forgotten that it had signed this
 			}
-			b, err := wire.Encode(e)
-			if err != nil {
-				w.t.Error(err)
-			}
-			o, d := object{string(e.Plan), e.Attempt, e.Type, e.Sequence, e.Recipient}, sha256.Sum256(b)
-			if before, ok := first[o]; ok && before != d && !(restored && (e.Type == wire.Type_HELLO || e.Type == wire.Type_SEAL)) {
-				w.t.Errorf("%s said two different things: %v %d of attempt %d", id, e.Type, e.Sequence, e.Attempt)
+			if before, ok := first[o]; ok && before != d && !(restored && (o.kind == wire.Type_HELLO || o.kind == wire.Type_SEAL)) {
+				w.t.Errorf("%s said two different things: %v %d of attempt %d, part %d", id, o.kind, o.sequence, o.attempt, o.part)
 			}
 			first[o] = d
-			if e.Type == wire.Type_UNLOCK {
-				unlocked[e.Attempt] = string(id)
+			if o.kind == wire.Type_UNLOCK {
+				unlocked[o.attempt] = string(id)
 			}
 		}
 	}
@@ -216,9 +151,9 @@ func (w *town) accounted(all []sent) {
 		if wanted[at][m.from] == nil {
 			wanted[at][m.from] = map[[32]byte]bool{}
 		}
-		wanted[at][m.from][sha256.Sum256(m.body)] = true
+		wanted[at][m.from][m.digest] = true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	certificate, err := w.certificate(party.Hub)
 	if err != nil {
@@ -277,14 +212,6 @@ func (w *town) journal(id party.ID, p store.Plan, f func(kind string, record []b
 	return errors.Join(err, s.Close())
 }
 
-// outbox is what a gateway's journal says of masked sums: what it sent, in order,
-// as a chain of digests, and where it saw the chains of the others.
-type outbox struct {
-	sent  map[[32]byte]bool   // whole messages
-	chain map[uint64][32]byte // by position
-	seen  map[party.ID]map[uint64][32]byte
-}
-
 // followed compares what the journals of gateways say of each other: what one has
 // seen of another, the other knows to have sent, just so. And nobody sent what is not in its own.
 func (w *town) followed(plan store.Digest, restored bool) {
@@ -309,75 +236,17 @@ func (w *town) followed(plan store.Digest, restored bool) {
 			}
 		}
 		for _, m := range w.said(id) {
-			e := new(wire.Envelope)
-			if m.channel == "control" || wire.Decode(m.body, e) != nil {
+			if m.channel == "control" || m.parsed != nil {
 				continue
 			}
-			switch e.Type {
+			switch m.object.kind {
 			case wire.Type_HELLO, wire.Type_SEAL, wire.Type_MASKED, wire.Type_UNLOCK, wire.Type_CLOSE:
-				if !o.sent[sha256.Sum256(m.body)] {
-					w.t.Errorf("%s sent %v %d of attempt %d, which is not in its journal", id, e.Type, e.Sequence, e.Attempt)
+				if !o.sent[m.digest] {
+					w.t.Errorf("%s sent %v %d of attempt %d, which is not in its journal", id, m.object.kind, m.object.sequence, m.object.attempt)
 				}
 			}
 		}
 	}
-}
-
-// outbox reads a gateway's journal of a plan.
-func (w *town) outbox(id party.ID, plan store.Digest) (*outbox, error) {
-	o := &outbox{sent: map[[32]byte]bool{}, chain: map[uint64][32]byte{}, seen: map[party.ID]map[uint64][32]byte{}}
-	var position uint64
-	var link [32]byte
-	number := func(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-	sends := func(message []byte) error {
-		e := new(wire.Envelope)
-		if err := wire.Decode(message, e); err != nil {
-			return err
-		}
-		position, link = position+1, party.Hash("outbox", link[:], number(uint64(e.Type)), number(e.Sequence), e.Body)
-		o.sent[sha256.Sum256(message)], o.chain[position] = true, link
-		return nil
-	}
-	sees := func(ids []string, heads []byte) {
-		for i, peer := range ids {
-			h := heads[i*wire.HeadSize : (i+1)*wire.HeadSize]
-			if n := binary.BigEndian.Uint64(h); n > 0 && peer != string(id) {
-				if o.seen[party.ID(peer)] == nil {
-					o.seen[party.ID(peer)] = map[uint64][32]byte{}
-				}
-				o.seen[party.ID(peer)][n] = [32]byte(h[8:])
-			}
-		}
-	}
-	err := w.journal(id, store.Plan{Study: w.study.Name, Digest: plan}, func(kind string, record []byte) error {
-		var err error
-		read := func(m wire.Message) bool {
-			err = wire.Decode(record, m)
-			return err == nil
-		}
-		began, sealing, agreed, sent := new(wire.Began), new(wire.Sealing), new(wire.Agreed), new(wire.Sent)
-		unlocked, totalled, ended := new(wire.Unlocked), new(wire.Totalled), new(wire.Ended)
-		switch {
-		case kind == secagg.KindBegan && read(began):
-			return sends(began.Hello)
-		case kind == secagg.KindSealing && read(sealing):
-			sees(sealing.Ids, sealing.Heads)
-			return sends(sealing.Seal)
-		case kind == secagg.KindAgreed && read(agreed):
-			sees(agreed.Ids, agreed.Seen)
-		case kind == secagg.KindMasked && read(sent):
-			return sends(sent.Message)
-		case kind == secagg.KindUnlocked && read(unlocked):
-			sees(unlocked.Ids, unlocked.Seen)
-			return sends(unlocked.Message)
-		case kind == secagg.KindTotalled && read(totalled):
-			sees(totalled.Ids, totalled.Seen)
-		case kind == secagg.KindClosed && read(ended):
-			return sends(ended.Message)
-		}
-		return err
-	})
-	return o, err
 }
 
 func missing(from map[party.ID]map[[32]byte]bool) string {

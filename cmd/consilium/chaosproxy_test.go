@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,12 +26,13 @@ type tap struct {
 	listener    net.Listener
 	up          *tls.Config // as the gateway, towards the hub
 	hub         string      // address
+	fail        func(...any)
 
 	mu    sync.Mutex
 	lines map[net.Conn]bool
 	shut  time.Time // refuses connections until then
-	seen  []*frame  // what the gateway published to the log, in order, over all its lives
-	down  []*frame  // copies of what the hub published to it
+	seen  []*note   // what the gateway published to the log, in order, over all its lives
+	kept  *os.File  // what it said in them: encrypted shares are too much for the memory
 	count int       // frames that carried a message, both ways
 	step  func(n int, f *frame) deed
 	work  sync.WaitGroup
@@ -44,7 +46,14 @@ type frame struct {
 	reply   string
 	header  int
 	payload []byte // header and body
-	acked   bool
+}
+
+// note is a frame that was seen, and where what it carried is kept.
+type note struct {
+	subject, reply string
+	at             int64
+	size           int
+	acked          bool
 }
 
 // deed is what happens to a frame.
@@ -121,6 +130,12 @@ func (t *tap) open(host string, as, gateway tls.Certificate, trusted *tls.Config
 	t.up.Certificates = []tls.Certificate{gateway}
 	t.lines, t.step = map[net.Conn]bool{}, func(int, *frame) deed { return deed{} }
 	var err error
+	if t.kept, err = os.CreateTemp("", "tap"); err != nil { // not where the stores are, in memory
+		return err
+	}
+	if err := os.Remove(t.kept.Name()); err != nil {
+		return err
+	}
 	t.front.do(func() { t.listener, err = tls.Listen("tcp", host+":0", down) })
 	if err != nil {
 		return err
@@ -141,6 +156,18 @@ func (t *tap) close() {
 	_ = t.listener.Close()
 	t.cut(time.Hour)
 	t.work.Wait()
+}
+
+// keep notes a frame. It is called with the lock.
+func (t *tap) keep(f *frame) error {
+	n := &note{subject: f.subject, reply: f.reply, size: len(f.message())}
+	if len(t.seen) > 0 {
+		last := t.seen[len(t.seen)-1]
+		n.at = last.at + int64(last.size)
+	}
+	t.seen = append(t.seen, n)
+	_, err := t.kept.WriteAt(f.message(), n.at)
+	return err
 }
 
 // cut ends all connections, and refuses new ones for a while.
@@ -199,15 +226,15 @@ func (t *tap) serve(gateway *tls.Conn) {
 	var both sync.WaitGroup
 	defer both.Wait()
 	both.Go(func() {
-		t.pass(c, gateway, &t.down)
+		t.pass(c, gateway, false)
 		_, _ = gateway.Close(), c.Close()
 	})
-	t.pass(gateway, c, &t.seen)
+	t.pass(gateway, c, true)
 	_, _ = gateway.Close(), c.Close()
 }
 
 // pass hands on what comes from one end until either fails.
-func (t *tap) pass(from, to net.Conn, kept *[]*frame) {
+func (t *tap) pass(from, to net.Conn, up bool) {
 	r := bufio.NewReaderSize(from, 1<<16)
 	var late *frame // what was overtaken
 	for {
@@ -240,8 +267,14 @@ func (t *tap) pass(from, to net.Conn, kept *[]*frame) {
 		t.mu.Lock()
 		t.count++
 		d := t.step(t.count, f)
-		*kept = append(*kept, f)
+		if up {
+			err = t.keep(f)
+		}
 		t.mu.Unlock()
+		if err != nil {
+			t.fail("keeping what was said: ", err)
+			return
+		}
 		if d.before != nil {
 			d.before()
 		}

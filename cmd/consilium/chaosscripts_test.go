@@ -278,7 +278,6 @@ func decade(w *town) {
 		w.t.Error(err)
 	}
 	w.happens()
-	w.direct = true
 	_ = w.taps[id].listener.Close()
 	w.made.files[id]["hub"].(map[string]any)["urls"] = []string{"tls://" + w.hub} // which sees the certificate itself
 	if err := w.made.write(id, w.made.files[id]); err != nil {

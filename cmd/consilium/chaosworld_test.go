@@ -50,7 +50,6 @@ type town struct {
 	veiled  bool
 	patient bool
 	wiped   bool                       // the hub has lost its disk
-	direct  bool                       // some gateway talks past its tap
 	clocks  map[party.ID]time.Duration // by how much they are wrong; nil: nobody's can be
 	disks   map[party.ID]*space        // of those who have a disk of their own
 	spaces  map[party.ID]*space        // nil: all are on the loopback network of this process
@@ -239,7 +238,7 @@ func (w *town) tapped(id party.ID) error {
 	} else {
 		front = nil
 	}
-	t := &tap{front: front, back: w.spaces[party.Hub], hub: w.hub}
+	t := &tap{front: front, back: w.spaces[party.Hub], hub: w.hub, fail: w.t.Error}
 	err := t.open(host, as, own, &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: w.made.authority.Pool(), ServerName: "127.0.0.1"})
 	if err != nil {
 		return err
@@ -444,6 +443,10 @@ func (w *town) end() {
 			w.t.Logf("log of %s:\n%s", id, b[max(0, len(b)-6000):])
 		}
 	}
+	for _, t := range w.taps {
+		_ = t.kept.Close()
+	}
+	w.taps = nil // the test remembers this town to its own end
 	if err := os.RemoveAll(w.dir); err != nil {
 		w.t.Error(err)
 	}
