@@ -18,6 +18,7 @@ type Cohort struct {
 	Rows int
 	X    [][]float64 // covariates, column by column
 	Y    []float64   // 0 or 1
+	Days []float64   // end of observation, of a cohort that is followed; else nil
 }
 
 // NewCohort draws a cohort, the same for the same seed.
@@ -42,6 +43,33 @@ func NewCohort(rows, covariates int, seed uint64) *Cohort {
 	return c
 }
 
+// longest is the number of days that a cohort is followed.
+const longest = 520 * 7
+
+// NewFollowedCohort draws a cohort with the same covariates whose outcome is an event
+// with a hazard proportional to exp(x'beta), in whole days; people drop out evenly over the
+// years, a third stay to the end. At every week so many leave, with the event and without, that no rule merges it with the next.
+func NewFollowedCohort(rows, covariates int, seed uint64) *Cohort {
+	c := NewCohort(rows, covariates, seed)
+	c.Days = make([]float64, rows)
+	r := rand.New(rand.NewPCG(seed, 2))
+	eta := make([]float64, rows)
+	for _, x := range c.X {
+		beta := r.NormFloat64() / math.Sqrt(float64(covariates))
+		for i, v := range x {
+			eta[i] += beta * v
+		}
+	}
+	for i := range rows {
+		event, lost := longest*r.ExpFloat64()*math.Exp(-eta[i]), longest*min(1, 1.5*r.Float64())
+		c.Days[i], c.Y[i] = max(1, math.Ceil(math.Min(event, lost))), 0
+		if event <= lost {
+			c.Y[i] = 1
+		}
+	}
+	return c
+}
+
 // StudyFile is a study of the cohort over so many hospitals, s0, s1, ...
 func (c *Cohort) StudyFile(hospitals int, analyses []string, reveal string) []byte {
 	return c.studyFile("", hospitals, analyses, reveal)
@@ -57,6 +85,9 @@ func (c *Cohort) studyFile(variables string, hospitals int, analyses []string, r
 	fmt.Fprintln(&b, "variables:\n  y: {type: binary}")
 	for j := range c.X {
 		fmt.Fprintf(&b, "  x%d: {type: number, step: 0.001, min: -6, max: 6}\n", j+1)
+	}
+	if c.Days != nil {
+		fmt.Fprintf(&b, "  days: {type: number, unit: days, integer: true, min: 1, max: %d}\n", longest)
 	}
 	fmt.Fprintf(&b, "%sanalyses:\n", variables)
 	for _, a := range analyses {
@@ -82,7 +113,7 @@ func (c *Cohort) studyWith(variables string, further [][]float64, hospitals int,
 	for s := range hospitals {
 		lo, hi := c.share(s, hospitals)
 		var cols [][]float64
-		for _, x := range slices.Concat([][]float64{c.Y}, c.X, further) {
+		for _, x := range slices.Concat([][]float64{c.Y}, c.X, c.followed(), further) {
 			cols = append(cols, x[lo:hi:hi])
 		}
 		id := party.ID(fmt.Sprintf("s%d", s))
@@ -91,6 +122,14 @@ func (c *Cohort) studyWith(variables string, further [][]float64, hospitals int,
 		}
 	}
 	return spec, tables, nil
+}
+
+// followed is the column of days, if there is one.
+func (c *Cohort) followed() [][]float64 {
+	if c.Days == nil {
+		return nil
+	}
+	return [][]float64{c.Days}
 }
 
 // share is the rows [lo, hi) of hospital s of so many.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -26,7 +27,7 @@ func fromCSV(kind recipe) func(context.Context, Scenario) (*Work, error) {
 			return nil, fmt.Errorf("bench: %w", err)
 		}
 		w.Close = func() error { return os.RemoveAll(dir) }
-		c := NewCohort(s.Rows, s.Covariates, 7)
+		c := kind.cohort(s)
 		spec, err := study.Parse("bench.yaml", c.StudyFile(s.Hospitals, kind.analyses, s.Reveal))
 		if err == nil {
 			w.Security, err = securityOf(spec)
@@ -68,6 +69,7 @@ func fromCSV(kind recipe) func(context.Context, Scenario) (*Work, error) {
 
 // writeCSV writes every hospital's rows to a file of its own.
 func (c *Cohort) writeCSV(dir string, hospitals int) error {
+	columns := slices.Concat(c.X, c.followed())
 	for s := range hospitals {
 		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("s%d.csv", s)))
 		if err != nil {
@@ -78,12 +80,15 @@ func (c *Cohort) writeCSV(dir string, hospitals int) error {
 		for j := range c.X {
 			fmt.Fprintf(w, ",x%d", j+1)
 		}
+		if c.Days != nil {
+			w.WriteString(",days")
+		}
 		w.WriteByte('\n')
 		var line []byte
 		lo, hi := c.share(s, hospitals)
 		for i := lo; i < hi; i++ {
 			line = strconv.AppendFloat(line[:0], c.Y[i], 'f', -1, 64)
-			for _, x := range c.X {
+			for _, x := range columns {
 				line = strconv.AppendFloat(append(line, ','), x[i], 'f', -1, 64)
 			}
 			w.Write(append(line, '\n'))

@@ -16,6 +16,15 @@ type recipe struct {
 	unit     string // of the error
 	// plain computes the answer; again, when not nil, is a former one whose number of steps it repeats.
 	plain func(c *Cohort, again answer) (answer, error)
+	draw  func(rows, covariates int, seed uint64) *Cohort // nil: NewCohort
+}
+
+// cohort draws the records of a scenario.
+func (r recipe) cohort(s Scenario) *Cohort {
+	if r.draw == nil {
+		r.draw = NewCohort
+	}
+	return r.draw(s.Rows, s.Covariates, 7)
 }
 
 // answer is what a study should come to.

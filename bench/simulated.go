@@ -82,7 +82,7 @@ func securityOf(s *study.Spec) ([]string, error) {
 // inMemory prepares a study of a drawn cohort. Its answers are compared with those of plain, which also is the work in clear.
 func inMemory(kind recipe) func(context.Context, Scenario) (*Work, error) {
 	return func(_ context.Context, s Scenario) (*Work, error) {
-		c := NewCohort(s.Rows, s.Covariates, 7)
+		c := kind.cohort(s)
 		spec, tables, err := c.Study(s.Hospitals, kind.analyses, s.Reveal)
 		if err != nil {
 			return nil, err

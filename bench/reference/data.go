@@ -3,6 +3,7 @@
 //
 //	Pool, Columns   the rows of a model, of tables or of columns in memory
 //	Newton          the maximum likelihood fit of pooled rows: the plaintext line of a benchmark
+//	Cox             the partial likelihood fit of pooled rows, ties after Efron
 //	Meta            a fixed-effect meta-analysis of each hospital's own fit
 //	Descend         gradient descent with a polynomial in place of the sigmoid, as systems that
 //	                train under encryption do, here in the clear: its distance from the maximum

@@ -379,3 +379,28 @@ func TestRAgreesWithNewton(t *testing.T) {
 		t.Errorf("without Rscript: %v", err)
 	}
 }
+
+// R 4.2.2, survival 3.5.3: coxph(Surv(time, event) ~ x + z, control = coxph.control(eps = 1e-14, iter.max = 50)), then with strata(g), g = rep(1:2, 6).
+func TestCoxGivesWhatRGives(t *testing.T) {
+	d := &Survival{Names: []string{"x", "z"}, Time: []float64{1, 1, 2, 2, 2, 3, 4, 4, 5, 6, 6, 7}, Event: []float64{1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1},
+		X: [][]float64{{.1, .4, -.3, 1.2, .5, .7, -1.1, .2, .9, -.4, .3, .6}, {1, 0, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0}}}
+	for _, r := range []struct {
+		stratum  []int
+		beta, se [2]float64
+		logLik   float64
+	}{
+		{nil, [2]float64{-0.356280864309492074, -0.019354049470816089}, [2]float64{0.71656753555514652, 0.94806880522602921}, -13.258237855110565},
+		{[]int{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, [2]float64{-0.17888287305339667, 0.24611625571090262}, [2]float64{0.73555674577853924, 0.95680777512584048}, -9.1500813372779835},
+	} {
+		d.Stratum = r.stratum
+		f, err := Cox(d, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range r.beta {
+			near(t, d.Names[j], f.Beta[j], r.beta[j], 1e-9)
+			near(t, d.Names[j]+" SE", f.SE[j], r.se[j], 1e-9)
+		}
+		near(t, "log likelihood", -f.Deviance/2, r.logLik, 1e-12)
+	}
+}
