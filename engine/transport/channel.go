@@ -130,11 +130,10 @@ func (ch *Channel) why() error {
 	return ch.conn.ended()
 }
 
-// missed lets readers look for messages that were not announced: of one peer, or of all.
-func (ch *Channel) missed(from party.ID) {
-	for id, r := range ch.readers {
-		if from == "" || id == from {
-			r.miss()
-		}
+// look lets readers look for messages that were not announced: all of them, or those whose
+// peers were not heard since the last look.
+func (ch *Channel) look(all bool) {
+	for _, r := range ch.readers {
+		r.look(all)
 	}
 }

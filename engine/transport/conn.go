@@ -236,6 +236,7 @@ func (c *Conn) learn(ctx context.Context) error {
 // same one, and lets every channel look for what it may have missed.
 func (c *Conn) watch() {
 	defer c.work.Done()
+	doubt := false // something may have been lost with a connection
 	for unanswered := 0; ; {
 		after := lookEvery + pauseOf(4)
 		if unanswered > 0 {
@@ -247,6 +248,7 @@ func (c *Conn) watch() {
 			wait.Stop()
 			return
 		case <-c.look:
+			doubt = true
 		case <-wait.C:
 		}
 		wait.Stop()
@@ -254,13 +256,15 @@ func (c *Conn) watch() {
 			if err := c.greet(c.life); err != nil {
 				c.log.Info("the hub's log does not answer", "party", c.self, "why", err)
 				unanswered++
+				doubt = true
 				continue
 			}
 			unanswered = 0
 		}
 		for _, ch := range c.open() {
-			ch.missed("")
+			ch.look(doubt)
 		}
+		doubt = false
 	}
 }
 

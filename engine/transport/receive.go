@@ -40,6 +40,7 @@ type reader struct {
 	waiting []copied
 	bytes   int
 	behind  bool
+	heard   bool          // something was announced since the last look
 	wake    chan struct{} // a token: waiting or behind has changed
 
 	next uint64 // no entry before this one is wanted any more
@@ -58,6 +59,7 @@ func (r *reader) announce(e copied) {
 		room = waitingAlone
 	}
 	r.mu.Lock()
+	r.heard = true
 	if len(r.waiting) > 0 && r.bytes+len(e.data) > room {
 		r.behind = true
 	} else {
@@ -73,6 +75,19 @@ func (r *reader) miss() {
 	r.behind = true
 	r.mu.Unlock()
 	r.nudge()
+}
+
+// look has the reader ask the log for what it may have missed, unless its peer was heard since
+// the last look: a gap shows by what follows it, and to ask while a slow line is full of copies
+// has everything sent a second time.
+func (r *reader) look(always bool) {
+	r.mu.Lock()
+	quiet := !r.heard
+	r.heard = false
+	r.mu.Unlock()
+	if always || quiet {
+		r.miss()
+	}
 }
 
 func (r *reader) nudge() {

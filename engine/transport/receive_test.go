@@ -43,3 +43,22 @@ func TestAnAnnouncementAfterAGapWaits(t *testing.T) {
 	ch.end(ErrClosed)
 	c.stop()
 }
+
+// A look asks the log about peers that have said nothing, and about all when it has to.
+func TestALookLeavesAloneWhoIsHeard(t *testing.T) {
+	ch := &Channel{}
+	r := newReader(ch, party.Hub, route{})
+	for _, x := range []struct {
+		heard, always, want bool
+	}{
+		{want: true}, {heard: true}, {want: true}, {heard: true, always: true, want: true}, {want: true}, {heard: true},
+	} {
+		r.behind, r.waiting = false, nil
+		if x.heard {
+			r.announce(copied{seq: 1})
+		}
+		if r.look(x.always); r.behind != x.want {
+			t.Errorf("%+v: asks %v", x, r.behind)
+		}
+	}
+}
