@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -101,9 +102,14 @@ func TestTranscriptOpensOnlyWhatThePlanDeclares(t *testing.T) {
 	if err != nil || len(files) < 5 {
 		t.Fatalf("%d oracle studies, error %v", len(files), err)
 	}
-	for _, file := range append(files, "../testdata/cgd/study.yaml") {
-		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+	for _, file := range append(files, "../testdata/cgd/study.yaml", "../testdata/cgd/regressions.yaml") {
+		t.Run(filepath.Base(filepath.Dir(file))+"/"+strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			s, r, x := record(t, file)
+			for _, a := range r.Analyses {
+				if a.Refused != nil && s.Name == "cgd-regressions" {
+					t.Errorf("%s is refused: %v", a.ID, a.Refused)
+				}
+			}
 			plan, err := engine.Plan(s)
 			if err != nil {
 				t.Fatal(err)

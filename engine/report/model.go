@@ -41,6 +41,7 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 	if len(f.Drop1) > 0 {
 		p.drop1(f.Drop1)
 	}
+	p.tables(f)
 }
 
 // drop1 prints the model without each term, as R's drop1 does.

@@ -104,15 +104,17 @@ func (p *printer) cox(args stat.Args, f *stat.Frame) {
 		ties = "efron"
 	}
 	p.line("n = %s, events: %s; log likelihood %s, AIC %s; ties: %s; Newton steps: %s", show(f.Glance, "n"), show(f.Glance, "n_event"), alone(number(f.Glance, "log_lik"), 6), alone(number(f.Glance, "aic"), 6), ties, show(f.Glance, "iterations"))
+	rest := *f
+	rest.Tables = nil
 	for _, t := range f.Tables {
 		if t.Name == "zph" {
 			p.line("\nProportional hazards (Schoenfeld residuals against time, transform %s):", show(f.Glance, "zph_transform"))
 			p.zph(t.Rows)
 		} else {
-			p.line("\n%s:", t.Name)
-			p.tidy(t.Rows)
+			rest.Tables = append(rest.Tables, t)
 		}
 	}
+	p.tables(&rest)
 }
 
 // zph prints the test of each term and of all, as R's cox.zph.

@@ -131,11 +131,25 @@ func (p *printer) body(kind string, args stat.Args, f *stat.Frame) {
 			p.line("")
 			p.tidy(f.Glances)
 		}
-		for _, t := range f.Tables {
-			p.line("\n%s:", t.Name)
-			p.tidy(t.Rows)
-		}
+		p.tables(f)
 	}
+}
+
+// tables prints what stands beside tidy and glance.
+func (p *printer) tables(f *stat.Frame) {
+	for _, t := range f.Tables {
+		title, known := tableTitles[t.Name]
+		if !known {
+			title = t.Name
+		}
+		p.line("\n%s:", title)
+		p.tidy(t.Rows)
+	}
+}
+
+// tableTitles name further tables as a statistician does.
+var tableTitles = map[string]string{
+	"vif": "Variance inflation (GVIF, and its root of order 2 df)",
 }
 
 // footer says which rows were used and warns.

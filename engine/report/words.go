@@ -36,6 +36,8 @@ var titles = map[string]string{
 	"km":          "Kaplan-Meier curve",
 	"logrank":     "log-rank test",
 	"cox":         "Cox regression",
+	"poisson":     "Poisson regression",
+	"calibration": "calibration",
 }
 
 // kindTitle says what an analysis is about: "logistic regression, infection ~ treat + age".

@@ -10,14 +10,14 @@ func Catalog() []Kind {
 		{Name: "anova", Statistic: Anova{}, Required: []string{"variable", "by"}},
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
 		{Name: "correlation", Statistic: Correlation{}, Required: []string{"variables"}, Optional: []string{"method"}},
-		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1", "withhold", "condition"}},
-		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "drop1", "final_steps", "degree", "condition"}},
-		{Name: "poisson", Statistic: Poisson{}, Required: []string{"formula"}},
+		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1", "vif", "withhold", "condition"}},
+		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "drop1", "vif", "final_steps", "degree", "condition"}},
+		{Name: "poisson", Statistic: Poisson{}, Required: []string{"formula"}, Optional: []string{"vif"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
 		{Name: "roc", Statistic: ROC{}, Required: []string{"outcome", "score"}, Optional: []string{"thresholds", "grid"}},
 		{Name: "km", Statistic: KaplanMeier{}, Required: []string{"time", "event"}, Optional: []string{"by", "entry", "grid", "times", "tau"}},
 		{Name: "logrank", Statistic: LogRank{}, Required: []string{"time", "event", "by"}, Optional: []string{"strata", "grid"}},
-		{Name: "cox", Statistic: Cox{}, Required: []string{"time", "event", "formula"}, Optional: []string{"ties", "strata", "entry", "grid", "zph"}},
+		{Name: "cox", Statistic: Cox{}, Required: []string{"time", "event", "formula"}, Optional: []string{"ties", "strata", "entry", "grid", "zph", "vif"}},
 		{Name: "calibration", Statistic: Calibration{}, Required: []string{"model"}, Optional: []string{"bins"}},
 	}
 }

@@ -57,6 +57,10 @@ func (c *coxPart) finish(f Frame) Frame {
 	}
 	f.VCov = c.vcov(m, cov, finite)
 	f.Glance = c.glance(&f)
+	if m.separated {
+		cov = nil
+	}
+	c.inflate(&f, cov, m.cols)
 	if c.test != nil {
 		rows, warning := c.zphRows()
 		f.Tables = append(f.Tables, Table{"zph", rows})

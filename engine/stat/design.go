@@ -90,7 +90,7 @@ func newRegression(args Args, s *table.Schema) (*regression, error) {
 			return nil, fmt.Errorf("%s: drop1 compares fits that are not penalised: leave out ridge or drop1", args.Kind)
 		}
 	}
-	return r, nil
+	return r, checkVIF(args)
 }
 
 // penalty is the ridge parameter, 0 without one.

@@ -58,7 +58,7 @@ func (l *linearPart) without(term int, inverse *symmetric) (sumsq *big.Float, ke
 		}
 		sumsq = newBig(0)
 		t := newBig(0)
-		for a, x := range factorize(inverse.pick(gone), func(int, *big.Float) bool { return false }).solve(b) {
+		for a, x := range factorize(inverse.pick(gone), neverAliased).solve(b) {
 			sumsq.Add(sumsq, t.Mul(x, b[a]))
 		}
 		return sumsq, len(rest)

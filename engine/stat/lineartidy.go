@@ -52,6 +52,7 @@ func (l *linearPart) finish(f Frame) Frame {
 		f.VCov = nil
 	}
 	f.Glance = l.glance(&f, rank, rss, sigma2)
+	l.inflate(&f, cov, l.fit.kept)
 	if l.args.Drop1 {
 		f.Drop1 = l.drop1()
 	}

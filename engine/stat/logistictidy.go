@@ -51,6 +51,10 @@ func (l *logisticPart) finish(f Frame) Frame {
 		f.VCov = l.vcov(l.main, cov, finite)
 	}
 	f.Glance = l.glance(&f)
+	if m.separated {
+		cov = nil
+	}
+	l.inflate(&f, cov, m.cols)
 	for _, d := range l.drops {
 		if d.fit == nil && !d.empty {
 			continue

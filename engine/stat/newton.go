@@ -2,7 +2,6 @@ package stat
 
 import (
 	"math"
-	"math/big"
 	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -266,7 +265,7 @@ func (f *newton) covariance() *symmetric {
 			m.at(a, b).SetFloat64(f.info[a*q+b])
 		}
 	}
-	k := factorize(m, func(int, *big.Float) bool { return false })
+	k := factorize(m, neverAliased)
 	if len(k.kept) < q {
 		return nil
 	}

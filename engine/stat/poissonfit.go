@@ -191,6 +191,7 @@ func (p *poissonPart) finish(f Frame) Frame {
 		at++
 	}
 	f.VCov = p.vcov(m, cov, all)
+	p.inflate(&f, cov, m.cols)
 	n, rank := float64(p.n), float64(len(m.cols))
 	// The null model's mean is c exp(offset), c = sum y / sum exp(offset).
 	null := 2 * (p.saturated - p.shifted - p.total*math.Log(p.total/p.counts))

@@ -38,7 +38,7 @@ func (l *linearPart) ridge() {
 	for a, i := range varies {
 		yv[a] = y[i]
 	}
-	f := factorize(penalised.pick(varies), func(int, *big.Float) bool { return false })
+	f := factorize(penalised.pick(varies), neverAliased)
 	beta := f.solve(yv)
 	l.beta, l.standardised = nil, nil
 	l.rss = newBig(0).Set(l.tss)

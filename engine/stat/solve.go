@@ -81,6 +81,9 @@ func factorize(g *symmetric, aliased func(j int, pivot *big.Float) bool) *factor
 	return f
 }
 
+// neverAliased keeps every column with a positive pivot.
+func neverAliased(int, *big.Float) bool { return false }
+
 // solve returns x with G x = r over the kept columns; r has a number for each column of G.
 func (f *factored) solve(r []*big.Float) []*big.Float {
 	m := len(f.kept)

@@ -1,0 +1,147 @@
+package stat
+
+import (
+	"encoding/csv"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// regressions are the analyses of testdata/regressions/regressions.csv, on the pooled rows of a set.
+var regressions = []struct {
+	id, set string
+	args    Args
+	bySite  bool // the outcome depends on which hospital has a row
+}{
+	{"vif_linear", "birthwt", Args{Kind: "linear", Formula: "bwt ~ age + lwt + race + smoke + ptl", VIF: true}, false},
+	{"vif_logistic", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt * smoke + race", VIF: true}, false},
+	{"vif_poisson", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + offset(log(days))", VIF: true}, false},
+	{"vif_cox", "lung", Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + sex + ph_ecog", VIF: true}, false},
+}
+
+// rNumber is a line of regressions.csv.
+type rNumber struct {
+	table, row, key string
+	value           any
+}
+
+func rNumbers(t *testing.T) map[string][]rNumber {
+	t.Helper()
+	f, err := os.Open("testdata/regressions/regressions.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comment = '#'
+	lines, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string][]rNumber)
+	for _, l := range lines[1:] {
+		var value any
+		if l[4] != "null" {
+			if value, err = strconv.ParseFloat(l[4], 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all[l[0]] = append(all[l[0]], rNumber{l[1], l[2], l[3], value})
+	}
+	return all
+}
+
+// find is the number of an outcome under table, row and key.
+func (n rNumber) find(f Frame) any {
+	rows := f.Tidy
+	switch n.table {
+	case "glance":
+		return f.Glance.Get(n.key)
+	case "vcov":
+		i, j := slices.Index(f.VCov.Terms, n.row), slices.Index(f.VCov.Terms, n.key)
+		return f.VCov.Matrix[i][j]
+	case "tidy":
+	default:
+		for _, t := range f.Tables {
+			if t.Name == n.table {
+				rows = t.Rows
+			}
+		}
+	}
+	for _, r := range rows {
+		if r[0].Value == n.row {
+			return r.Get(n.key)
+		}
+	}
+	return fmt.Sprintf("no row %q", n.row)
+}
+
+func TestRegressionsAgreeWithR(t *testing.T) {
+	numbers := rNumbers(t)
+	for _, c := range regressions {
+		t.Run(c.id, func(t *testing.T) {
+			set := readReference(t, "../../testdata/"+c.set)
+			kind, _ := Lookup(c.args.Kind)
+			f := run(t, begin(t, kind.Statistic, set, c.args), set.tables...)
+			if len(numbers[c.id]) == 0 {
+				t.Error("R has no numbers")
+			}
+			for _, n := range numbers[c.id] {
+				if got := n.find(f); !near(got, n.value) || !nearTail(got, n.value) && n.key == "p_value" {
+					t.Errorf("%s %s %s is %v, R has %v", n.table, n.row, n.key, got, n.value)
+				}
+			}
+		})
+		delete(numbers, c.id)
+	}
+	for id := range numbers {
+		t.Errorf("nothing is compared with %s", id)
+	}
+}
+
+func TestRegressionsDoNotDependOnTheSplit(t *testing.T) {
+	for _, c := range regressions {
+		if c.bySite {
+			continue
+		}
+		t.Run(c.id, func(t *testing.T) {
+			set := readReference(t, "../../testdata/"+c.set)
+			kind, _ := Lookup(c.args.Kind)
+			c.args.Rules = Rules{MinCell: 1, MinSites: 1, MaxParametersPerRow: 1}
+			order := make([]int, set.pooled(t).Rows())
+			for i := range order {
+				order[i] = i
+			}
+			want := run(t, begin(t, kind.Statistic, set, c.args), over(t, set, 1, order, func(int) int { return 0 })...)
+			rand.New(rand.NewPCG(7, 7)).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+			got := run(t, begin(t, kind.Statistic, set, c.args), over(t, set, 5, order, func(i int) int { return i % 4 })...) // one hospital is empty
+			sameTables(t, got, want)
+		})
+	}
+}
+
+// sameTables compares two outcomes within 1e-11, further tables too.
+func sameTables(t *testing.T, got, want Frame) {
+	t.Helper()
+	same := func(what string, g, w []Record) {
+		if len(g) != len(w) {
+			t.Fatalf("%s: %d rows, want %d", what, len(g), len(w))
+		}
+		for i := range w {
+			for _, e := range w[i] {
+				x, y, both := pair(g[i].Get(e.Key), e.Value)
+				if !both && fmt.Sprint(g[i].Get(e.Key)) != fmt.Sprint(e.Value) || both && !(x-y <= 1e-11*max(1, x, -x) && y-x <= 1e-11*max(1, x, -x)) {
+					t.Errorf("%s, row %d: %s is %v, want %v", what, i+1, e.Key, g[i].Get(e.Key), e.Value)
+				}
+			}
+		}
+	}
+	same("tidy", got.Tidy, want.Tidy)
+	same("glance", []Record{got.Glance}, []Record{want.Glance})
+	for i, w := range want.Tables {
+		same(w.Name, got.Tables[i].Rows, w.Rows)
+	}
+}

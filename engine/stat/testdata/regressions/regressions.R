@@ -1,0 +1,35 @@
+# What further regressions give, on the pooled rows of ../../../../testdata. R >= 4 with MASS, survival, car. Run from this folder:
+#   Rscript regressions.R > regressions.csv
+suppressMessages({library(MASS); library(survival)})
+options(warn = -1)
+read <- function(set, sites) do.call(rbind, lapply(sites, function(s) cbind(read.csv(file.path("../../../../testdata", set, paste0(s, ".csv"))), site = s)))
+birthwt <- read("birthwt", c("north", "centre", "south"))
+birthwt$race <- factor(birthwt$race, c("white", "black", "other"))
+hospitals <- c("nih", "amsterdam", "scripps", "zurich", "mott_childrens", "la_childrens", "texas_childrens", "minnesota", "copenhagen", "harvard", "mt_sinai", "utah", "washington")
+cgd <- read("cgd", hospitals)
+cgd$site <- factor(cgd$site, hospitals)
+cgd$treat <- factor(cgd$treat, c("placebo", "interferon"))
+cgd$inherit <- factor(cgd$inherit, c("x_linked", "autosomal"))
+cgd$sex <- factor(cgd$sex, c("male", "female"))
+lung <- read("lung", c("c1", "c2", "c3", "c4", "c5"))
+cat("#", R.version.string, "\n")
+cat("analysis,table,row,key,value\n")
+put <- function(id, table, row, key, x) cat(sprintf('%s,%s,"%s",%s,%s\n', id, table, row, key, ifelse(is.finite(x), sprintf("%.17g", x), "null")), sep = "")
+# glm stops when the deviance does, half the digits of the estimates short
+exact <- function(f, family, data) {
+  m <- glm(f, family, data, epsilon = 1e-14, maxit = 100)
+  data$begin <- m$linear.predictors - if (is.null(m$offset)) 0 else m$offset
+  m$call <- NULL
+  suppressWarnings(glm(f, family, data, start = coef(m), epsilon = 1e-300, maxit = 3))
+}
+
+## vif
+vif <- function(id, m) {
+  v <- car::vif(m)
+  if (is.null(dim(v))) v <- cbind(v, 1, sqrt(v))
+  for (t in rownames(v)) { put(id, "vif", t, "gvif", v[t, 1]); put(id, "vif", t, "df", v[t, 2]); put(id, "vif", t, "gvif_root", v[t, 3]) }
+}
+vif("vif_linear", lm(bwt ~ age + lwt + race + smoke + ptl, birthwt))
+vif("vif_logistic", exact(low ~ age + lwt * smoke + race, binomial, birthwt))
+vif("vif_poisson", exact(infections ~ treat + age + weight + offset(log(days)), poisson, cgd))
+vif("vif_cox", coxph(Surv(time, death) ~ age + sex + ph_ecog, lung, eps = 1e-14))
