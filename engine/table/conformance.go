@@ -63,16 +63,21 @@ func (v *VariableReport) count(f *Field, values []float64, broken int) {
 	}
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, x := range values {
-		if math.IsNaN(x) {
+		switch {
+		case x != x:
 			v.Missing++
 			continue
-		}
-		v.N++
-		if v.Levels != nil {
+		case v.Levels != nil:
 			v.Levels[int(x)].N++
 		}
-		lo, hi = min(lo, x), max(hi, x)
+		if x < lo {
+			lo = x
+		}
+		if x > hi {
+			hi = x
+		}
 	}
+	v.N = len(values) - v.Missing
 	v.Missing -= broken
 	if f.Kind == Number && v.N > 0 {
 		v.Min, v.Max = &lo, &hi

@@ -1,16 +1,12 @@
 package table
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // OpenCSV reads a site's file; a relative path is taken from dir, the folder of the study file.
@@ -74,7 +70,7 @@ func ReadCSV(r io.Reader, name string, src Source, s *Schema, site string, maxRo
 type csvReader struct {
 	problems
 	columns []csvColumn // in the order of the schema
-	csv     *csv.Reader
+	records *records
 	text    *checkedText
 	rows    uint64
 	maxRows uint64
@@ -100,10 +96,8 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 	if err != nil {
 		return fmt.Errorf("table: site %s: %w", d.report.Site, err)
 	}
-	d.csv = csv.NewReader(bufio.NewReaderSize(d.text, 1<<16))
-	d.csv.Comma, d.csv.ReuseRecord, d.csv.FieldsPerRecord = comma, true, -1
-	d.csv.TrimLeadingSpace = !unicode.IsSpace(comma) // a quoted field may stand after a space
-	header, err := d.csv.Read()
+	d.records = newRecords(d.text, comma)
+	header, err := d.records.read()
 	if err != nil {
 		if err == io.EOF {
 			d.add(1, "", RuleHeader, func() string { return "the file is empty; want a header line with the names of the columns" })
@@ -118,7 +112,7 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 		return nil
 	}
 	for fields := len(header); ; {
-		record, err := d.csv.Read()
+		record, err := d.records.read()
 		if err != nil {
 			if err != io.EOF {
 				d.unreadable(err)
@@ -126,17 +120,15 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 			return nil
 		}
 		if d.rows++; d.maxRows > 0 && d.rows > d.maxRows {
-			line, _ := d.csv.FieldPos(0)
-			d.stopped = line
-			d.add(line, "", RuleRows, func() string {
+			d.stopped = d.records.at(0)
+			d.add(d.stopped, "", RuleRows, func() string {
 				return fmt.Sprintf("more than %d records, the share of one hospital in max_rows; raise privacy.max_rows", d.maxRows)
 			})
 			return nil
 		}
 		if len(record) != fields {
-			line, _ := d.csv.FieldPos(0)
 			n := len(record)
-			d.add(line, "", RuleFields, func() string {
+			d.add(d.records.at(0), "", RuleFields, func() string {
 				return fmt.Sprintf("%d fields, the header has %d; a field that holds the separator or a line end is written in quotes", n, fields)
 			})
 			continue
@@ -151,20 +143,11 @@ func (d *csvReader) record(record []string) {
 		c := &d.columns[i]
 		x, rule := c.value(trim(record[c.at]))
 		if rule != "" {
-			line, _ := d.csv.FieldPos(c.at)
-			d.add(line, c.column, rule, func() string { return c.wanted(rule) })
+			d.add(d.records.at(c.at), c.column, rule, func() string { return c.wanted(rule) })
 			c.broken++
 		}
 		c.out.append(x)
 	}
-}
-
-// trim is strings.TrimSpace with a short way for the common field.
-func trim(s string) string {
-	if s == "" || s[0] > ' ' && s[0] < utf8.RuneSelf && s[len(s)-1] > ' ' && s[len(s)-1] < utf8.RuneSelf {
-		return s
-	}
-	return strings.TrimSpace(s)
 }
 
 // unreadable notes the error that ended the reading.
