@@ -88,6 +88,7 @@ var longScripts = []script{
 		pause, cut := time.Duration(w.rand.IntN(1500))*time.Millisecond, w.rand.IntN(2) == 0
 		w.when(w.any(), w.rand.IntN(steps), func() {
 			w.happens()
+			w.cleared = who == party.Hub && off > 0
 			w.clock(who, off)
 			if t := w.taps[who]; cut && t != nil {
 				t.cut(0)

@@ -66,7 +66,7 @@ func (w *town) check(restored bool) {
 	}
 	w.remembered()
 	w.followed(plan, restored)
-	if !w.wiped {
+	if !w.wiped && !w.cleared {
 		w.accounted(all)
 	}
 }

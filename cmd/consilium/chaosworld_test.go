@@ -50,6 +50,7 @@ type town struct {
 	veiled  bool
 	patient bool
 	wiped   bool                       // the hub has lost its disk
+	cleared bool                       // the hub may have cleared its log years too early: it does so by its clock
 	clocks  map[party.ID]time.Duration // by how much they are wrong; nil: nobody's can be
 	disks   map[party.ID]*space        // of those who have a disk of their own
 	spaces  map[party.ID]*space        // nil: all are on the loopback network of this process
