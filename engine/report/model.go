@@ -29,6 +29,7 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 		p.line("Coefficients:")
 	}
 	p.coefficients(kind, rows)
+	p.errors(f.Glance)
 	if lambda := number(f.Glance, "ridge"); lambda > 0 {
 		p.line("Penalty 1/2 lambda sum(beta^2), columns scaled by their SD (n-1), lambda = %s", plain(lambda))
 	}
@@ -42,6 +43,16 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 		p.drop1(f.Drop1)
 	}
 	p.tables(f)
+}
+
+// errors says which standard errors are printed, when they are not the model's own.
+func (p *printer) errors(g stat.Record) {
+	switch kind := text(g, "se"); {
+	case kind == "cluster_site":
+		p.line("Standard errors: clustered by hospital (%s)", show(g, "clusters"))
+	case kind != "":
+		p.line("Standard errors: robust, %s", strings.ToUpper(kind))
+	}
 }
 
 // drop1 prints the model without each term, as R's drop1 does.

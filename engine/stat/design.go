@@ -24,6 +24,7 @@ type regression struct {
 	n       int64
 	rows    uint64 // bound on the rows of all hospitals
 
+	sandwich *sandwich // nil: standard errors are the model's
 	warnings []string
 }
 
@@ -90,6 +91,9 @@ func newRegression(args Args, s *table.Schema) (*regression, error) {
 			return nil, fmt.Errorf("%s: drop1 compares fits that are not penalised: leave out ridge or drop1", args.Kind)
 		}
 	}
+	if r.sandwich, err = newSandwich(args); err != nil {
+		return nil, err
+	}
 	return r, checkVIF(args)
 }
 
@@ -130,6 +134,9 @@ func (r *regression) settle(c *census) error {
 		c := newRegressor(d)
 		c.support = r.design.Support(j)
 		r.columns = append(r.columns, c)
+	}
+	if err := r.sandwich.few(len(r.columns), c.sites, r.args.Rules); err != nil {
+		return err
 	}
 	return r.smallLevels(c)
 }

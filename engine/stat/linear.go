@@ -88,6 +88,7 @@ const (
 	linearSums
 	linearProducts
 	linearResiduals
+	linearSandwich
 	linearDone
 )
 
@@ -122,6 +123,9 @@ func (l *linearPart) plan() []Opening {
 	}
 	if !l.exact && l.penalty() == 0 {
 		plan = append(plan, Opening{What: "how the residuals at the solution still lean on each column, and their sum of squares: corrects the last digits", Cells: m + 1, MaxTimes: 1})
+	}
+	if l.sandwich != nil {
+		plan = append(plan, l.sandwich.opening(len(l.most.Columns)))
 	}
 	return plan
 }
@@ -179,6 +183,8 @@ func (l *linearPart) add(rows *table.View, out *fixed.Sums) error {
 		return l.gram.addSums(rows, out)
 	case linearProducts:
 		return l.gram.addProducts(rows, out)
+	case linearSandwich:
+		return l.addSandwich(rows, out)
 	default:
 		return l.addResiduals(rows, out)
 	}
@@ -197,11 +203,16 @@ func (l *linearPart) reduce(t fixed.Totals) error {
 			return err
 		}
 		l.solve()
-		if l.stage = linearDone; !l.exact && l.penalty() == 0 {
+		if !l.exact && l.penalty() == 0 {
 			l.askResiduals()
+		} else {
+			l.askSandwich()
 		}
-	default:
+	case linearResiduals:
 		l.correct(t)
+		l.askSandwich()
+	default:
+		l.sandwich.take(t, len(l.beta))
 		l.stage = linearDone
 	}
 	return nil

@@ -24,7 +24,8 @@ func (l *linearPart) finish(f Frame) Frame {
 		f.Warnings = append(f.Warnings, "there are as many coefficients as rows: no residual is left, so there are no standard errors")
 	}
 	estimates := l.original(l.beta)
-	cov := l.originalCovariance()
+	own := l.originalCovariance(l.fit.inverse())
+	cov := l.covariance(&f, sigma2)
 	f.VCov = &Matrix{Matrix: make([][]float64, 0, rank)}
 	t := tQuantile(0.975, rdf)
 	at := 0
@@ -35,7 +36,10 @@ func (l *linearPart) finish(f Frame) Frame {
 			continue
 		}
 		est := rounded(estimates[at])
-		se := math.Sqrt(sigma2 * rounded(cov.at(at, at)))
+		se := math.NaN()
+		if cov != nil {
+			se = math.Sqrt(rounded(cov.at(at, at)))
+		}
 		stat := est / se
 		f.Tidy = append(f.Tidy, Record{}.Put("term", c.Name).Put("estimate", est).Put("std_error", se).
 			Put("statistic", stat).Put("p_value", tTwoSided(stat, rdf)).
@@ -43,16 +47,18 @@ func (l *linearPart) finish(f Frame) Frame {
 		f.VCov.Terms = append(f.VCov.Terms, c.Name)
 		row := make([]float64, rank)
 		for j := range row {
-			row[j] = sigma2 * rounded(cov.at(at, j))
+			if cov != nil {
+				row[j] = rounded(cov.at(at, j))
+			}
 		}
 		f.VCov.Matrix = append(f.VCov.Matrix, row)
 		at++
 	}
-	if !(rdf > 0) {
+	if cov == nil {
 		f.VCov = nil
 	}
-	f.Glance = l.glance(&f, rank, rss, sigma2)
-	l.inflate(&f, cov, l.fit.kept)
+	f.Glance = l.sandwich.mark(l.glance(&f, rank, rss, sigma2), &f)
+	l.inflate(&f, own, l.fit.kept)
 	if l.args.Drop1 {
 		f.Drop1 = l.drop1()
 	}
@@ -91,9 +97,27 @@ func (l *linearPart) original(beta []*big.Float) []*big.Float {
 	return out
 }
 
-// originalCovariance is the inverse of X'X of the model matrix: only the intercept's row depends on the centres.
-func (l *linearPart) originalCovariance() *symmetric {
-	v := l.fit.inverse()
+// covariance is that of the estimates; nil where there is none.
+func (l *linearPart) covariance(f *Frame, sigma2 float64) *symmetric {
+	v, none := l.fit.inverse(), ""
+	switch {
+	case l.sandwich != nil:
+		if v, none = l.sandwich.around(v, l.n); none != "" {
+			f.Warnings = append(f.Warnings, "no standard errors: "+none)
+			return nil
+		}
+	case math.IsNaN(sigma2):
+		return nil
+	default:
+		for _, x := range v.v {
+			x.Mul(x, newBig(sigma2))
+		}
+	}
+	return l.originalCovariance(v)
+}
+
+// originalCovariance turns a covariance matrix about the centres into that of the model matrix: only the intercept's row depends on them.
+func (l *linearPart) originalCovariance(v *symmetric) *symmetric {
 	if !l.model.Intercept {
 		return v
 	}

@@ -78,8 +78,8 @@ type logisticPart struct {
 	asks   []Ask
 
 	openings []Opening
-	place    struct{ sums, events, squares, residuals, solution, fit, null, drops, evaluate int } // of openings; -1: none
-	veiled   *veiledLogistic                                                                      // nil with reveal: sums
+	place    struct{ sums, events, squares, residuals, solution, fit, null, drops, evaluate, sandwich int } // of openings; -1: none
+	veiled   *veiledLogistic                                                                                // nil with reveal: sums
 
 	scale      []float64 // SD of each column, 40 bits; 0: constant
 	varies     []int     // columns that are not constant
@@ -105,6 +105,7 @@ const (
 	logisticSolution
 	logisticNewton
 	logisticEvaluate
+	logisticSandwich
 )
 
 // lay declares the openings.
@@ -152,6 +153,10 @@ func (l *logisticPart) lay() {
 		for _, t := range l.model.Droppable() {
 			fit("the model without "+l.model.Terms[t].Label, q, maxNewton, false)
 		}
+	}
+	if l.sandwich != nil {
+		l.openings = append(l.openings, l.sandwich.opening(q))
+		l.place.sandwich = len(l.openings) - 1
 	}
 	if c := l.evaluation.cells; c > 0 {
 		l.place.evaluate = put("people with and without the event in each class of predicted risk, and the sum of squared errors: AUC and Brier score of the model", 2*c+1, 1, true)
@@ -221,6 +226,8 @@ func (l *logisticPart) add(rows *table.View, out *fixed.Sums) error {
 	case logisticResiduals, logisticSolution: // opened from under encryption
 	case logisticNewton:
 		l.addNewton(m, out)
+	case logisticSandwich:
+		l.addSandwich(m, out)
 	default:
 		l.evaluation.add(m, l.main.cols, l.asks[0].State, out)
 	}
@@ -244,6 +251,9 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 		if l.veiled != nil && l.main.done {
 			return l.settled()
 		}
+	case logisticSandwich:
+		l.sandwich.take(t, len(l.main.cols))
+		l.next()
 	default:
 		l.evaluation.take(t)
 	}

@@ -86,6 +86,9 @@ func (l *logisticPart) next() {
 			l.asks = append(l.asks, Ask{Opening: opening + 1, Cells: []Cell{countCell("rows that oppose the step", Plain), countCell("rows that the step favours", Plain)}, State: f.direction})
 		}
 	})
+	if len(l.asks) == 0 && l.sandwich != nil && !l.sandwich.opened && !l.main.separated {
+		l.askSandwich()
+	}
 	if len(l.asks) > 0 || l.place.evaluate < 0 {
 		return
 	}
@@ -101,6 +104,42 @@ func (l *logisticPart) next() {
 		q.state, q.ended = beta, false
 	}
 	l.asks = []Ask{{Opening: l.place.evaluate, Cells: l.evaluation.ask(l.rows), State: beta}}
+}
+
+// askSandwich asks for the meat of robust standard errors at the estimate.
+func (l *logisticPart) askSandwich() {
+	m := l.main
+	v := m.covariance()
+	if v == nil {
+		return
+	}
+	state := append(centres(l.columns), l.scale...)
+	var of []lean
+	for a, j := range m.cols { // squares of a standardised column sum up to n-1
+		state = append(state, Round40(m.estimate[a]))
+		of = append(of, lean{l.columns[j].Name, l.reach(j), float64(l.n) * (1 + 0x1p-20)})
+	}
+	l.stage = logisticSandwich
+	l.asks = []Ask{l.sandwich.ask(l.place.sandwich, of, l.rows, state, v)}
+}
+
+// addSandwich adds a hospital's rows to the meat.
+func (l *logisticPart) addSandwich(m *Panels, out *fixed.Sums) {
+	cols := l.main.cols
+	beta := l.asks[0].State[2*len(l.columns):][:len(cols)]
+	eta, x := make([]float64, PanelRows), make([]float64, len(cols))
+	l.sandwich.begin(len(cols))
+	for k := range m.Len() {
+		m.eta(k, cols, beta, eta)
+		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
+			for a, j := range cols {
+				x[a] = m.column(k, j)[i]
+			}
+			p := 1 / (1 + math.Exp(-v))
+			l.sandwich.row(x, m.Y[k*PanelRows+i]-p, p*(1-p))
+		}
+	}
+	l.sandwich.put(out)
 }
 
 // reach is the largest absolute value of a standardised column.

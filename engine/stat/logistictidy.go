@@ -14,6 +14,10 @@ func (l *logisticPart) finish(f Frame) Frame {
 	if l.penalty() == 0 {
 		cov = l.unscaledCovariance(l.main, l.scale)
 	}
+	own := cov // whatever the standard errors
+	if cov != nil && l.sandwich != nil {
+		cov = l.robustCovariance(&f, l.main, l.scale)
+	}
 	if !m.converged {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}
@@ -52,9 +56,9 @@ func (l *logisticPart) finish(f Frame) Frame {
 	}
 	f.Glance = l.glance(&f)
 	if m.separated {
-		cov = nil
+		own = nil
 	}
-	l.inflate(&f, cov, m.cols)
+	l.inflate(&f, own, m.cols)
 	for _, d := range l.drops {
 		if d.fit == nil && !d.empty {
 			continue
@@ -174,6 +178,7 @@ func (l *logisticPart) glance(f *Frame) Record {
 	if l.penalty() > 0 {
 		g = g.Put("ridge", l.penalty())
 	}
+	g = l.sandwich.mark(g, f)
 	if l.place.evaluate >= 0 {
 		g = l.evaluation.put(g, l.n, deviance)
 		if g.Get("auc_std_error") == nil {

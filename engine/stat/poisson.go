@@ -78,6 +78,7 @@ const (
 	poissonSquares
 	poissonNewton
 	poissonPearson
+	poissonSandwich
 	poissonDone
 )
 
@@ -92,6 +93,9 @@ func (p *poissonPart) lay() {
 		{What: "sums of squares of the columns about their means: their SDs", Cells: 2 * q, MaxTimes: 1},
 		{What: "how the model fits at each step: score, information, log-likelihood. The first gives the products of any two columns; the result's vcov at full precision lets a reader compute sums of covariates", Cells: newtonCells(q), MaxTimes: maxNewton},
 		{What: "sum of squared Pearson residuals: whether counts vary more than the model says", Cells: 1, MaxTimes: 1},
+	}
+	if p.sandwich != nil {
+		p.openings = append(p.openings, p.sandwich.opening(q))
 	}
 }
 
@@ -186,8 +190,24 @@ func (p *poissonPart) add(rows *table.View, out *fixed.Sums) error {
 		})
 		out.AddFloat(0, high)
 		out.AddFloat(0, low)
+	case poissonSandwich:
+		p.addSandwich(m, out)
 	}
 	return nil
+}
+
+// addSandwich adds a hospital's rows to the meat of robust standard errors.
+func (p *poissonPart) addSandwich(m *Panels, out *fixed.Sums) {
+	cols := p.fit.cols
+	x := make([]float64, len(cols))
+	p.sandwich.begin(len(cols))
+	p.each(m, p.asks[0].State[2*len(p.columns):], func(row int, y, mean float64) {
+		for a, j := range cols {
+			x[a] = m.column(row/PanelRows, j)[row%PanelRows]
+		}
+		p.sandwich.row(x, y-mean, mean)
+	})
+	p.sandwich.put(out)
 }
 
 // each visits the rows with their panel place, count and fitted mean.

@@ -19,6 +19,11 @@ func (p *poissonPart) reduce(t fixed.Totals) error {
 		return p.takeNewton(t)
 	case poissonPearson:
 		p.pearson = t.Float(0)
+		if p.stage = poissonDone; p.sandwich != nil {
+			p.askSandwich()
+		}
+	case poissonSandwich:
+		p.sandwich.take(t, len(p.fit.cols))
 		p.stage = poissonDone
 	}
 	return nil
@@ -157,6 +162,24 @@ func (p *poissonPart) takeNewton(t fixed.Totals) error {
 	return nil
 }
 
+// askSandwich asks for the meat of robust standard errors at the estimate.
+func (p *poissonPart) askSandwich() {
+	f := p.fit
+	v := f.covariance()
+	if v == nil {
+		return
+	}
+	state := append(centres(p.columns), p.scale...)
+	far := math.Max(math.Exp(p.far())*(1+0x1p-10), p.model.OutcomeColumn.Max)
+	var of []lean
+	for a, j := range f.cols {
+		state = append(state, Round40(f.estimate[a]))
+		of = append(of, lean{p.columns[j].Name, p.reach(j) * far, math.Sqrt(p.pearson * f.info[a*len(f.cols)+a])})
+	}
+	p.stage = poissonSandwich
+	p.asks = []Ask{p.sandwich.ask(4, of, p.rows, state, v)}
+}
+
 // endless reports whether the likelihood rises for ever: Newton's decrement
 // falls by exp(-1) a step towards infinity, not with its square.
 func (p *poissonPart) endless() bool {
@@ -174,6 +197,10 @@ func (p *poissonPart) finish(f Frame) Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}
 	est, cov := p.unscaledEstimate(m, p.scale), p.unscaledCovariance(m, p.scale)
+	own := cov // whatever the standard errors
+	if cov != nil && p.sandwich != nil {
+		cov = p.robustCovariance(&f, m, p.scale)
+	}
 	at := 0
 	var all []int
 	for j, c := range p.columns {
@@ -191,7 +218,7 @@ func (p *poissonPart) finish(f Frame) Frame {
 		at++
 	}
 	f.VCov = p.vcov(m, cov, all)
-	p.inflate(&f, cov, m.cols)
+	p.inflate(&f, own, m.cols)
 	n, rank := float64(p.n), float64(len(m.cols))
 	// The null model's mean is c exp(offset), c = sum y / sum exp(offset).
 	null := 2 * (p.saturated - p.shifted - p.total*math.Log(p.total/p.counts))
@@ -201,7 +228,8 @@ func (p *poissonPart) finish(f Frame) Frame {
 		Put("log_lik", logLik).Put("aic", 2*rank-2*logLik).Put("bic", math.Log(n)*rank-2*logLik).
 		Put("lr_statistic", null-m.deviance).Put("lr_df", rank-1).Put("lr_p", tail(null-m.deviance, rank-1)).
 		Put("pearson_chi_squared", p.pearson).Put("dispersion", dispersion).Put("nobs", p.n).Put("iterations", m.rounds-1).Put("converged", m.converged)
-	if dispersion > 1.5 {
+	f.Glance = p.sandwich.mark(f.Glance, &f)
+	if dispersion > 1.5 && p.sandwich == nil {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("counts vary more than the model says (dispersion %.2g): standard errors are too small", dispersion))
 	}
 	return f

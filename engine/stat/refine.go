@@ -14,19 +14,8 @@ import (
 // askResiduals asks for score and residual sum of squares at the solution.
 func (l *linearPart) askResiduals() {
 	g := l.gram
-	outcome := g.columns[len(g.columns)-1]
-	l.state = make([]float64, len(l.beta))
-	far := outcome.half // bound on a residual
+	far := l.settleState()
 	first := len(l.beta) - len(l.kept)
-	for i, b := range l.beta {
-		l.state[i] = Round40(rounded(b))
-		if i < first {
-			far += math.Abs(l.state[i])
-		} else {
-			far += math.Abs(l.state[i]) * l.kept[i-first].half
-		}
-	}
-	far *= 1 + 0x1p-30
 	var cells []Cell
 	if first == 1 {
 		cells = append(cells, Cell{Cell: fixed.Binary(far, l.rows), Name: "sum of residuals"})
@@ -37,6 +26,22 @@ func (l *linearPart) askResiduals() {
 	cells = append(cells, Cell{Cell: fixed.Binary(far*far, l.rows), Name: "sum of squared residuals"})
 	l.stage = linearResiduals
 	l.asks = []Ask{{Opening: 2, Cells: cells, State: append(centres(g.columns), l.state...)}}
+}
+
+// settleState puts the solution into 40 bits and returns a bound on a residual there.
+func (l *linearPart) settleState() (far float64) {
+	l.state = make([]float64, len(l.beta))
+	far = l.gram.columns[len(l.gram.columns)-1].half
+	first := len(l.beta) - len(l.kept)
+	for i, b := range l.beta {
+		l.state[i] = Round40(rounded(b))
+		if i < first {
+			far += math.Abs(l.state[i])
+		} else {
+			far += math.Abs(l.state[i]) * l.kept[i-first].half
+		}
+	}
+	return far * (1 + 0x1p-30)
 }
 
 func (l *linearPart) addResiduals(rows *table.View, out *fixed.Sums) error {

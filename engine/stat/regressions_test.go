@@ -20,6 +20,22 @@ var regressions = []struct {
 	{"vif_logistic", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt * smoke + race", VIF: true}, false},
 	{"vif_poisson", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + offset(log(days))", VIF: true}, false},
 	{"vif_cox", "lung", Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + sex + ph_ecog", VIF: true}, false},
+	{"linear_hc0", "birthwt", Args{Kind: "linear", Formula: "bwt ~ age + lwt * smoke + race", SE: "hc0"}, false},
+	{"logistic_hc0", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + race + ht", SE: "hc0"}, false},
+	{"poisson_hc0", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + inherit + offset(log(days))", SE: "hc0"}, false},
+	{"linear_hc1", "birthwt", Args{Kind: "linear", Formula: "bwt ~ age + lwt * smoke + race", SE: "hc1"}, false},
+	{"logistic_hc1", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + race + ht", SE: "hc1"}, false},
+	{"poisson_hc1", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + inherit + offset(log(days))", SE: "hc1"}, false},
+	{"linear_hc2", "birthwt", Args{Kind: "linear", Formula: "bwt ~ age + lwt * smoke + race", SE: "hc2"}, false},
+	{"logistic_hc2", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + race + ht", SE: "hc2"}, false},
+	{"poisson_hc2", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + inherit + offset(log(days))", SE: "hc2"}, false},
+	{"linear_hc3", "birthwt", Args{Kind: "linear", Formula: "bwt ~ age + lwt * smoke + race", SE: "hc3"}, false},
+	{"logistic_hc3", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + race + ht", SE: "hc3"}, false},
+	{"poisson_hc3", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + inherit + offset(log(days))", SE: "hc3"}, false},
+	{"linear_origin_hc3", "cgd", Args{Kind: "linear", Formula: "log(weight) ~ 0 + treat + height + log(age + 1)", SE: "hc3"}, false},
+	{"linear_cluster", "cgd", Args{Kind: "linear", Formula: "weight ~ treat + age + sex", SE: "cluster_site"}, true},
+	{"logistic_cluster", "cgd", Args{Kind: "logistic", Formula: "infection ~ treat + age + weight", SE: "cluster_site"}, true},
+	{"poisson_cluster", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + inherit + offset(log(days))", SE: "cluster_site"}, true},
 }
 
 // rNumber is a line of regressions.csv.

@@ -211,6 +211,25 @@ func (r *regression) unscaledCovariance(m *newton, scale []float64) *symmetric {
 	if v == nil {
 		return nil
 	}
+	return r.unscaled(m, v, scale)
+}
+
+// robustCovariance is the sandwich about the inverse information of the model matrix.
+func (r *regression) robustCovariance(f *Frame, m *newton, scale []float64) *symmetric {
+	v := m.covariance()
+	if v == nil {
+		return nil
+	}
+	v, none := r.sandwich.around(v, r.n)
+	if none != "" {
+		f.Warnings = append(f.Warnings, "no standard errors: "+none)
+		return nil
+	}
+	return r.unscaled(m, v, scale)
+}
+
+// unscaled turns a covariance matrix on standardised columns into that of the model matrix.
+func (r *regression) unscaled(m *newton, v *symmetric, scale []float64) *symmetric {
 	if r.columns[m.cols[0]].Term < 0 {
 		centre := make([]*big.Float, v.n)
 		centre[0] = newBig(-1)

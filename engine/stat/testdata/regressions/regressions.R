@@ -33,3 +33,28 @@ vif("vif_linear", lm(bwt ~ age + lwt + race + smoke + ptl, birthwt))
 vif("vif_logistic", exact(low ~ age + lwt * smoke + race, binomial, birthwt))
 vif("vif_poisson", exact(infections ~ treat + age + weight + offset(log(days)), poisson, cgd))
 vif("vif_cox", coxph(Surv(time, death) ~ age + sex + ph_ecog, lung, eps = 1e-14))
+
+## robust and clustered standard errors
+robust <- function(id, m, v, df = Inf) {
+  se <- sqrt(diag(v)); z <- coef(m) / se
+  for (t in names(coef(m))) {
+    put(id, "tidy", t, "estimate", coef(m)[t]); put(id, "tidy", t, "std_error", se[t])
+    put(id, "tidy", t, "p_value", 2 * pt(-abs(z[t]), df)); put(id, "tidy", t, "conf_high", coef(m)[t] + qt(0.975, df) * se[t])
+    for (u in names(coef(m))) put(id, "vcov", t, u, v[t, u])
+  }
+}
+lm1 <- lm(bwt ~ age + lwt * smoke + race, birthwt)
+lm2 <- lm(log(weight) ~ 0 + treat + height + log(age + 1), cgd)
+glm1 <- exact(low ~ age + lwt + race + ht, binomial, birthwt)
+pois1 <- exact(infections ~ treat + age + weight + inherit + offset(log(days)), poisson, cgd)
+for (hc in c("HC0", "HC1", "HC2", "HC3")) {
+  robust(paste0("linear_", tolower(hc)), lm1, sandwich::vcovHC(lm1, hc), lm1$df.residual)
+  robust(paste0("logistic_", tolower(hc)), glm1, sandwich::vcovHC(glm1, hc))
+  robust(paste0("poisson_", tolower(hc)), pois1, sandwich::vcovHC(pois1, hc))
+}
+robust("linear_origin_hc3", lm2, sandwich::vcovHC(lm2, "HC3"), lm2$df.residual)
+lm3 <- lm(weight ~ treat + age + sex, cgd)
+glm3 <- exact(infection ~ treat + age + weight, binomial, cgd)
+robust("linear_cluster", lm3, sandwich::vcovCL(lm3, cgd$site), lm3$df.residual)
+robust("logistic_cluster", glm3, sandwich::vcovCL(glm3, cgd$site))
+robust("poisson_cluster", pois1, sandwich::vcovCL(pois1, cgd$site))

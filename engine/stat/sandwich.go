@@ -1,0 +1,269 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+)
+
+// sandwich is the meat between two inverses of the information (Huber 1967,
+// White 1980), which makes standard errors hold where the model's variance does
+// not. With x a row of the model matrix, e its residual y - mean and h its leverage:
+//
+//	hc0  sum of x x' e^2                  hc2  each divided by 1-h
+//	hc1  hc0 times n/(n-k)                hc3  each divided by (1-h)^2   (MacKinnon and White 1985)
+//	cluster_site  sum over hospitals of s s', s = sum of x e over the hospital's rows (Liang and Zeger 1986),
+//	              times g/(g-1) of g hospitals, of linear models also times (n-1)/(n-k)
+//
+// as R's sandwich::vcovHC and vcovCL. A leverage needs nothing but the inverse
+// information, which every hospital knows. Of a hospital's score s, its model's
+// lean, only the products' sum over hospitals is opened: of g scores that sum to
+// 0, (g-1) q numbers, it tells q (q+1)/2. Where hospitals are not many more than
+// columns that is near each score: fewer than q+3 are refused.
+type sandwich struct {
+	kind   string
+	linear bool
+
+	root   [][]float64 // of the bread V = L D L': root[a][b] is sqrt(D_a) L_ba, b >= a, 40 bits
+	score  []float64   // a hospital's own, cluster_site only
+	low    []float64
+	meat   []float64 // upper triangle, row by row
+	rest   []float64
+	count  int64 // this hospital's rows; then over all: rows of leverage near 1, or hospitals
+	opened bool
+}
+
+// standardErrors are the values of the key se.
+var standardErrors = []string{"model", "hc0", "hc1", "hc2", "hc3", "cluster_site"}
+
+// nearOne is how far below 1 a leverage must stay for hc2 and hc3: beyond, a coefficient is one row's.
+const nearOne = 0x1p-10
+
+// newSandwich returns what `se` asks for, nil for the model's own standard errors.
+func newSandwich(args Args) (*sandwich, error) {
+	switch {
+	case args.SE == "" || args.SE == "model":
+		return nil, nil
+	case !slices.Contains(standardErrors, args.SE):
+		return nil, fmt.Errorf("%s: se %q, want one of %v", args.Kind, args.SE, standardErrors)
+	case args.Ridge != nil && *args.Ridge > 0:
+		return nil, fmt.Errorf("%s: a penalised model has no standard errors: leave out ridge or se", args.Kind)
+	case args.Veil:
+		return nil, fmt.Errorf("%s: se: %s needs sums over rows at the model, which reveal: model does not open; use privacy.reveal: sums", args.Kind, args.SE)
+	}
+	return &sandwich{kind: args.SE, linear: args.Kind == "linear"}, nil
+}
+
+func (s *sandwich) clustered() bool { return s.kind == "cluster_site" }
+
+// levered reports whether leverages are needed.
+func (s *sandwich) levered() bool { return s.kind == "hc2" || s.kind == "hc3" }
+
+// opening declares the sum for a model of at most q columns.
+func (s *sandwich) opening(q int) Opening {
+	if s.clustered() {
+		return Opening{What: "sums over hospitals of the products of each hospital's own score, which it works out itself; how many hospitals have a row: standard errors that allow for patients of a hospital being alike. No hospital's score",
+			Cells: pairCells(q) + 1, MaxTimes: 1}
+	}
+	return Opening{What: "products of any two columns, summed with each row's squared residual as its weight, at the model; how many rows the model hangs on: robust standard errors", Cells: pairCells(q) + 1, MaxTimes: 1, CountsPeople: s.levered()}
+}
+
+// few refuses clusters that are too few. sites is the number of hospitals that contribute.
+func (s *sandwich) few(q int, sites int64, rules Rules) error {
+	if s == nil || !s.clustered() || rules.MinCell <= 1 || sites >= int64(q)+3 {
+		return nil
+	}
+	return &Refusal{Rule: "clusters", Message: fmt.Sprintf("standard errors clustered by hospital need at least %d contributing hospitals for %d columns: with fewer they come near to each hospital's own score", q+3, q),
+		Remedy: "leave out terms, or use se: hc3"}
+}
+
+// lean is what bounds a column's part of the meat: the largest |x e| of a row
+// and, since sum |x e| <= sqrt(sum x^2 w  sum e^2/w), that of all rows together.
+// The sums are opened ones, so that wide declared ranges cost no digits.
+type lean struct {
+	name     string
+	one, all float64
+}
+
+// ask is the sum at the state; v is the inverse information.
+func (s *sandwich) ask(opening int, of []lean, rows uint64, state []float64, v *symmetric) Ask {
+	q, bound := len(of), 1+0x1p-8
+	switch s.kind {
+	case "hc2":
+		bound /= nearOne
+	case "hc3":
+		bound /= nearOne * nearOne
+	}
+	most := func(a int) float64 {
+		if s.clustered() {
+			return of[a].all
+		}
+		return math.Min(of[a].one, of[a].all)
+	}
+	var cells []Cell
+	for a := range q {
+		for b := a; b < q; b++ {
+			cells = append(cells, Cell{Cell: fixed.Binary(bound*most(a)*most(b), rows), Name: "weighted product of " + of[a].name + ", " + of[b].name})
+		}
+	}
+	switch {
+	case s.clustered():
+		cells = append(cells, countCell("hospitals with a row", Plain))
+	case s.levered():
+		cells = append(cells, countCell("rows of leverage near 1", Plain))
+		s.root = make([][]float64, q)
+		f := factorize(v, neverAliased)
+		for a := range q {
+			s.root[a] = make([]float64, q)
+			d := math.Sqrt(rounded(f.pivot[a]))
+			s.root[a][a] = Round40(d)
+			for b := a + 1; b < q; b++ {
+				s.root[a][b] = Round40(d * rounded(f.low[b][a]))
+			}
+			state = append(state, s.root[a][a:]...)
+		}
+	}
+	return Ask{Opening: opening, Cells: cells, State: state}
+}
+
+// begin starts a hospital's term for q columns.
+func (s *sandwich) begin(q int) {
+	n := pairCells(q)
+	s.score, s.low, s.meat, s.rest, s.count = make([]float64, q), make([]float64, q), make([]float64, n), make([]float64, n), 0
+}
+
+// row adds a row x of the model matrix with residual e and weight w in the information.
+func (s *sandwich) row(x []float64, e, w float64) {
+	if s.clustered() {
+		for a := range x {
+			add(&s.score[a], &s.low[a], x[a]*e)
+		}
+		s.count++
+		return
+	}
+	u := e * e
+	if s.levered() {
+		h := 0.0
+		for a, line := range s.root {
+			z := 0.0
+			for b := a; b < len(x); b++ {
+				z += line[b] * x[b]
+			}
+			h += z * z
+		}
+		left := 1 - w*h
+		if left < nearOne {
+			s.count++
+			return
+		}
+		if u /= left; s.kind == "hc3" {
+			u /= left
+		}
+	}
+	at := 0
+	for a := range x {
+		for b := a; b < len(x); b++ {
+			add(&s.meat[at], &s.rest[at], u*x[a]*x[b])
+			at++
+		}
+	}
+}
+
+// put writes the hospital's term.
+func (s *sandwich) put(out *fixed.Sums) {
+	if s.clustered() {
+		at := 0
+		for a := range s.score {
+			for b := a; b < len(s.score); b++ {
+				s.meat[at] = (s.score[a] + s.low[a]) * (s.score[b] + s.low[b])
+				at++
+			}
+		}
+		s.count = min(s.count, 1)
+	}
+	for i := range s.meat {
+		out.AddFloat(i, s.meat[i])
+		out.AddFloat(i, s.rest[i])
+	}
+	if s.clustered() || s.levered() {
+		out.Add(len(s.meat), s.count)
+	}
+}
+
+// take reads the total over hospitals of q columns.
+func (s *sandwich) take(t fixed.Totals, q int) {
+	s.meat, s.opened = make([]float64, pairCells(q)), true
+	for i := range s.meat {
+		s.meat[i] = t.Float(i)
+	}
+	if s.count = 0; s.clustered() || s.levered() {
+		s.count = t.Count(len(s.meat))
+	}
+}
+
+// mark says in a glance which standard errors are given.
+func (s *sandwich) mark(g Record, f *Frame) Record {
+	if s == nil {
+		return g
+	}
+	g = g.Put("se", s.kind)
+	if s.clustered() && s.opened {
+		if g = g.Put("clusters", s.count); s.count < 30 {
+			f.Warnings = append(f.Warnings, fmt.Sprintf("standard errors are clustered by %d hospitals: below 30 they tend to be too small", s.count))
+		}
+	}
+	return g
+}
+
+// around is v times the meat times v, for n rows; nil with a reason where there is none.
+func (s *sandwich) around(v *symmetric, n int64) (*symmetric, string) {
+	k, rows, g := float64(v.n), float64(n), float64(s.count)
+	factor := 1.0
+	switch {
+	case !s.opened:
+		return nil, "the model has no finite maximum"
+	case s.levered() && s.count > 0:
+		return nil, "there is a row without which a coefficient has no estimate (leverage near 1); use se: hc1"
+	case s.clustered() && s.count < 2:
+		return nil, "fewer than two hospitals have rows"
+	case s.clustered() && s.linear:
+		factor = g / (g - 1) * (rows - 1) / (rows - k)
+	case s.clustered():
+		factor = g / (g - 1)
+	case s.kind == "hc1":
+		factor = rows / (rows - k)
+	}
+	if math.IsInf(factor, 0) || math.IsNaN(factor) {
+		return nil, "there are as many coefficients as rows"
+	}
+	at := func(a, b int) float64 {
+		if a > b {
+			a, b = b, a
+		}
+		return s.meat[a*(2*v.n-a-1)/2+b]
+	}
+	out, t := newSymmetric(v.n), newBig(0)
+	inner := make([][]*big.Float, v.n) // meat times v
+	for a := range v.n {
+		for b := range v.n {
+			x := newBig(0)
+			for c := range v.n {
+				x.Add(x, t.Mul(newBig(at(a, c)), v.at(c, b)))
+			}
+			inner[a] = append(inner[a], x)
+		}
+	}
+	for a := range v.n {
+		for b := a; b < v.n; b++ {
+			x := out.at(a, b)
+			for c := range v.n {
+				x.Add(x, t.Mul(v.at(a, c), inner[c][b]))
+			}
+			x.Mul(x, newBig(factor))
+		}
+	}
+	return out, ""
+}
