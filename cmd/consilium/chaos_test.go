@@ -15,6 +15,7 @@ import (
 
 	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
@@ -98,10 +99,15 @@ func (s script) run(t *testing.T, seed uint64, turn int) string {
 	}
 	w.gateways()
 	var run engine.RunID
-	err := w.analyst(ctx, func(a *engine.Analyst) (err error) {
+	submit := func(a *engine.Analyst) (err error) {
 		run, err = a.Submit(ctx, w.demo.source)
 		return err
-	})
+	}
+	err := w.analyst(ctx, submit)
+	for w.misdated(err) && ctx.Err() == nil {
+		time.Sleep(250 * time.Millisecond)
+		err = w.analyst(ctx, submit)
+	}
 	if err != nil {
 		t.Errorf("submitting: %v", err)
 		return "FAILED"
@@ -136,10 +142,10 @@ func fetched(w *town, ctx context.Context, run engine.RunID) string {
 			r, err = a.Fetch(ctx, run)
 			return err
 		})
-		if !errors.Is(err, engine.ErrUnknownRun) || ctx.Err() != nil {
+		if !w.misdated(err) && !errors.Is(err, engine.ErrUnknownRun) || ctx.Err() != nil {
 			break
 		}
-		if unknown == 20 {
+		if unknown == 20 && !w.misdated(err) {
 			return "ended: the hub does not know it any more"
 		}
 		time.Sleep(250 * time.Millisecond) // hospitals will show it the study
@@ -153,6 +159,11 @@ func fetched(w *town, ctx context.Context, run engine.RunID) string {
 		return "ended: " + strings.TrimPrefix(err.Error(), engine.ErrOver.Error())
 	}
 	return err.Error()
+}
+
+// misdated reports whether the hub could not be reached because its clock is wrong, until it is put right.
+func (w *town) misdated(err error) bool {
+	return w.clocks != nil && errors.Is(err, transport.ErrRefused)
 }
 
 // judged holds a result against that of one process.
