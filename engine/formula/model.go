@@ -37,6 +37,30 @@ type Term struct {
 	Order     int      // 1 for main effects, 2 for two-way interactions, ...
 }
 
+// Within reports whether m is nested in the larger model by its formula: the
+// same outcome, intercept and offsets, and every term of m among the larger's.
+// Contrasts do not matter: the terms say what the columns span.
+func (m *Model) Within(larger *Model) bool {
+	terms := func(m *Model) (l []string) {
+		for _, t := range m.Terms {
+			l = append(l, t.Label)
+		}
+		return l
+	}
+	offsets := func(m *Model) (l []string) {
+		for _, v := range m.variables {
+			if v.offset {
+				l = append(l, v.label)
+			}
+		}
+		slices.Sort(l)
+		return l
+	}
+	all := terms(larger)
+	return m.Outcome == larger.Outcome && m.Intercept == larger.Intercept && slices.Equal(offsets(m), offsets(larger)) &&
+		!slices.ContainsFunc(terms(m), func(l string) bool { return !slices.Contains(all, l) })
+}
+
 // Droppable returns the indices of the terms that no other term contains: R's drop1 scope.
 func (m *Model) Droppable() []int {
 	var out []int

@@ -38,6 +38,7 @@ var titles = map[string]string{
 	"cox":         "Cox regression",
 	"poisson":     "Poisson regression",
 	"calibration": "calibration",
+	"lrtest":      "likelihood-ratio test",
 }
 
 // kindTitle says what an analysis is about: "logistic regression, infection ~ treat + age".
@@ -53,6 +54,8 @@ func kindTitle(a stat.Args, kind string) string {
 		title = "ridge " + title
 	}
 	switch {
+	case len(a.Models) > 0:
+		return title + ", " + strings.Join(a.Models, " and ")
 	case a.Time != "":
 		return title + ", " + about(a)
 	case a.Formula != "":

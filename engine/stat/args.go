@@ -46,10 +46,12 @@ type Args struct {
 	Condition    float64   `yaml:"condition"`   // reveal: model: how nearly collinear columns may be; 0 means the default
 	Withhold     []string  `yaml:"withhold"`    // linear, reveal: model: vcov and std_error are not computed, so that the products of columns stay encrypted
 
-	Model string `yaml:"model"` // id of the model that is evaluated
-	Bins  int    `yaml:"bins"`  // classes of predicted risk; 0 means 10
+	Model  string   `yaml:"model"`  // id of the model that is evaluated
+	Models []string `yaml:"models"` // ids of the models that are compared
+	Bins   int      `yaml:"bins"`   // classes of predicted risk; 0 means 10
 
 	Of           *Args            `yaml:"-"` // the analysis named by Model
+	OfAll        []*Args          `yaml:"-"` // the analyses named by Models
 	Where        *table.Condition `yaml:"-"` // of this analysis, after the cohort's
 	NewtonRounds int              `yaml:"-"` // logistic: exactly so many Newton rounds, for benchmarks; 0: until convergence
 

@@ -36,6 +36,10 @@ var regressions = []struct {
 	{"linear_cluster", "cgd", Args{Kind: "linear", Formula: "weight ~ treat + age + sex", SE: "cluster_site"}, true},
 	{"logistic_cluster", "cgd", Args{Kind: "logistic", Formula: "infection ~ treat + age + weight", SE: "cluster_site"}, true},
 	{"poisson_cluster", "cgd", Args{Kind: "poisson", Formula: "infections ~ treat + age + weight + inherit + offset(log(days))", SE: "cluster_site"}, true},
+	{"lr_linear", "birthwt", Args{Kind: "lrtest", OfAll: []*Args{{ID: "a", Kind: "linear", Formula: "bwt ~ age + smoke"}, {ID: "b", Kind: "linear", Formula: "bwt ~ age + smoke * race"}}}, false},
+	{"lr_logistic", "birthwt", Args{Kind: "lrtest", OfAll: []*Args{{ID: "b", Kind: "logistic", Formula: "low ~ 0 + race + lwt + ht"}, {ID: "a", Kind: "logistic", Formula: "low ~ lwt - 1"}}}, false},
+	{"lr_poisson", "cgd", Args{Kind: "lrtest", OfAll: []*Args{{ID: "a", Kind: "poisson", Formula: "infections ~ treat + offset(log(days))"}, {ID: "b", Kind: "poisson", Formula: "infections ~ treat * age + offset(log(days))"}}}, false},
+	{"lr_cox", "lung", Args{Kind: "lrtest", OfAll: []*Args{{ID: "a", Kind: "cox", Time: "time", Event: "death", Formula: "~ sex"}, {ID: "b", Kind: "cox", Time: "time", Event: "death", Formula: "~ sex + ph_ecog + wt_loss"}}}, false},
 }
 
 // rNumber is a line of regressions.csv.

@@ -91,16 +91,8 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 	if len(p.errs) > before {
 		return args, false
 	}
-	if at := child(n, "model"); at != nil {
-		if args.Of = p.earlier(args.Model); args.Of == nil {
-			p.fail(at, "%s: model: no analysis %q before this one", what, args.Model)
-			return args, false
-		}
-		if w := child(n, "where"); w != nil {
-			p.fail(w, "%s: where: the rows are those of the model %s; leave it out", what, args.Model)
-			return args, false
-		}
-		args.Where = args.Of.Where
+	if !p.models(&args, n, what) {
+		return args, false
 	}
 	v := p.spec.Privacy
 	args.Rules = stat.Rules{MinCell: v.MinCell, MinSites: v.MinSites, MaxParametersPerRow: v.MaxParametersPerRow, MaxRows: v.MaxRows}
@@ -112,6 +104,38 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 		return args, false
 	}
 	return args, true
+}
+
+// models finds the analyses that model and models name: their rows are those of this one.
+func (p *parser) models(args *stat.Args, n *yaml.Node, what string) bool {
+	for _, key := range []string{"model", "models"} {
+		at := child(n, key)
+		if at == nil {
+			continue
+		}
+		ids := args.Models
+		if key == "model" {
+			ids = []string{args.Model}
+		}
+		for _, id := range ids {
+			of := p.earlier(id)
+			if of == nil {
+				p.fail(at, "%s: %s: no analysis %q before this one", what, key, id)
+				return false
+			}
+			if key == "model" {
+				args.Of = of
+			} else {
+				args.OfAll = append(args.OfAll, of)
+			}
+			args.Where = of.Where
+		}
+		if w := child(n, "where"); w != nil {
+			p.fail(w, "%s: where: the rows are those of %s; leave it out", what, strings.Join(ids, ", "))
+			return false
+		}
+	}
+	return true
 }
 
 // earlier returns the analysis of that id among those read, nil when there is none.

@@ -16,8 +16,10 @@ func (s *Spec) variablesOf(a stat.Args) []string {
 	if a.Where != nil {
 		names = append(names, a.Where.Variables()...)
 	}
-	if a.Of != nil {
-		names = append(names, s.variablesOf(*a.Of)...)
+	for _, of := range append(slices.Clone(a.OfAll), a.Of) {
+		if of != nil {
+			names = append(names, s.variablesOf(*of)...)
+		}
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)

@@ -58,3 +58,20 @@ glm3 <- exact(infection ~ treat + age + weight, binomial, cgd)
 robust("linear_cluster", lm3, sandwich::vcovCL(lm3, cgd$site), lm3$df.residual)
 robust("logistic_cluster", glm3, sandwich::vcovCL(glm3, cgd$site))
 robust("poisson_cluster", pois1, sandwich::vcovCL(pois1, cgd$site))
+
+## likelihood-ratio tests, the smaller model on the rows of the larger
+lr <- function(id, a, b) {
+  x <- 2 * as.numeric(logLik(b) - logLik(a)); df <- length(coef(b)) - length(coef(a))
+  put(id, "glance", "", "statistic", x); put(id, "glance", "", "df", df); put(id, "glance", "", "p_value", pchisq(x, df, lower.tail = FALSE))
+  put(id, "tidy", "a", "log_lik", as.numeric(logLik(a))); put(id, "tidy", "b", "log_lik", as.numeric(logLik(b)))
+  stopifnot(all.equal(x, lmtest::lrtest(a, b)$Chisq[2]))
+}
+lm4 <- lm(bwt ~ age + smoke, birthwt); lm5 <- lm(bwt ~ age + smoke * race, birthwt)
+lr("lr_linear", lm4, lm5)
+an <- anova(lm4, lm5)
+put("lr_linear", "glance", "", "f_statistic", an$F[2]); put("lr_linear", "glance", "", "f_p", an$`Pr(>F)`[2])
+lr("lr_logistic", exact(low ~ lwt - 1, binomial, birthwt), exact(low ~ 0 + race + lwt + ht, binomial, birthwt))
+lr("lr_poisson", exact(infections ~ treat + offset(log(days)), poisson, cgd), exact(infections ~ treat * age + offset(log(days)), poisson, cgd))
+same <- lung[complete.cases(lung[, c("time", "death", "sex", "ph_ecog", "wt_loss")]), ]
+stopifnot(nrow(same) < nrow(lung))
+lr("lr_cox", coxph(Surv(time, death) ~ sex, same, eps = 1e-14), coxph(Surv(time, death) ~ sex + ph_ecog + wt_loss, same, eps = 1e-14))
