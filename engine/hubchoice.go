@@ -71,7 +71,7 @@ func (h *Hub) advance(r *hubRun) {
 		if until := r.since.Add(h.cfg.GiveUp); h.cfg.GiveUp > 0 && r.last > 0 && (r.due.IsZero() || until.Before(r.due)) {
 			r.due = until
 		}
-		h.stand(r, StageWaiting, r.blocked(waiting), waiting)
+		h.stand(r, StageWaiting, h.blocked(r, waiting), waiting)
 	default:
 		h.propose(r, before, members)
 	}
@@ -87,9 +87,16 @@ func (h *Hub) giveUp(r *hubRun, code control.Code) {
 }
 
 // blocked is why an attempt needs a person at one of the hospitals first; 0: it does not.
-func (r *hubRun) blocked(waiting []party.ID) control.Code {
+func (h *Hub) blocked(r *hubRun, waiting []party.ID) control.Code {
 	if slices.ContainsFunc(waiting, func(id party.ID) bool { return r.rolled[id] }) {
 		return control.CodeRollback
+	}
+	now := h.cfg.Now()
+	if slices.ContainsFunc(waiting, func(id party.ID) bool {
+		d, ok := r.decisions[id]
+		return ok && d.Approve && r.proposal == nil && r.wanted.Covers(d.Decision, now) != nil
+	}) {
+		return control.CodeRefused // there is an approval, and it does not hold
 	}
 	return 0
 }

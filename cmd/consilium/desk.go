@@ -284,6 +284,12 @@ type told struct {
 // back, or to deliver.
 const hubWaits = "waiting for hospitals"
 
+// waitsFor says what has to be done at a hospital that the hub waits for, by the hub's code.
+var waitsFor = map[string]string{
+	"rollback": "the others have seen more of it than it remembers: if its store was restored from a copy, its operator says so with consilium restored",
+	"refused":  "there is an approval that does not hold: it expired by the hub's clock, or was given for less than is asked; the steward approves again, and whose clock is wrong consilium doctor says",
+}
+
 func toldOf(s engine.Status) told {
 	t := told{From: s.From, Run: s.Run.String(), At: s.At, Attempt: s.Attempt, Stage: stageWords(s.Stage), Round: s.Round, Step: s.Step, Of: s.Of, Waiting: s.Waiting}
 	if s.From == party.Hub && s.Stage == engine.StageWaiting {
@@ -291,8 +297,8 @@ func toldOf(s engine.Status) told {
 	}
 	if s.From == party.Hub && s.Code != 0 {
 		t.Why = strings.ToLower(s.Code.String())
-		if s.Stage == engine.StageWaiting && t.Why == "rollback" {
-			t.Why = "the others have seen more of it than it remembers: if its store was restored from a copy, its operator says so with consilium restored"
+		if why, ok := waitsFor[t.Why]; ok && s.Stage == engine.StageWaiting {
+			t.Why = why
 		}
 	}
 	return t
