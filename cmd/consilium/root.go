@@ -82,7 +82,7 @@ conform; 1 a failure; 3 an analysis refused by a disclosure rule; 130 interrupte
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"study", "A study:", []*cobra.Command{newPlan(), newCheck(), newRun(), newOpen(), newDemo(), newSynth(), newBench()}},
+		{"study", "A study:", []*cobra.Command{newPlan(), newCheck(), newRun(), newPredict(), newOpen(), newDemo(), newSynth(), newBench()}},
 		{"analyst", "An analyst in a consortium:", []*cobra.Command{newSubmit(), newStudies(), newWatch(), newFetch(), newEnd()}},
 		{"steward", "A hospital's data steward:", []*cobra.Command{newShow(), newApprove(), newRefuse(), newAudit(), newCohorts()}},
 		{"operations", "Whoever runs a gateway or the hub:", []*cobra.Command{newGatewayCommand(), newHubCommand(), newDoctor(), newKeys(), newRoster(),

@@ -76,6 +76,27 @@ func (m *Model) Design(present func(factor string) []bool) (*Design, error) {
 	return d, nil
 }
 
+// FactorLevels are the levels of a factor that a design is laid out with, in the order of the dictionary.
+type FactorLevels struct {
+	Factor string   `json:"factor"`
+	Levels []string `json:"levels"`
+}
+
+// Levels lists the factors of the model with their levels that have rows.
+func (d *Design) Levels() (all []FactorLevels) {
+	for i, v := range d.model.variables {
+		if d.levels[i] == nil || slices.ContainsFunc(all, func(f FactorLevels) bool { return f.Factor == v.field }) {
+			continue
+		}
+		f := FactorLevels{Factor: v.field}
+		for _, l := range slices.Sorted(slices.Values(d.levels[i])) {
+			f.Levels = append(f.Levels, v.levels[l])
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
 func (d *Design) add(c Column, p []part) {
 	d.Columns = append(d.Columns, c)
 	d.parts = append(d.parts, p)

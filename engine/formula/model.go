@@ -84,3 +84,18 @@ func (m *Model) Without(term int) *Model {
 	w.describe()
 	return &w
 }
+
+// Right returns the model without its outcome, for rows of which none is known.
+func (m *Model) Right() *Model {
+	r := *m
+	r.Outcome, r.OutcomeColumn, r.OutcomeLevels, r.outcome = "", Column{}, nil, nil
+	r.Variables = nil
+	for _, v := range m.variables {
+		for _, n := range v.names {
+			if !slices.Contains(r.Variables, n) {
+				r.Variables = append(r.Variables, n)
+			}
+		}
+	}
+	return &r
+}

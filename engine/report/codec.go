@@ -36,6 +36,7 @@ type encodedFrame struct {
 	Glance                       []encodedEntry
 	Glances                      [][]encodedEntry `json:",omitempty"`
 	VCov                         *encodedMatrix
+	Levels                       []encodedLevels `json:",omitempty"`
 	Drop1                        [][]encodedEntry
 	Tables                       []encodedTable `json:",omitempty"`
 	Suppressed                   bool
@@ -45,6 +46,11 @@ type encodedFrame struct {
 type encodedTable struct {
 	Name string
 	Rows [][]encodedEntry
+}
+
+type encodedLevels struct {
+	Factor string
+	Levels []string
 }
 
 // encodedEntry is a stat.Entry: a key and at most one value, by its kind.
@@ -107,6 +113,9 @@ func (r *Report) Encode() ([]byte, error) {
 			e.Glance, err2 = encodeRecord(f.Glance)
 			e.Drop1, err3 = encodeRecords(f.Drop1)
 			e.Glances, err4 = encodeRecords(f.Glances)
+			for _, l := range f.Levels {
+				e.Levels = append(e.Levels, encodedLevels(l))
+			}
 			for _, t := range f.Tables {
 				rows, err := encodeRecords(t.Rows)
 				err4 = errors.Join(err4, err)
@@ -145,6 +154,9 @@ func Decode(b []byte, s *study.Spec) (*Report, error) {
 		if e := a.Frame; e != nil {
 			one.Frame = &stat.Frame{N: e.N, Excluded: e.Excluded, Filtered: e.Filtered, Sites: e.Sites, Tidy: decodeRecords(e.Tidy),
 				Glance: decodeRecord(e.Glance), Glances: decodeRecords(e.Glances), VCov: decodeMatrix(e.VCov), Drop1: decodeRecords(e.Drop1), Suppressed: e.Suppressed, Warnings: e.Warnings}
+			for _, l := range e.Levels {
+				one.Frame.Levels = append(one.Frame.Levels, stat.FactorLevels(l))
+			}
 			for _, t := range e.Tables {
 				one.Frame.Tables = append(one.Frame.Tables, stat.Table{Name: t.Name, Rows: decodeRecords(t.Rows)})
 			}

@@ -121,6 +121,13 @@ func (a Analysis) object() object {
 		if f.VCov != nil {
 			o.put("vcov", f.VCov)
 		}
+		if f.Levels != nil {
+			levels := list{}
+			for _, l := range f.Levels {
+				levels = append(levels, row{{"factor", l.Factor}, {"levels", l.Levels}})
+			}
+			o.put("levels", levels)
+		}
 		for _, t := range f.Tables {
 			o.put(t.Name, records(t.Rows))
 		}

@@ -12,39 +12,40 @@ type Args struct {
 	ID   string
 	Kind string
 
-	Variables    []string  `yaml:"variables"`
-	By           string    `yaml:"by"`
-	Variable     string    `yaml:"variable"`
-	Rows         string    `yaml:"rows"`
-	Columns      string    `yaml:"columns"`
-	Paired       []string  `yaml:"paired"` // two variables; estimate is first minus second
-	Outcome      string    `yaml:"outcome"`
-	Score        string    `yaml:"score"`
-	Formula      string    `yaml:"formula"`
-	Medians      []string  `yaml:"medians"`
-	Breaks       []float64 `yaml:"breaks"`
-	Thresholds   []float64 `yaml:"thresholds"`
-	Quantiles    []float64 `yaml:"quantiles"`
-	QuantileType int       `yaml:"quantile_type"` // 7 (default 0 means 7), 1 or 2
-	Method       string    `yaml:"method"`
-	Time         string    `yaml:"time"`  // end of follow-up
-	Event        string    `yaml:"event"` // whether the event ended it
-	Entry        string    `yaml:"entry"` // when observation began, later than at time 0: left truncation
-	Strata       OneOrMore `yaml:"strata"`
-	Ties         string    `yaml:"ties"`  // efron or breslow; "" means efron
-	ZPH          string    `yaml:"zph"`   // transform of time in the test of proportional hazards; "" means km, or identity within hospitals
-	Times        []float64 `yaml:"times"` // at which a curve is shown; nil: at every time
-	Tau          float64   `yaml:"tau"`   // to which survival is averaged; 0: the last time shown
-	Grid         float64   `yaml:"grid"`  // step in which a score or a time is counted; 0 means the variable's own
-	Ridge        *float64  `yaml:"ridge"`
-	Drop1        bool      `yaml:"drop1"`
-	VIF          bool      `yaml:"vif"` // models: variance inflation factors
-	SE           string    `yaml:"se"`  // models: standard errors, hc0 to hc3 or cluster_site; "" and model: the model's own
-	Evaluate     *Evaluate `yaml:"evaluate"`
-	FinalSteps   *int      `yaml:"final_steps"` // logistic, reveal: model: exact Newton steps at the opened model, 0 to 2; nil means 1
-	Degree       int       `yaml:"degree"`      // logistic, reveal: model: of the hospitals' score polynomials, 2 or 3; 0 means 3 up to 34 columns, else 2
-	Condition    float64   `yaml:"condition"`   // reveal: model: how nearly collinear columns may be; 0 means the default
-	Withhold     []string  `yaml:"withhold"`    // linear, reveal: model: vcov and std_error are not computed, so that the products of columns stay encrypted
+	Variables    []string            `yaml:"variables"`
+	By           string              `yaml:"by"`
+	Variable     string              `yaml:"variable"`
+	Rows         string              `yaml:"rows"`
+	Columns      string              `yaml:"columns"`
+	Paired       []string            `yaml:"paired"` // two variables; estimate is first minus second
+	Outcome      string              `yaml:"outcome"`
+	Score        string              `yaml:"score"`
+	Formula      string              `yaml:"formula"`
+	Medians      []string            `yaml:"medians"`
+	Breaks       []float64           `yaml:"breaks"`
+	Thresholds   []float64           `yaml:"thresholds"`
+	Quantiles    []float64           `yaml:"quantiles"`
+	QuantileType int                 `yaml:"quantile_type"` // 7 (default 0 means 7), 1 or 2
+	Method       string              `yaml:"method"`
+	Time         string              `yaml:"time"`  // end of follow-up
+	Event        string              `yaml:"event"` // whether the event ended it
+	Entry        string              `yaml:"entry"` // when observation began, later than at time 0: left truncation
+	Strata       OneOrMore           `yaml:"strata"`
+	Ties         string              `yaml:"ties"`    // efron or breslow; "" means efron
+	ZPH          string              `yaml:"zph"`     // transform of time in the test of proportional hazards; "" means km, or identity within hospitals
+	Times        []float64           `yaml:"times"`   // at which a curve is shown; nil: at every time
+	Predict      []map[string]string `yaml:"predict"` // cox: people by their covariates, as a file would hold them
+	Tau          float64             `yaml:"tau"`     // to which survival is averaged; 0: the last time shown
+	Grid         float64             `yaml:"grid"`    // step in which a score or a time is counted; 0 means the variable's own
+	Ridge        *float64            `yaml:"ridge"`
+	Drop1        bool                `yaml:"drop1"`
+	VIF          bool                `yaml:"vif"` // models: variance inflation factors
+	SE           string              `yaml:"se"`  // models: standard errors, hc0 to hc3 or cluster_site; "" and model: the model's own
+	Evaluate     *Evaluate           `yaml:"evaluate"`
+	FinalSteps   *int                `yaml:"final_steps"` // logistic, reveal: model: exact Newton steps at the opened model, 0 to 2; nil means 1
+	Degree       int                 `yaml:"degree"`      // logistic, reveal: model: of the hospitals' score polynomials, 2 or 3; 0 means 3 up to 34 columns, else 2
+	Condition    float64             `yaml:"condition"`   // reveal: model: how nearly collinear columns may be; 0 means the default
+	Withhold     []string            `yaml:"withhold"`    // linear, reveal: model: vcov and std_error are not computed, so that the products of columns stay encrypted
 
 	Model  string   `yaml:"model"`  // id of the model that is evaluated
 	Models []string `yaml:"models"` // ids of the models that are compared

@@ -14,7 +14,8 @@ import (
 // treatment of ties.
 //
 // Keys: time, event, formula without a left side; ties? (efron, breslow); strata?; entry?; grid?;
-// zph? (the transform of time in the test of proportional hazards: km, identity, log or none).
+// zph? (the transform of time in the test of proportional hazards: km, identity, log or none);
+// predict? (people whose survival is predicted, with a value of each covariate), times? (at these, instead of at every time).
 //
 // With the hospital among the strata, every hospital finishes its own partial
 // likelihood: only score, information and log-likelihood are summed, and nothing is opened by time.
@@ -46,6 +47,9 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 		if c.transform = "km"; c.own {
 			c.transform = "identity"
 		}
+	}
+	if err := c.predicts(args, s); err != nil {
+		return nil, err
 	}
 	var factors []table.Factor
 	for i, name := range args.Strata {
@@ -87,7 +91,10 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 		}
 		return c.begin()
 	}
-	p.finish = func() (Frame, error) { return c.finish(n.counts()), nil }
+	p.finish = func() (Frame, error) {
+		f := c.finish(n.counts())
+		return f, c.putPredictions(&f)
+	}
 	return p, nil
 }
 
@@ -122,6 +129,9 @@ type coxPart struct {
 	classes  int       // of risk, of the concordance over hospitals
 	test     *zph
 	ranking  concordance
+
+	schema *table.Schema // nil: no survival is predicted
+	people []asked
 
 	inner []part // the counts by time, beside the sums of the columns
 	cache *coxRows
@@ -165,8 +175,13 @@ func (c *coxPart) lay() {
 			"The result's vcov at full precision lets a reader compute sums of covariates", newtonCells(q), maxNewton, false)
 	} else {
 		c.place.events = put("sums of the columns over those with the event", q+1, 1, zeroOnes(c.most.Columns) > 0)
+		released := ""
+		if c.schema != nil {
+			released = ". The baseline hazard and the means of the columns in the risk sets, at these times, are written to the result: survival is predicted from them"
+		}
 		c.place.fit = put(fmt.Sprintf("sums over those who leave observation at each time, times merged until at least %d leave: risk, risk times columns and times their products; with ties of events (Efron) the same over these. "+
-			"They give the means and covariances of the columns in every risk set, and at the first step those of the people who leave at each time", c.few(q)), c.mostCells(q), maxNewton, false)
+			"They give the means and covariances of the columns in every risk set, and at the first step those of the people who leave at each time%s", c.few(q), released), c.mostCells(q), maxNewton, false)
+		c.openings[c.place.fit].Released = c.schema != nil
 	}
 	cells := 3 // right order, wrong order, neither
 	if c.transform != "none" {

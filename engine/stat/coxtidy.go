@@ -10,7 +10,7 @@ import (
 // finish writes coefficients, hazard ratios and tests as R's summary.coxph does. Limits are Wald's.
 func (c *coxPart) finish(f Frame) Frame {
 	m := c.fit
-	f.Warnings = c.warnings
+	f.Warnings, f.Levels = c.warnings, c.design.Levels()
 	if !m.converged {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}

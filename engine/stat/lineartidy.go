@@ -7,7 +7,7 @@ import (
 
 // finish writes the coefficients as R's summary.lm does.
 func (l *linearPart) finish(f Frame) Frame {
-	f.Warnings = l.warnings
+	f.Warnings, f.Levels = l.warnings, l.design.Levels()
 	if l.args.Veil {
 		f.Warnings = append(f.Warnings, "reveal: model: the sums of products of the columns were opened on the way. "+openAnyway)
 	}

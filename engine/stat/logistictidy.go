@@ -8,7 +8,7 @@ import (
 // finish writes coefficients, odds ratios and fit as R's summary.glm does. Limits are Wald's, R's confint.default.
 func (l *logisticPart) finish(f Frame) Frame {
 	m := l.main
-	f.Warnings = l.warnings
+	f.Warnings, f.Levels = l.warnings, l.design.Levels()
 	infinite := l.infinite()
 	est, cov := l.unscaledEstimate(l.main, l.scale), (*symmetric)(nil)
 	if l.penalty() == 0 {

@@ -192,7 +192,7 @@ func (p *poissonPart) endless() bool {
 // finish writes coefficients, rate ratios and fit as R's summary.glm does.
 func (p *poissonPart) finish(f Frame) Frame {
 	m := p.fit
-	f.Warnings = p.warnings
+	f.Warnings, f.Levels = p.warnings, p.design.Levels()
 	if !m.converged {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", m.rounds))
 	}

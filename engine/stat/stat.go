@@ -19,6 +19,7 @@ package stat
 import (
 	"fmt"
 
+	"github.com/consilium-health/consilium/engine/formula"
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/table"
 )
@@ -109,16 +110,20 @@ func (r *Refusal) Error() string {
 
 // Frame is the outcome of an analysis: two small tables, as R's broom gives.
 type Frame struct {
-	N, Excluded, Filtered, Sites int64    // rows used, dropped for missing values, removed by `where`; hospitals contributing
-	Tidy                         []Record // one per term, level, cell or class
-	Glance                       Record   // one row about the whole; nil when the kind has none
-	Glances                      []Record // instead, one row per group
-	VCov                         *Matrix  // models only
-	Drop1                        []Record // models with drop1: the fit without each term
-	Tables                       []Table  // further ones, by name
-	Suppressed                   bool     // at least one cell was suppressed or merged
+	N, Excluded, Filtered, Sites int64          // rows used, dropped for missing values, removed by `where`; hospitals contributing
+	Tidy                         []Record       // one per term, level, cell or class
+	Glance                       Record         // one row about the whole; nil when the kind has none
+	Glances                      []Record       // instead, one row per group
+	VCov                         *Matrix        // models only
+	Levels                       []FactorLevels // models only: the levels that their columns were made of
+	Drop1                        []Record       // models with drop1: the fit without each term
+	Tables                       []Table        // further ones, by name
+	Suppressed                   bool           // at least one cell was suppressed or merged
 	Warnings                     []string
 }
+
+// FactorLevels are the levels of a factor that a model's columns were made of.
+type FactorLevels = formula.FactorLevels
 
 // Table is a further table of an outcome, beside tidy and glance.
 type Table struct {

@@ -3,6 +3,7 @@ package stat
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/table"
@@ -159,6 +160,9 @@ func (u *followUp) named(g int) (name string) {
 	}
 	return name
 }
+
+// stratum names a group alone; "" when there is one only.
+func (u *followUp) stratum(g int) string { return strings.TrimPrefix(u.named(g), ", ") }
 
 func (u *followUp) groupOf(t *table.Table) (func(row int) int, error) {
 	cols := make([][]float64, len(u.by))

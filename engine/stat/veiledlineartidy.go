@@ -4,6 +4,7 @@ import "math"
 
 // finish writes the coefficients with their noise, and how well they fit.
 func (l *veiledLinear) finish(f Frame) Frame {
+	f.Levels = l.design.Levels()
 	f.Warnings = append(l.warnings, "withhold: coefficients have no standard errors, tests and covariances, and carry the noise of their opening: column noise is its standard deviation")
 	first := len(l.beta) - len(l.varies)
 	last := len(l.gram.columns) - 1

@@ -205,6 +205,17 @@ func (p *parser) decode(to reflect.Value, n *yaml.Node, what string) {
 			to.Set(reflect.ValueOf(stat.OneOrMore(p.literals(n, what))))
 		}
 		return
+	case []map[string]string:
+		var l []map[string]string
+		for i, c := range p.list(n, what) {
+			m := map[string]string{}
+			for _, e := range p.entries(c, fmt.Sprintf("%s: element %d", what, i+1)) {
+				m[e.key] = p.text(e.value, what+": "+e.key)
+			}
+			l = append(l, m)
+		}
+		to.Set(reflect.ValueOf(l))
+		return
 	case []float64:
 		var l []float64
 		for _, c := range p.list(n, what) {

@@ -75,6 +75,13 @@ type csvReader struct {
 	rows    uint64
 	maxRows uint64
 	report  *Conformance
+
+	// Of ScanCSV.
+	flush  func() error // hands on the records since the last time; nil: all stay
+	piece  int          // records at a time
+	keep   []string     // columns that are handed on as they are
+	keepAt []int
+	fields [][]string // of these columns
 }
 
 // csvColumn is a variable on its way from fields to numbers.
@@ -107,6 +114,7 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 		return nil
 	}
 	d.header(header, src, s)
+	d.keeps(header)
 	if d.total > 0 {
 		d.stopped = 1
 		return nil
@@ -134,6 +142,11 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 			continue
 		}
 		d.record(record)
+		if d.flush != nil {
+			if err := d.pass(record); err != nil {
+				return err
+			}
+		}
 	}
 }
 

@@ -75,6 +75,18 @@ func (c *fieldReader) value(s string) (x float64, rule Rule) {
 	return c.number(x)
 }
 
+// Parse returns the stored value of a text as a field of a file would hold it,
+// NaN when it is missing or does not conform; then problem says what was wanted.
+func (f *Field) Parse(text string) (x float64, problem string) {
+	var c fieldReader
+	c.init(f)
+	x, rule := c.value(trim(text))
+	if rule != "" {
+		problem = c.wanted(rule)
+	}
+	return x, problem
+}
+
 // number checks a number against the dictionary.
 func (c *fieldReader) number(x float64) (float64, Rule) {
 	for _, m := range c.missing {

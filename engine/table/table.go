@@ -22,11 +22,18 @@ func New(s *Schema, site string, cols [][]float64) (*Table, error) {
 	if len(cols) != len(s.Fields) {
 		return nil, fmt.Errorf("table: %d columns for %d variables", len(cols), len(s.Fields))
 	}
-	t := &Table{Schema: s, Site: site, cols: cols}
+	rows := 0
+	if len(cols) > 0 {
+		rows = len(cols[0])
+	}
+	return newTable(s, site, cols, rows)
+}
+
+// newTable makes a table of so many rows; there may be no column but the site.
+func newTable(s *Schema, site string, cols [][]float64, rows int) (*Table, error) {
+	t := &Table{Schema: s, Site: site, cols: cols, rows: rows}
 	for i, c := range cols {
-		if i == 0 {
-			t.rows = len(c)
-		} else if len(c) != t.rows {
+		if len(c) != t.rows {
 			return nil, fmt.Errorf("table: column %q has %d rows, want %d", s.Fields[i].Name, len(c), t.rows)
 		}
 	}

@@ -1,0 +1,370 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/stat"
+	"github.com/consilium-health/consilium/engine/study"
+	"github.com/consilium-health/consilium/engine/table"
+)
+
+type predictFlags struct {
+	analysis, site, out string
+	keep                []string
+	times               []float64
+	json                bool
+}
+
+func newPredict() *cobra.Command {
+	var f predictFlags
+	c := &cobra.Command{
+		Use:   "predict STUDY.yaml RESULT FILE.csv",
+		Short: "Apply a released model to records of one's own",
+		Long: `Predict reads a fitted model of a result (result.json, or its directory), applies
+it to the records of a file, and writes a CSV with a row for each record. Nothing
+is sent, and nothing is written unless every record conforms to the study's
+dictionary; the outcome's column is not needed. It gives what R's predict gives
+with se.fit = TRUE:
+
+  linear_predictor, its std_error, the estimate with its own std_error, and 95 %
+  limits, those of the linear predictor transformed. The estimate is the risk of
+  a logistic model, the mean of a linear, the expected count of a poisson one,
+  and of cox the hazard ratio to a person with 0 in every column. With --times a
+  cox model that was released with its baseline (times: or predict: in the study)
+  gives survival at these times as well, limits being those of its logarithm.
+
+A record that lacks a covariate has empty fields and the note missing. Where
+outcomes separated, infinite coefficients decide: the risk is 0 or 1, note limit;
+or they contradict each other: note undetermined. A level that no record of the
+fit had is an error. A model with ridge has no standard errors.
+
+FILE.csv is read as the site's file that --site names, with its encoding,
+separator and names of columns; without it as UTF-8 with commas. The output has
+the number of each record, and the columns of the file that --keep names.`,
+		Example: "  consilium predict testdata/cgd/study.yaml cgd-results testdata/cgd/nih.csv --analysis risk --out risks.csv\n" +
+			"  consilium predict study.yaml results/result.json new.csv --analysis survival --times 365,730 --keep id",
+		Args: exactly(3),
+		RunE: func(c *cobra.Command, args []string) error { return predict(c, args, f) },
+	}
+	c.Flags().StringVarP(&f.analysis, "analysis", "a", "", "the analysis whose model it is")
+	c.Flags().StringVarP(&f.site, "site", "s", "", "the site of the study whose file it is")
+	c.Flags().StringVarP(&f.out, "out", "o", "", "write to this file (default: standard output)")
+	c.Flags().StringSliceVar(&f.keep, "keep", nil, "columns of the file to copy to the output, such as an identifier")
+	c.Flags().Float64SliceVar(&f.times, "times", nil, "times at which to predict survival (cox)")
+	jsonFlag(c, &f.json, "print a summary as JSON; needs --out")
+	return c
+}
+
+// predictions is what --json prints.
+type predictions struct {
+	Study        string         `json:"study"`
+	Analysis     string         `json:"analysis"`
+	Kind         string         `json:"kind"`
+	Out          string         `json:"out,omitempty"`
+	Records      int            `json:"records"`
+	Predicted    int            `json:"predicted"`
+	Missing      int            `json:"missing"`
+	MissingIn    map[string]int `json:"missing_in,omitempty"` // by variable
+	Limit        int            `json:"limit"`
+	Undetermined int            `json:"undetermined"`
+	Warnings     []string       `json:"warnings"`
+}
+
+// pieceRows is how many records are in memory at a time.
+const pieceRows = 4096
+
+// predictor is one application of a model to a file.
+type predictor struct {
+	f      predictFlags
+	model  *stat.Predictor
+	schema *table.Schema // of the variables that the model needs
+	source table.Source
+	dir    string
+	site   string
+	done   predictions
+}
+
+func predict(c *cobra.Command, args []string, f predictFlags) error {
+	if f.analysis == "" {
+		return errors.New("say which analysis's model with --analysis ID")
+	}
+	if f.json && f.out == "" {
+		return errors.New("--json prints a summary: say where the predictions go with --out FILE")
+	}
+	s, _, err := readStudy(args[0])
+	if err != nil {
+		return err
+	}
+	p := &predictor{f: f, dir: "."}
+	if err := p.read(s, args[1]); err != nil {
+		return err
+	}
+	if err := p.choose(s, args[2]); err != nil {
+		return err
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	if f.out == "" {
+		err = p.write(c.OutOrStdout())
+	} else {
+		err = p.writeFile()
+	}
+	if err != nil {
+		return failed(err)
+	}
+	if err := c.Context().Err(); err != nil {
+		return err
+	}
+	if f.json {
+		return writeJSON(c.OutOrStdout(), p.done)
+	}
+	return p.say(c.ErrOrStderr())
+}
+
+// read takes the model from the result.
+func (p *predictor) read(s *study.Spec, path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, "result.json")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("result %s: %w", path, reason(err))
+	}
+	m, err := report.ReadModel(b, p.f.analysis)
+	if err != nil {
+		return fmt.Errorf("result %s: %w", path, err)
+	}
+	i := slices.IndexFunc(s.Analyses, func(a stat.Args) bool { return a.ID == p.f.analysis && a.Kind == m.Kind })
+	if i < 0 {
+		return fmt.Errorf("study %s has no analysis %q of kind %s: is it the study of this result?", s.Name, p.f.analysis, m.Kind)
+	}
+	if p.model, err = stat.NewPredictor(s.Analyses[i], s.Schema, m.Fitted); err != nil {
+		return fmt.Errorf("analysis %s: %w", p.f.analysis, err)
+	}
+	if len(p.f.times) > 0 && m.Baseline == nil {
+		return fmt.Errorf("analysis %s: the result has no baseline to predict survival from: a cox model has one with times: or predict: in the study, and without site among its strata", p.f.analysis)
+	}
+	if !slices.IsSorted(p.f.times) {
+		return errors.New("--times: want increasing times")
+	}
+	p.done = predictions{Study: s.Name, Analysis: p.f.analysis, Kind: m.Kind, Out: p.f.out, Warnings: []string{}, MissingIn: map[string]int{}}
+	if plan, err := engine.Plan(s); err != nil || plan.Digest != m.PlanDigest {
+		p.done.Warnings = append(p.done.Warnings, "the result was made from another study file than this, or by another version of consilium: the model's terms are the same, units and codes may not be")
+	}
+	for _, t := range m.Terms {
+		if t.Aliased {
+			p.done.Warnings = append(p.done.Warnings, fmt.Sprintf("%s is a combination of other terms in the records of the fit and has no coefficient: predictions hold for records in which it is the same one", t.Name))
+		}
+	}
+	if s.Privacy.Digits == "4" {
+		p.done.Warnings = append(p.done.Warnings, "the result has 4 digits: so have predictions, their errors fewer")
+	}
+	return nil
+}
+
+// choose settles how the file is read, of which variables.
+func (p *predictor) choose(s *study.Spec, path string) error {
+	needs := slices.Concat(p.model.Variables(), p.model.Strata())
+	p.site, p.source = string(s.Sites[0].ID), table.Source{}
+	if p.f.site != "" {
+		chosen, err := chosenSites(s, p.f.site)
+		if err != nil {
+			return err
+		}
+		p.site, p.source = p.f.site, chosen[0].Source
+	} else if slices.Contains(needs, table.Site) {
+		return fmt.Errorf("the model has a term of site: say which the records are of with --site, one of %s", strings.Join(siteNames(s), ", "))
+	}
+	p.source.CSV = path
+	p.schema = &table.Schema{Sites: s.Schema.Sites}
+	for _, f := range s.Schema.Fields {
+		if slices.Contains(needs, f.Name) {
+			p.schema.Fields = append(p.schema.Fields, f)
+		}
+	}
+	return nil
+}
+
+// scan reads the file piece by piece.
+func (p *predictor) scan(each func(t *table.Table, kept [][]string, before int) error) (*table.Conformance, error) {
+	f, err := os.Open(p.source.CSV)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.source.CSV, reason(err))
+	}
+	defer f.Close()
+	return table.ScanCSV(f, p.source.CSV, p.source, p.schema, p.site, p.f.keep, pieceRows, each)
+}
+
+// check reads the whole file before anything is written.
+func (p *predictor) check() error {
+	strangers, first := map[string]int{}, map[string]int{}
+	conformance, err := p.scan(func(t *table.Table, _ [][]string, before int) error {
+		of, err := p.model.Strangers(t)
+		if err != nil {
+			return err
+		}
+		for i := range t.Rows() {
+			if factor, level := of(i); level != "" {
+				name := fmt.Sprintf("variable %q, level %q", factor, level)
+				if strangers[name]++; strangers[name] == 1 {
+					first[name] = before + i + 1
+				}
+			}
+		}
+		return nil
+	})
+	switch invalid := (*table.Invalid)(nil); {
+	case errors.As(err, &invalid):
+		return &status{exitConformance, fmt.Errorf("%s does not conform to the dictionary; nothing was predicted\n%s", p.source.CSV, strings.TrimSuffix(report.Violations(conformance), "\n"))}
+	case err != nil:
+		return &status{exitFailure, err}
+	case len(strangers) == 0:
+		return nil
+	}
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(strangers)) {
+		lines = append(lines, fmt.Sprintf("  %s: %d of the file's records, the first being number %d", name, strangers[name], first[name]))
+	}
+	return &status{exitConformance, fmt.Errorf("%s has levels that no record of the fit had: the model says nothing of them; nothing was predicted\n%s", p.source.CSV, strings.Join(lines, "\n"))}
+}
+
+// writeFile writes to a file that appears whole or not at all.
+func (p *predictor) writeFile() error {
+	f, err := os.CreateTemp(filepath.Dir(p.f.out), ".new-*") // mode 0600: a row for each person
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.f.out, reason(err))
+	}
+	err = errors.Join(p.write(f), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), p.f.out)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// estimates are the names of the estimate by kind.
+var estimates = map[string]string{"linear": "mean", "logistic": "risk", "poisson": "count", "cox": "hazard_ratio"}
+
+// write predicts.
+func (p *predictor) write(to io.Writer) error {
+	w := csv.NewWriter(to)
+	name := estimates[p.done.Kind]
+	header := slices.Concat([]string{"record"}, p.f.keep, []string{"linear_predictor", "std_error", name, name + "_std_error", name + "_low", name + "_high"})
+	for _, t := range p.f.times {
+		at := "survival_" + exact(t)
+		header = append(header, at, at+"_std_error", at+"_low", at+"_high")
+	}
+	w.Write(append(header, "note"))
+	_, err := p.scan(func(t *table.Table, kept [][]string, before int) error {
+		row, survival, err := p.model.Rows(t)
+		if err != nil {
+			return err
+		}
+		fields := make([]string, 0, len(header)+1)
+		for i := range t.Rows() {
+			r := row(i)
+			fields = append(append(fields[:0], strconv.Itoa(before+i+1)), kept[i]...)
+			fields = put(fields, r)
+			for _, at := range p.f.times {
+				if r.Missing || r.Undetermined || r.Limit {
+					fields = append(fields, "", "", "", "")
+					continue
+				}
+				s := survival(i, at)
+				fields = append(fields, exact(s.Estimate), exact(s.SE), exact(s.Low), exact(s.High))
+			}
+			if err := w.Write(append(fields, p.note(r, t, i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.Flush()
+	return errors.Join(err, w.Error())
+}
+
+// put appends the figures of a record.
+func put(fields []string, r stat.Prediction) []string {
+	if r.Missing || r.Undetermined {
+		return append(fields, "", "", "", "", "", "")
+	}
+	return append(fields, exact(r.Linear), exact(r.LinearSE), exact(r.Estimate), exact(r.SE), exact(r.Low), exact(r.High))
+}
+
+// note counts a record and says what is remarkable about it.
+func (p *predictor) note(r stat.Prediction, t *table.Table, i int) string {
+	p.done.Records++
+	switch {
+	case r.Missing:
+		p.done.Missing++
+		for _, name := range p.model.Variables() {
+			if c, err := t.Column(name); err == nil && math.IsNaN(c[i]) {
+				p.done.MissingIn[name]++
+			}
+		}
+		return "missing"
+	case r.Undetermined:
+		p.done.Undetermined++
+		return "undetermined"
+	}
+	p.done.Predicted++
+	if r.Limit {
+		p.done.Limit++
+		return "limit"
+	}
+	return ""
+}
+
+// exact is a number in its shortest exact form; empty where there is none.
+func exact(x float64) string {
+	switch {
+	case math.IsNaN(x):
+		return ""
+	case math.IsInf(x, 1):
+		return "Inf"
+	case math.IsInf(x, -1):
+		return "-Inf"
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+// say sums up for people.
+func (p *predictor) say(w io.Writer) error {
+	d := p.done
+	text := fmt.Sprintf("%d of %d records predicted by %s", d.Predicted, d.Records, d.Analysis)
+	var lacking []string
+	for _, name := range slices.Sorted(maps.Keys(d.MissingIn)) {
+		lacking = append(lacking, fmt.Sprintf("%s: %d", name, d.MissingIn[name]))
+	}
+	if d.Missing > 0 {
+		text += fmt.Sprintf("; %d lack a covariate (%s)", d.Missing, strings.Join(lacking, ", "))
+	}
+	if d.Limit > 0 {
+		text += fmt.Sprintf("; of %d infinite coefficients decide", d.Limit)
+	}
+	if d.Undetermined > 0 {
+		text += fmt.Sprintf("; of %d the model says nothing", d.Undetermined)
+	}
+	for _, warning := range d.Warnings {
+		text += "\n  ! " + warning
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
