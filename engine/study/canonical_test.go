@@ -89,6 +89,9 @@ func TestEveryKeyOfAnAnalysisIsReadAndIsPartOfTheDigest(t *testing.T) {
 		if typ.Field(i).Type == reflect.TypeFor[[]string]() || typ.Field(i).Type == reflect.TypeFor[stat.OneOrMore]() {
 			text = "[age]"
 		}
+		if typ.Field(i).Type == reflect.TypeFor[[]map[string]string]() {
+			text = "[{age: 60}]"
+		}
 		if e := typ.Field(i).Type; e.Kind() == reflect.Pointer && e.Elem().Kind() == reflect.Struct {
 			text = "{" + e.Elem().Field(0).Tag.Get("yaml") + ": 3}"
 		}
