@@ -47,6 +47,12 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 		result(p.w("table.coefficients"), nil, "conf_low", "conf_high")
 	case "linear":
 		result(p.w("table.coefficients"), nil)
+	case "heterogeneity":
+		if svg, ok := p.forest(id, f.Tidy, "ratio", "ratio_low", "ratio_high", p.w("plot.forest.hospitals"), p.w("plot.hospitals")); ok {
+			out = append(out, block{Figure: svg, Name: id + "-forest"})
+			cut(termsDrawn, len(f.Tidy))
+		}
+		result(p.w("table.result"), nil)
 	case "km":
 		if svg, ok := p.survival(id, args, f); ok {
 			out = append(out, block{Figure: svg, Name: id + "-curve"})

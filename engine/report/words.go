@@ -39,6 +39,8 @@ var titles = map[string]string{
 	"poisson":     "Poisson regression",
 	"calibration": "calibration",
 	"lrtest":      "likelihood-ratio test",
+
+	"heterogeneity": "heterogeneity between hospitals",
 }
 
 // kindTitle says what an analysis is about: "logistic regression, infection ~ treat + age".
@@ -54,6 +56,8 @@ func kindTitle(a stat.Args, kind string) string {
 		title = "ridge " + title
 	}
 	switch {
+	case a.Term != "":
+		return title + ", " + a.Term + " of " + a.Model
 	case len(a.Models) > 0:
 		return title + ", " + strings.Join(a.Models, " and ")
 	case a.Time != "":

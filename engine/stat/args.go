@@ -47,9 +47,11 @@ type Args struct {
 	Condition    float64             `yaml:"condition"`   // reveal: model: how nearly collinear columns may be; 0 means the default
 	Withhold     []string            `yaml:"withhold"`    // linear, reveal: model: vcov and std_error are not computed, so that the products of columns stay encrypted
 
-	Model  string   `yaml:"model"`  // id of the model that is evaluated
-	Models []string `yaml:"models"` // ids of the models that are compared
-	Bins   int      `yaml:"bins"`   // classes of predicted risk; 0 means 10
+	Model  string   `yaml:"model"`        // id of the model that is evaluated
+	Models []string `yaml:"models"`       // ids of the models that are compared
+	Term   string   `yaml:"term"`         // name of a coefficient of the model
+	Apart  bool     `yaml:"per_hospital"` // every hospital's own figure is opened and written
+	Bins   int      `yaml:"bins"`         // classes of predicted risk; 0 means 10
 
 	Of           *Args            `yaml:"-"` // the analysis named by Model
 	OfAll        []*Args          `yaml:"-"` // the analyses named by Models

@@ -19,6 +19,7 @@ func Catalog() []Kind {
 		{Name: "logrank", Statistic: LogRank{}, Required: []string{"time", "event", "by"}, Optional: []string{"strata", "grid"}},
 		{Name: "cox", Statistic: Cox{}, Required: []string{"time", "event", "formula"}, Optional: []string{"ties", "strata", "entry", "grid", "zph", "vif", "predict", "times"}},
 		{Name: "lrtest", Statistic: LRTest{}, Required: []string{"models"}},
+		{Name: "heterogeneity", Statistic: Heterogeneity{}, Required: []string{"model", "term"}, Optional: []string{"per_hospital"}},
 		{Name: "calibration", Statistic: Calibration{}, Required: []string{"model"}, Optional: []string{"bins"}},
 	}
 }

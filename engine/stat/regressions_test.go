@@ -40,6 +40,12 @@ var regressions = []struct {
 	{"lr_logistic", "birthwt", Args{Kind: "lrtest", OfAll: []*Args{{ID: "b", Kind: "logistic", Formula: "low ~ 0 + race + lwt + ht"}, {ID: "a", Kind: "logistic", Formula: "low ~ lwt - 1"}}}, false},
 	{"lr_poisson", "cgd", Args{Kind: "lrtest", OfAll: []*Args{{ID: "a", Kind: "poisson", Formula: "infections ~ treat + offset(log(days))"}, {ID: "b", Kind: "poisson", Formula: "infections ~ treat * age + offset(log(days))"}}}, false},
 	{"lr_cox", "lung", Args{Kind: "lrtest", OfAll: []*Args{{ID: "a", Kind: "cox", Time: "time", Event: "death", Formula: "~ sex"}, {ID: "b", Kind: "cox", Time: "time", Event: "death", Formula: "~ sex + ph_ecog + wt_loss"}}}, false},
+	{"between_linear", "cgd", Args{Kind: "heterogeneity", Of: &Args{Kind: "linear", Formula: "weight ~ age + height"}, Term: "age"}, true},
+	{"between_linear_shown", "cgd", Args{Kind: "heterogeneity", Of: &Args{Kind: "linear", Formula: "weight ~ age + height"}, Term: "age", Apart: true}, true},
+	{"between_logistic", "lung", Args{Kind: "heterogeneity", Of: &Args{Kind: "logistic", Formula: "death ~ age + ph_karno"}, Term: "ph_karno"}, true},
+	{"between_logistic_shown", "birthwt", Args{Kind: "heterogeneity", Of: &Args{Kind: "logistic", Formula: "low ~ smoke + lwt"}, Term: "smoke", Apart: true}, true},
+	{"between_poisson_shown", "birthwt", Args{Kind: "heterogeneity", Of: &Args{Kind: "poisson", Formula: "ftv ~ age + smoke"}, Term: "age", Apart: true}, true},
+	{"between_cox", "lung", Args{Kind: "heterogeneity", Of: &Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + sex"}, Term: "age"}, true},
 }
 
 // rNumber is a line of regressions.csv.

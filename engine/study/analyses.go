@@ -97,7 +97,7 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 	v := p.spec.Privacy
 	args.Rules = stat.Rules{MinCell: v.MinCell, MinSites: v.MinSites, MaxParametersPerRow: v.MaxParametersPerRow, MaxRows: v.MaxRows}
 	args.Veil, args.Sealed = veiled, v.Release == "analyst"
-	args.PerHospital = p.cohortSites || p.spec.namesSite(args)
+	args.PerHospital = p.cohortSites || p.spec.namesSite(args) || args.Apart
 	// A rule that can already tell refuses the analysis when the study runs; the others still do.
 	if _, err := kind.Statistic.Begin(args, p.spec.Schema); err != nil && !errors.As(err, new(*stat.Refusal)) {
 		p.fail(n, "%s: %s", what, bare(err))

@@ -18,8 +18,6 @@ put <- function(id, table, row, key, x) cat(sprintf('%s,%s,"%s",%s,%s\n', id, ta
 # glm stops when the deviance does, half the digits of the estimates short
 exact <- function(f, family, data) {
   m <- glm(f, family, data, epsilon = 1e-14, maxit = 100)
-  data$begin <- m$linear.predictors - if (is.null(m$offset)) 0 else m$offset
-  m$call <- NULL
   suppressWarnings(glm(f, family, data, start = coef(m), epsilon = 1e-300, maxit = 3))
 }
 
@@ -75,3 +73,23 @@ lr("lr_poisson", exact(infections ~ treat + offset(log(days)), poisson, cgd), ex
 same <- lung[complete.cases(lung[, c("time", "death", "sex", "ph_ecog", "wt_loss")]), ]
 stopifnot(nrow(same) < nrow(lung))
 lr("lr_cox", coxph(Surv(time, death) ~ sex, same, eps = 1e-14), coxph(Surv(time, death) ~ sex + ph_ecog + wt_loss, same, eps = 1e-14))
+
+## heterogeneity between hospitals
+between <- function(id, data, fit, term) {
+  own <- lapply(split(data, data$site), function(d) { m <- fit(d); c(coef(m)[term], sqrt(diag(vcov(m)))[term]) })
+  b <- sapply(own, `[`, 1); se <- sapply(own, `[`, 2)
+  dl <- metafor::rma(yi = b, sei = se, method = "DL"); fe <- metafor::rma(yi = b, sei = se, method = "FE")
+  for (x in list(list("fixed effect", fe), list("random effects", dl))) {
+    put(id, "tidy", x[[1]], "estimate", x[[2]]$beta); put(id, "tidy", x[[1]], "std_error", x[[2]]$se); put(id, "tidy", x[[1]], "p_value", x[[2]]$pval)
+    put(id, "tidy", x[[1]], "conf_low", x[[2]]$ci.lb)
+  }
+  put(id, "glance", "", "q", dl$QE); put(id, "glance", "", "q_p", dl$QEp); put(id, "glance", "", "i_squared", dl$I2); put(id, "glance", "", "tau_squared", dl$tau2)
+  put(id, "glance", "", "hospitals", length(b))
+  if (grepl("shown", id)) for (s in names(own)) { put(id, "tidy", s, "estimate", own[[s]][1]); put(id, "tidy", s, "std_error", own[[s]][2]); put(id, "tidy", s, "weight", weights(dl)[match(s, names(own))] / 100) }
+}
+between("between_linear", cgd, function(d) lm(weight ~ age + height, d), "age")
+between("between_linear_shown", cgd, function(d) lm(weight ~ age + height, d), "age")
+between("between_logistic", lung, function(d) exact(death ~ age + ph_karno, binomial, d), "ph_karno")
+between("between_logistic_shown", birthwt, function(d) exact(low ~ smoke + lwt, binomial, d), "smoke")
+between("between_poisson_shown", birthwt, function(d) exact(ftv ~ age + smoke, poisson, d), "age")
+between("between_cox", lung, function(d) coxph(Surv(time, death) ~ age + sex, d, eps = 1e-14), "age")
