@@ -179,6 +179,48 @@ func TestUnlockIsDecidedOnce(t *testing.T) {
 	}
 }
 
+// unfinished is a journal of which the power fails before one record.
+type unfinished struct {
+	*secagg.MemoryJournal
+	before string
+}
+
+func (j unfinished) Append(kind string, record []byte) error {
+	if kind == j.before {
+		return errDead
+	}
+	return j.MemoryJournal.Append(kind, record)
+}
+
+// Who has bound itself to a roster says so when it closes, even if the power failed before it
+// unlocked anything: the others must not go on without somebody, where it could never follow.
+func TestWhoIsBoundToARosterDoesNotPromiseOtherwise(t *testing.T) {
+	w := prototest.New(t, 23, "a", "b", "c")
+	w.SetUp()
+	m := w.Member("c")
+	m.Config.Journal = unfinished{m.Journal, secagg.KindUnlocked}
+	w.Restart(m)
+	w.Run()
+	in, _ := prototest.RandomInputs(prototest.Rand(23, "in"), 3, 3)
+	w.Sum(prototest.Ask(1, 3), in)
+	if !errors.Is(m.Err, errDead) {
+		t.Fatalf("the power did not fail: %v", m.Err)
+	}
+	m.Config.Journal = m.Journal
+	machine, err := secagg.Abandon(m.Config, wire.Code_SILENCE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := machine.Start()
+	if err != nil || len(out) != 1 {
+		t.Fatalf("it does not close: %v", err)
+	}
+	c, err := secagg.ParseClosing(out[0].Body, w.Roster)
+	if err != nil || !c.Unlocked || c.Frozen != w.Charter.Roster {
+		t.Errorf("it closes with %+v, %v", c, err)
+	}
+}
+
 // A sum that was under way when the member closed is not answered any more, even
 // by the machine that was running it.
 func TestNothingIsAnsweredAfterTheClosingRecord(t *testing.T) {

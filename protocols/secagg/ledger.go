@@ -187,7 +187,10 @@ func (l *ledger) apply(m planned) {
 		l.at(m.Attempt).masked = m
 		l.sent(m.Message)
 	case *wire.Frozen:
+		// The power may fail before the unlock that follows. To say then that nothing was unlocked
+		// would invite the others to go on without somebody, which this member never can again.
 		l.freeze(m.Roster)
+		l.unlocked = true
 	case *wire.Unlocked:
 		l.unlocked, l.at(m.Attempt).unlocked = true, m
 		l.saw(m.Ids, m.Seen)
