@@ -40,7 +40,8 @@ var titles = map[string]string{
 	"calibration": "calibration",
 	"lrtest":      "likelihood-ratio test",
 
-	"heterogeneity": "heterogeneity between hospitals",
+	"heterogeneity":   "heterogeneity between hospitals",
+	"mantel_haenszel": "Mantel-Haenszel test",
 }
 
 // kindTitle says what an analysis is about: "logistic regression, infection ~ treat + age".
@@ -64,6 +65,8 @@ func kindTitle(a stat.Args, kind string) string {
 		return title + ", " + about(a)
 	case a.Formula != "":
 		return title + ", " + breakable(a.Formula)
+	case a.Rows != "" && len(a.Strata) > 0:
+		return title + ", " + a.Rows + " by " + a.Columns + " within " + strings.Join(a.Strata, ", ")
 	case a.Rows != "":
 		return title + ", " + a.Rows + " by " + a.Columns
 	case len(a.Paired) == 2:

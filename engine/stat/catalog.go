@@ -6,6 +6,7 @@ func Catalog() []Kind {
 		{Name: "describe", Statistic: Describe{}, Required: []string{"variables"}, Optional: []string{"by", "quantiles", "quantile_type"}},
 		{Name: "histogram", Statistic: Histogram{}, Required: []string{"variable", "breaks"}},
 		{Name: "crosstab", Statistic: Crosstab{}, Required: []string{"rows", "columns"}},
+		{Name: "mantel_haenszel", Statistic: MantelHaenszel{}, Required: []string{"rows", "columns", "strata"}},
 		{Name: "ttest", Statistic: TTest{}, Optional: []string{"variable", "by", "paired"}},
 		{Name: "anova", Statistic: Anova{}, Required: []string{"variable", "by"}},
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},

@@ -20,20 +20,60 @@ import (
 type cmhPart struct {
 	rows, cols table.Factor
 	asks       []Ask
+	mhSums
+}
 
-	strata                                        int64
+// mhSums are the terms of the test summed over strata.
+type mhSums struct {
+	strata                                        int64   // of at least two people
 	observed, expected, variance, r, s, pr, qs, x float64 // x is P S + Q R
 }
 
-func newCMHPart(rows, cols table.Factor, rules Rules) *cmhPart {
-	m := &cmhPart{rows: rows, cols: cols}
-	cells := []Cell{countCell("hospitals with at least two people", Plain)}
-	// Each term is at most the hospital's number of rows.
+// stratum adds a 2x2 table.
+func (m *mhSums) stratum(t [][]int64) {
+	a, b, c, d := float64(t[0][0]), float64(t[0][1]), float64(t[1][0]), float64(t[1][1])
+	n := a + b + c + d
+	if n < 2 {
+		return
+	}
+	r, s, p, q := a*d/n, b*c/n, (a+d)/n, (b+c)/n
+	m.strata++
+	for i, x := range []float64{a, (a + b) * (a + c) / n, (a + b) / n * (c + d) / n * (a + c) * (b + d) / (n - 1), r, s, p * r, p*s + q*r, q * s} {
+		*m.terms()[i] += x
+	}
+}
+
+// terms are the sums in the order of the cells.
+func (m *mhSums) terms() []*float64 {
+	return []*float64{&m.observed, &m.expected, &m.variance, &m.r, &m.s, &m.pr, &m.x, &m.qs}
+}
+
+// write puts the sums into the cells of mhCells.
+func (m *mhSums) write(out *fixed.Sums) {
+	out.Add(0, m.strata)
+	for i, x := range m.terms() {
+		out.AddFloat(1+i, *x)
+	}
+}
+
+func (m *mhSums) read(t fixed.Totals) {
+	m.strata = t.Count(0)
+	for i, x := range m.terms() {
+		*x = t.Float(1 + i)
+	}
+}
+
+// mhCells are the cells of the sums; what says who makes a stratum. Each term is at most the stratum's number of rows.
+func mhCells(what string, rules Rules) []Cell {
+	cells := []Cell{countCell(what+" with at least two people", Plain)}
 	for _, name := range []string{"a of strata", "E(a)", "V(a)", "R = ad/n", "S = bc/n", "P R", "P S + Q R", "Q S"} {
 		cells = append(cells, Cell{Cell: fixed.Binary(1, maxRows(rules)), Name: name})
 	}
-	m.asks = []Ask{{Cells: cells}}
-	return m
+	return cells
+}
+
+func newCMHPart(rows, cols table.Factor, rules Rules) *cmhPart {
+	return &cmhPart{rows: rows, cols: cols, asks: []Ask{{Cells: mhCells("hospitals", rules)}}}
 }
 
 func (m *cmhPart) plan() []Opening {
@@ -49,24 +89,14 @@ func (m *cmhPart) add(rows *table.View, out *fixed.Sums) error {
 	if err != nil {
 		return err
 	}
-	a, b, c, d := float64(counts[0][0]), float64(counts[0][1]), float64(counts[1][0]), float64(counts[1][1])
-	n := a + b + c + d
-	if n < 2 {
-		return nil
-	}
-	r, s, p, q := a*d/n, b*c/n, (a+d)/n, (b+c)/n
-	out.Add(0, 1)
-	for i, x := range []float64{a, (a + b) * (a + c) / n, (a + b) / n * (c + d) / n * (a + c) * (b + d) / (n - 1), r, s, p * r, p*s + q*r, q * s} {
-		out.AddFloat(1+i, x)
-	}
+	var own mhSums
+	own.stratum(counts)
+	own.write(out)
 	return nil
 }
 
 func (m *cmhPart) reduce(t fixed.Totals) error {
-	m.strata = t.Count(0)
-	for i, x := range []*float64{&m.observed, &m.expected, &m.variance, &m.r, &m.s, &m.pr, &m.x, &m.qs} {
-		*x = t.Float(1 + i)
-	}
+	m.read(t)
 	m.asks = nil
 	return nil
 }
@@ -74,7 +104,7 @@ func (m *cmhPart) reduce(t fixed.Totals) error {
 // put appends the test to a glance: the statistic with R's continuity
 // correction (1/2 where the difference is at least that) and without, the
 // common odds ratio and its limits. Not given, they are null.
-func (m *cmhPart) put(g Record, given bool) Record {
+func (m *mhSums) put(g Record, given bool) Record {
 	d := math.Abs(m.observed - m.expected)
 	correction := 0.0
 	if d >= 0.5 {

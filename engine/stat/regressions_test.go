@@ -46,6 +46,10 @@ var regressions = []struct {
 	{"between_logistic_shown", "birthwt", Args{Kind: "heterogeneity", Of: &Args{Kind: "logistic", Formula: "low ~ smoke + lwt"}, Term: "smoke", Apart: true}, true},
 	{"between_poisson_shown", "birthwt", Args{Kind: "heterogeneity", Of: &Args{Kind: "poisson", Formula: "ftv ~ age + smoke"}, Term: "age", Apart: true}, true},
 	{"between_cox", "lung", Args{Kind: "heterogeneity", Of: &Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + sex"}, Term: "age"}, true},
+	{"mantel", "birthwt", Args{Kind: "mantel_haenszel", Rows: "smoke", Columns: "low", Strata: OneOrMore{"race"}}, false},
+	{"mantel_two", "birthwt", Args{Kind: "mantel_haenszel", Rows: "smoke", Columns: "low", Strata: OneOrMore{"race", "ui"}}, false},
+	{"mantel_site", "cgd", Args{Kind: "mantel_haenszel", Rows: "treat", Columns: "infection", Strata: OneOrMore{"site"}}, true},
+	{"mantel_site_race", "birthwt", Args{Kind: "mantel_haenszel", Rows: "smoke", Columns: "low", Strata: OneOrMore{"race", "site"}}, true},
 }
 
 // rNumber is a line of regressions.csv.

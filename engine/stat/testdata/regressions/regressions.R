@@ -93,3 +93,26 @@ between("between_logistic", lung, function(d) exact(death ~ age + ph_karno, bino
 between("between_logistic_shown", birthwt, function(d) exact(low ~ smoke + lwt, binomial, d), "smoke")
 between("between_poisson_shown", birthwt, function(d) exact(ftv ~ age + smoke, poisson, d), "age")
 between("between_cox", lung, function(d) coxph(Surv(time, death) ~ age + sex, d, eps = 1e-14), "age")
+
+## Mantel-Haenszel over strata, and whether they share an odds ratio (Breslow and Day, IARC 32, 1980; Tarone, Biometrika 1985;72:91)
+mantel <- function(id, x) {
+  x <- x[, , apply(x, 3, sum) > 1, drop = FALSE]
+  m <- mantelhaen.test(x); u <- mantelhaen.test(x, correct = FALSE)
+  g <- c(cmh_statistic = m$statistic[[1]], cmh_p = m$p.value, cmh_statistic_uncorrected = u$statistic[[1]], cmh_p_uncorrected = u$p.value,
+         cmh_odds_ratio = m$estimate[[1]], cmh_low = m$conf.int[1], cmh_high = m$conf.int[2], strata = dim(x)[3])
+  full <- apply(x, 3, function(t) all(rowSums(t) > 0) && all(colSums(t) > 0))
+  d <- apply(x[, , full, drop = FALSE], 3, function(t) {
+    r <- sum(t[1, ]); k <- sum(t[, 1]); n <- sum(t)
+    e <- uniroot(function(a) log(a) + log(n - r - k + a) - log(r - a) - log(k - a) - log(m$estimate), c(max(0, r + k - n), min(r, k)) + c(1, -1) * 1e-9, tol = 1e-15)$root
+    for (i in 1:3) e <- e - (log(e) + log(n - r - k + e) - log(r - e) - log(k - e) - log(m$estimate[[1]])) / (1 / e + 1 / (n - r - k + e) + 1 / (r - e) + 1 / (k - e))
+    c(t[1, 1] - e, 1 / (1 / e + 1 / (n - r - k + e) + 1 / (r - e) + 1 / (k - e)))
+  })
+  g["breslow_day"] <- sum(d[1, ]^2 / d[2, ]); g["breslow_day_df"] <- sum(full) - 1
+  g["tarone"] <- g["breslow_day"] - sum(d[1, ])^2 / sum(d[2, ])
+  g["breslow_day_p"] <- pchisq(g["breslow_day"], sum(full) - 1, lower.tail = FALSE); g["tarone_p"] <- pchisq(g["tarone"], sum(full) - 1, lower.tail = FALSE)
+  for (k in names(g)) put(id, "glance", "", k, g[k])
+}
+mantel("mantel", with(birthwt, table(smoke, low, race)))
+mantel("mantel_two", with(birthwt, table(smoke, low, interaction(race, ui))))
+mantel("mantel_site", with(cgd, table(treat, infection, site)))
+mantel("mantel_site_race", with(birthwt, table(smoke, low, interaction(race, site))))
