@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/consilium-health/consilium/engine/internal/control"
+	"github.com/consilium-health/consilium/engine/internal/runner"
 	"github.com/consilium-health/consilium/engine/store"
 	"github.com/consilium-health/consilium/protocols/party"
 )
@@ -103,7 +104,7 @@ var errUnkept = errors.New("engine: something that was said could not be kept")
 
 // tell notes how far this gateway is with a run; the desk sends the latest. The lock is held.
 func (g *Gateway) tell(r *gatewayRun, s Status) {
-	r.told++
+	r.told = max(r.told+1, uint64(runner.Clock().UnixNano())) // rises from one life to the next
 	s.From, s.Run, s.Number, s.At = g.cfg.ID, r.sub.Run, r.told, g.cfg.Now()
 	if s.Attempt == 0 && r.proposal != nil {
 		s.Attempt = r.proposal.Attempt

@@ -185,13 +185,13 @@ func (h *Hub) onTelling(r *hubRun, n *control.Notice) error {
 		return err
 	}
 	r.present(n.Sender)
+	if s.Stage == StageApproved && s.Attempt >= r.last { // ready for another attempt
+		delete(r.rolled, n.Sender)
+	}
 	if s.Number <= r.told[n.Sender].number && r.told[n.Sender].notice != nil {
 		return nil
 	}
 	r.told[n.Sender] = told{s.Number, n.Bytes}
-	if s.Stage == StageApproved && s.Attempt >= r.last { // ready for another attempt
-		delete(r.rolled, n.Sender)
-	}
 	h.post(r.sub.Analyst, n.Bytes)
 	return nil
 }

@@ -1,10 +1,9 @@
-//go:build long
-
 package engine_test
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,12 +18,16 @@ import (
 	"github.com/consilium-health/consilium/protocols/wire"
 )
 
-// yesterday runs the small study until egg dies at its first unlock, which the
-// others have seen, and puts egg's store back to what it was before its first vector.
-func yesterday(t *testing.T) (w *town, run engine.RunID) {
+// yesterday runs the small study until egg dies at its second vector, which the
+// others have not seen, and puts egg's store back to what it was when egg sent its
+// first message of a type, before that. The attempt has failed by then, or (patient) is still open.
+func yesterday(t *testing.T, before wire.Type, patient bool) (w *town, run engine.RunID) {
 	t.Helper()
 	w = newTown(t)
 	w.hub.Deadline, w.hub.Attempts = time.Second, 100
+	if patient {
+		w.hub.Deadline = 0 // ten minutes
+	}
 	copied := filepath.Join(w.dirs["egg"], "copy.db")
 	ctx, die := context.WithCancel(context.Background())
 	t.Cleanup(die)
@@ -39,7 +42,7 @@ func yesterday(t *testing.T) (w *town, run engine.RunID) {
 			if name == engine.ControlChannel || e == nil {
 				return [][]byte{b}
 			}
-			if e.Type == wire.Type_SEAL {
+			if e.Type == before {
 				once.Do(func() {
 					if err := w.stores["egg"].Backup(copied); err != nil {
 						t.Error(err)
@@ -62,7 +65,9 @@ func yesterday(t *testing.T) (w *town, run engine.RunID) {
 	w.live(w.newHub().Run)
 	w.network = inner
 	run = w.submit(w.newAnalyst(), smallStudy)
-	watch(t, w, run, func(s engine.Status) bool { return s.From == party.Hub && s.Stage == engine.StageFailed })
+	if !patient {
+		watch(t, w, run, func(s engine.Status) bool { return s.From == party.Hub && s.Stage == engine.StageFailed })
+	}
 	<-done
 	if err := w.stores["egg"].Close(); err != nil {
 		t.Fatal(err)
@@ -89,57 +94,44 @@ func watch(t *testing.T, w *town, run engine.RunID, seen func(engine.Status) boo
 	}
 }
 
-// A gateway whose store is yesterday's has forgotten an unlock. Its peers have
-// not: no vector of it leaves until an operator says that the store was restored, and then the study ends well.
-//
-// Whether a peer has heard that unlock when the attempt ends is a matter of the
-// schedule: where none has, nothing was lost, and the study ends well by itself.
+// A gateway whose store is yesterday's has forgotten a vector and an unlock. Its
+// peers have not: no vector or unlock of it leaves until an operator says that the
+// store was restored, and then the study ends well. So it is whether the attempt has failed
+// meanwhile or its peers are waiting in it, and whatever the store has kept of it.
 func TestStoreOfYesterdayIsRefusedUntilAnOperatorSaysSo(t *testing.T) {
-	for range 8 {
-		if refusesYesterday(t) {
-			return
+	want := tidy(t, simulated(t, smallStudy, hospitals...))
+	for _, before := range []wire.Type{wire.Type_HELLO, wire.Type_SEAL} {
+		for _, patient := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v/patient=%v", before, patient), func(t *testing.T) {
+				t.Parallel()
+				w, run := yesterday(t, before, patient)
+				left := w.counting()
+				egg := w.newGateway("egg")
+				w.live(egg.Run)
+				w.until(func() bool { return w.stopped("egg") > 0 })
+				if n := left(wire.Type_MASKED) + left(wire.Type_UNLOCK); n > 0 {
+					t.Errorf("%d vectors and unlocks left a gateway with an older store", n)
+				}
+				if _, records := w.evidence("egg"); records[0].Code != wire.Code_ROLLBACK {
+					t.Errorf("it stopped with code %v", records[0].Code)
+				}
+				w.until(func() bool { return egg.Restored(run) == nil }) // refused while the attempt still ends
+				equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), want)
+			})
 		}
 	}
-	t.Error("no peer ever noticed what a store has lost")
 }
 
-// refusesYesterday reports whether the peers had heard what the store has lost.
-func refusesYesterday(t *testing.T) bool {
-	w, run := yesterday(t)
-	left := w.counting()
-	egg := w.newGateway("egg")
-	w.live(egg.Run)
-	rollback := func() (n int) {
-		err := w.stores["egg"].Events(0, func(e store.Entry) error {
-			if e.Event.Kind == store.KindEvidence && e.Event.Proof != nil {
-				n++
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+// stopped counts what a gateway's audit log has of evidence.
+func (w *town) stopped(id party.ID) (n int) {
+	err := w.stores[id].Events(0, func(e store.Entry) error {
+		if e.Event.Kind == store.KindEvidence && e.Event.Proof != nil {
+			n++
 		}
-		return n
-	}
-	w.until(func() bool {
-		q, _ := egg.Study(run)
-		return rollback() > 0 || q.Stage == engine.StageDelivered
+		return nil
 	})
-	if rollback() == 0 {
-		equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), tidy(t, simulated(t, smallStudy, hospitals...)))
-		return false
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	if n := left(wire.Type_MASKED) + left(wire.Type_UNLOCK); n > 0 {
-		// In the attempt that was open when the copy was taken it goes on from its journal, with the
-		// same keys, until a peer that has seen more notices.
-		t.Logf("%d vectors and unlocks left a gateway with an older store before its peers noticed", n)
-		return false
-	}
-	_, records := w.evidence("egg")
-	if records[0].Code != wire.Code_ROLLBACK {
-		t.Errorf("it stopped with code %v", records[0].Code)
-	}
-	w.until(func() bool { return egg.Restored(run) == nil }) // refused while the attempt still ends
-	equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), tidy(t, simulated(t, smallStudy, hospitals...)))
-	return true
+	return n
 }

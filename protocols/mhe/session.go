@@ -28,6 +28,9 @@ const (
 	KindEnded  = "mhe ended"  // the key is gone
 )
 
+// Says reports whether a record leads to something that its member has not said before.
+func Says(kind string) bool { return kind == KindBegan || kind == KindVowed || kind == KindOpened }
+
 // Journal is a member's memory of what it has begun and vowed, across crashes.
 // Append makes a record durable before it returns. Keys and shares are never in it.
 type Journal interface {

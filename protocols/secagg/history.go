@@ -62,13 +62,3 @@ func (h *History) Next(ask Ask) (Total, error) {
 	}
 	return out, nil
 }
-
-// RolledBack reports whether peers have seen more of the member than its
-// journal holds, which nobody has acknowledged yet: see Config.Restored.
-func RolledBack(j Journal, plan [32]byte) (bool, error) {
-	l, err := openLedger(j, plan)
-	if err != nil {
-		return false, err
-	}
-	return l.rolled != nil, nil
-}

@@ -24,6 +24,7 @@ type Hub struct {
 	sums     *sums
 	lines    []*line // the sums', then each guest's
 	closes   [][]byte
+	relayed  []int // questions and answers of each member
 	stopping bool
 	summary  Summary
 	done     bool
@@ -54,7 +55,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 	if len(cfg.Guests) > 0 && cfg.Charter.Limits.Share == 0 {
 		return nil, errors.New("secagg: hub: guests, yet the charter's limits leave no room for shares")
 	}
-	h := &Hub{cfg: cfg, n: cfg.Roster.Len(), closes: make([][]byte, cfg.Roster.Len())}
+	h := &Hub{cfg: cfg, n: cfg.Roster.Len(), closes: make([][]byte, cfg.Roster.Len()), relayed: make([]int, cfg.Roster.Len())}
 	h.ctx = round.Context{Charter: cfg.Charter.Digest(), Roster: cfg.Charter.Roster}
 	h.sums = &sums{charter: cfg.Charter, digest: h.ctx.Charter, roster: cfg.Roster, n: h.n}
 	for _, g := range append([]round.Guest{h.sums}, cfg.Guests...) {
@@ -102,6 +103,9 @@ func (h *Hub) Receive(m round.Message) ([]round.Message, error) {
 	}
 	if e.Type == wire.Type_CLOSE {
 		return h.onClose(i, m.Body)
+	}
+	if e.Type == wire.Type_RECALL || e.Type == wire.Type_SEEN {
+		return h.relay(i, e, m.Body)
 	}
 	for _, l := range h.lines {
 		if l.Serves(e.Type) && h.closes[i] == nil && !h.stopping {

@@ -160,6 +160,7 @@ func (l *ledger) write(kind string, m planned) error {
 		return fmt.Errorf("secagg: journal: %w", err)
 	}
 	if err := l.journal.Append(kind, b); err != nil {
+		l.believe(err)
 		return fmt.Errorf("secagg: journal: a record of kind %q was not written: %w", kind, err)
 	}
 	l.apply(m)

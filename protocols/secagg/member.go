@@ -156,6 +156,7 @@ func (m *member) stop(err error, said, heard []byte) ([]round.Message, error) {
 	if lost := m.end(); lost != nil {
 		return nil, errors.Join(err, lost)
 	}
+	m.proved = m.ledger.believe(err) || m.proved
 	code := round.CodeOf(err)
 	if dishonest(code) && !m.proved && heard != nil {
 		err = m.proven(err, said, heard)

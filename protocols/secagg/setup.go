@@ -201,31 +201,29 @@ func (s *setup) parseHellos(e *wire.Envelope) ([]parsedHello, error) {
 		}
 		out[i] = parsedHello{h, env.Body, raw}
 	}
-	if !bytes.Equal(list.Hellos[s.me], s.log.began.Hello) {
-		return nil, s.hub(wire.Code_ALTERED, errors.New("secagg: this member's own hello was changed"))
+	own := new(wire.Envelope)
+	if err := wire.Decode(s.log.began.Hello, own); err != nil {
+		return nil, err
+	}
+	if h := out[s.me]; !bytes.Equal(h.body, own.Body) { // and yet it has this member's signature
+		return nil, s.ledger.rolledBack(s.cfg.Charter.Plan, parseOutboxHead(h.Heads[s.me*wire.HeadSize:]).next(wire.Type_HELLO, 0, h.body))
 	}
 	return out, nil
 }
 
 // checkRollback looks for a position of this member's outbox that a peer has
-// seen and the journal lacks. Then the journal is an older copy, and what it has
-// forgotten may have been an unlock: that is journalled before anything else,
-// and only an operator can go on, with the same roster.
+// seen and the journal lacks.
 func (s *setup) checkRollback(hellos []parsedHello) error {
-	var furthest *outboxHead
+	var heads []outboxHead
 	for i, h := range hellos {
-		mine := parseOutboxHead(h.Heads[s.me*wire.HeadSize:])
-		if i != s.me && !s.ledger.knows(mine) && (furthest == nil || mine.sequence > furthest.sequence) {
-			furthest = &mine
+		if i != s.me {
+			heads = append(heads, parseOutboxHead(h.Heads[s.me*wire.HeadSize:]))
 		}
 	}
-	if furthest == nil {
-		return nil
+	if h := s.ledger.furthest(heads); h != nil {
+		return s.ledger.rolledBack(s.cfg.Charter.Plan, *h)
 	}
-	err := s.ledger.write(KindRolledback, &wire.Rolledback{
-		Plan: s.cfg.Charter.Plan[:], Roster: s.ledger.firstRoster()[:], Sequence: furthest.sequence, Chain: furthest.chain[:],
-	})
-	return errors.Join(s.abort(wire.Code_ROLLBACK, "peers have seen message %d of this member, which its journal lacks: the journal is an older copy", furthest.sequence), err)
+	return nil
 }
 
 // checkHello holds member i's Hello against what the journal knows.

@@ -34,10 +34,10 @@ func (e *Envelope) Check() error {
 	}
 	want := 0
 	switch e.Type {
-	case Type_HELLO, Type_SEAL, Type_MASKED, Type_UNLOCK, Type_CLOSE, Type_VOW, Type_SHARE:
+	case Type_HELLO, Type_SEAL, Type_MASKED, Type_UNLOCK, Type_CLOSE, Type_VOW, Type_SHARE, Type_RECALL, Type_SEEN:
 		want = SignatureSize
 	}
-	inSum := e.Type >= Type_MASKED && e.Type <= Type_COLLECTED || e.Type >= Type_VOW
+	inSum := e.Type >= Type_MASKED && e.Type <= Type_COLLECTED || e.Type >= Type_VOW && e.Type <= Type_FOLDED
 	if inSum != (e.Sequence > 0) {
 		return fmt.Errorf("wire: a message of type %v has sequence %d", e.Type, e.Sequence)
 	}
@@ -164,6 +164,22 @@ func (m *Folded) Check(n int) error {
 		}
 	}
 	return count("shares", len(m.Shares), n)
+}
+
+func (m *Recall) Check(int) error { return size("nonce", m.Nonce, DigestSize) }
+
+func (m *Seen) Check(int) error {
+	if len(m.Who) > 64 {
+		return fmt.Errorf("wire: an answer is for a name of %d bytes", len(m.Who))
+	}
+	return first(size("nonce", m.Nonce, DigestSize), size("head", m.Head, HeadSize))
+}
+
+func (m *Relayed) Check(int) error {
+	if len(m.Message) == 0 {
+		return fmt.Errorf("wire: nothing is relayed")
+	}
+	return nil
 }
 
 // Known reports whether c is a code that may be sent.

@@ -18,7 +18,7 @@ func protoBytes(b []byte) protoreflect.Value { return protoreflect.ValueOfBytes(
 func everything() []Message {
 	return []Message{
 		new(Envelope), new(Hello), new(Hellos), new(Seal), new(Seals), new(Head), new(Masked), new(Summed), new(Unlock), new(Unlocks),
-		new(Collected), new(Close), new(Closed), new(Stop), new(Package),
+		new(Collected), new(Close), new(Closed), new(Stop), new(Package), new(Recall), new(Seen), new(Relayed),
 		new(Began), new(Sealing), new(Agreed), new(Sent), new(Frozen), new(Unlocked), new(Totalled), new(Ended), new(Evidence), new(Rolledback), new(Restored),
 		new(Notice), new(Submission), new(Decision), new(Proposal), new(Leaving), new(Delivery), new(Outcome), new(Telling), new(Handing), new(Standing),
 		new(Conclusion),

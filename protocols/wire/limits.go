@@ -19,7 +19,7 @@ const (
 	MaxBlocks     = 64 // of one share
 	MaxShareParts = 256
 
-	lastType = Type_FOLDED
+	lastType = Type_RELAYED
 )
 
 // Limits bound a study, and with it every message of it.
@@ -48,6 +48,7 @@ func (l Limits) Max(t Type) int {
 		head   = 7*digest + 3*11 + 2
 		unlock = 4*digest + field
 		closed = 4*digest + 4*field
+		seen   = digest + HeadSize + field + 64 + field
 	)
 	shown := 0
 	if l.Reader {
@@ -80,6 +81,12 @@ func (l Limits) Max(t Type) int {
 		return around + n*(signed+closed+field)
 	case Type_STOP:
 		return around + 80
+	case Type_RECALL:
+		return signed + digest
+	case Type_SEEN:
+		return signed + seen
+	case Type_RELAYED:
+		return around + field + signed + seen
 	}
 	return l.encrypted(t)
 }

@@ -73,6 +73,9 @@ const (
 	Type_VOWS      Type = 14 // body: Vows
 	Type_SHARE     Type = 15 // body: Share, bulk: the share, packed
 	Type_FOLDED    Type = 16 // body: Folded
+	Type_RECALL    Type = 17 // body: Recall
+	Type_SEEN      Type = 18 // body: Seen
+	Type_RELAYED   Type = 19 // body: Relayed
 )
 
 // Enum value maps for Type.
@@ -95,6 +98,9 @@ var (
 		14: "VOWS",
 		15: "SHARE",
 		16: "FOLDED",
+		17: "RECALL",
+		18: "SEEN",
+		19: "RELAYED",
 	}
 	Type_value = map[string]int32{
 		"NONE":      0,
@@ -114,6 +120,9 @@ var (
 		"VOWS":      14,
 		"SHARE":     15,
 		"FOLDED":    16,
+		"RECALL":    17,
+		"SEEN":      18,
+		"RELAYED":   19,
 	}
 )
 
@@ -1923,6 +1932,158 @@ func (x *Folded) GetShares() []*Revealed {
 	return nil
 }
 
+// Recall is what a member that was restarted in an attempt asks the others before
+// it says anything new in it: how far have you seen me come?
+type Recall struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         []byte                 `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"` // 32: fresh, so that no answer is an old one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recall) Reset() {
+	*x = Recall{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recall) ProtoMessage() {}
+
+func (x *Recall) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recall.ProtoReflect.Descriptor instead.
+func (*Recall) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Recall) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+// Seen answers it.
+type Seen struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         []byte                 `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"` // 32: of the question
+	Who           string                 `protobuf:"bytes,2,opt,name=who,proto3" json:"who,omitempty"`     // who asked
+	Head          []byte                 `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`   // 40: the outbox of who asked, as last seen
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seen) Reset() {
+	*x = Seen{}
+	mi := &file_wire_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seen) ProtoMessage() {}
+
+func (x *Seen) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seen.ProtoReflect.Descriptor instead.
+func (*Seen) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Seen) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (x *Seen) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *Seen) GetHead() []byte {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+// Relayed hands either of them on.
+type Relayed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       []byte                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"` // encoded Envelope, as signed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Relayed) Reset() {
+	*x = Relayed{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Relayed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Relayed) ProtoMessage() {}
+
+func (x *Relayed) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Relayed.ProtoReflect.Descriptor instead.
+func (*Relayed) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Relayed) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
 // Notice is one message of a study's life.
 type Notice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1939,7 +2100,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2112,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2125,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Notice) GetVersion() uint32 {
@@ -2030,7 +2191,7 @@ type Submission struct {
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2203,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2216,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Submission) GetStudy() string {
@@ -2113,7 +2274,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2286,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2299,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Decision) GetStudy() string {
@@ -2231,7 +2392,7 @@ type Proposal struct {
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2243,7 +2404,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2256,7 +2417,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Proposal) GetAttempt() uint32 {
@@ -2303,7 +2464,7 @@ type Leaving struct {
 
 func (x *Leaving) Reset() {
 	*x = Leaving{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2315,7 +2476,7 @@ func (x *Leaving) String() string {
 func (*Leaving) ProtoMessage() {}
 
 func (x *Leaving) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2328,7 +2489,7 @@ func (x *Leaving) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaving.ProtoReflect.Descriptor instead.
 func (*Leaving) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Leaving) GetAttempt() uint32 {
@@ -2384,7 +2545,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2557,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2570,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Delivery) GetSealed() []byte {
@@ -2446,7 +2607,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2619,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2632,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Outcome) GetAttempt() uint32 {
@@ -2561,7 +2722,7 @@ type Conclusion struct {
 
 func (x *Conclusion) Reset() {
 	*x = Conclusion{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2734,7 @@ func (x *Conclusion) String() string {
 func (*Conclusion) ProtoMessage() {}
 
 func (x *Conclusion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2747,7 @@ func (x *Conclusion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conclusion.ProtoReflect.Descriptor instead.
 func (*Conclusion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Conclusion) GetNumber() uint32 {
@@ -2640,7 +2801,7 @@ type Telling struct {
 
 func (x *Telling) Reset() {
 	*x = Telling{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +2813,7 @@ func (x *Telling) String() string {
 func (*Telling) ProtoMessage() {}
 
 func (x *Telling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2826,7 @@ func (x *Telling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telling.ProtoReflect.Descriptor instead.
 func (*Telling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Telling) GetNumber() uint64 {
@@ -2730,7 +2891,7 @@ type Handing struct {
 
 func (x *Handing) Reset() {
 	*x = Handing{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2742,7 +2903,7 @@ func (x *Handing) String() string {
 func (*Handing) ProtoMessage() {}
 
 func (x *Handing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2755,7 +2916,7 @@ func (x *Handing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handing.ProtoReflect.Descriptor instead.
 func (*Handing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Handing) GetAttempt() uint32 {
@@ -2800,7 +2961,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2812,7 +2973,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2825,7 +2986,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Standing) GetNumber() uint64 {
@@ -2983,7 +3144,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x05share\x18\x02 \x01(\fR\x05share\"O\n" +
 	"\x06Folded\x12\x10\n" +
 	"\x03sum\x18\x01 \x01(\fR\x03sum\x123\n" +
-	"\x06shares\x18\x02 \x03(\v2\x1b.consilium.wire.v1.RevealedR\x06shares\"\xbe\x01\n" +
+	"\x06shares\x18\x02 \x03(\v2\x1b.consilium.wire.v1.RevealedR\x06shares\"\x1e\n" +
+	"\x06Recall\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"B\n" +
+	"\x04Seen\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\x12\x10\n" +
+	"\x03who\x18\x02 \x01(\tR\x03who\x12\x12\n" +
+	"\x04head\x18\x03 \x01(\fR\x04head\"#\n" +
+	"\aRelayed\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\fR\amessage\"\xbe\x01\n" +
 	"\x06Notice\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12(\n" +
 	"\x03act\x18\x02 \x01(\x0e2\x16.consilium.wire.v1.ActR\x03act\x12\x16\n" +
@@ -3072,7 +3241,7 @@ const file_wire_proto_rawDesc = "" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12.\n" +
 	"\x05stage\x18\x03 \x01(\x0e2\x18.consilium.wire.v1.StageR\x05stage\x12+\n" +
 	"\x04code\x18\x04 \x01(\x0e2\x17.consilium.wire.v1.CodeR\x04code\x12\x18\n" +
-	"\awaiting\x18\x05 \x03(\tR\awaiting*\xc7\x01\n" +
+	"\awaiting\x18\x05 \x03(\tR\awaiting*\xea\x01\n" +
 	"\x04Type\x12\b\n" +
 	"\x04NONE\x10\x00\x12\t\n" +
 	"\x05HELLO\x10\x01\x12\n" +
@@ -3097,7 +3266,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x04VOWS\x10\x0e\x12\t\n" +
 	"\x05SHARE\x10\x0f\x12\n" +
 	"\n" +
-	"\x06FOLDED\x10\x10*\xd3\x02\n" +
+	"\x06FOLDED\x10\x10\x12\n" +
+	"\n" +
+	"\x06RECALL\x10\x11\x12\b\n" +
+	"\x04SEEN\x10\x12\x12\v\n" +
+	"\aRELAYED\x10\x13*\xd3\x02\n" +
 	"\x04Code\x12\f\n" +
 	"\bUNSTATED\x10\x00\x12\b\n" +
 	"\x04DONE\x10\x01\x12\v\n" +
@@ -3180,7 +3353,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_wire_proto_goTypes = []any{
 	(Type)(0),          // 0: consilium.wire.v1.Type
 	(Code)(0),          // 1: consilium.wire.v1.Code
@@ -3208,17 +3381,20 @@ var file_wire_proto_goTypes = []any{
 	(*Share)(nil),      // 23: consilium.wire.v1.Share
 	(*Revealed)(nil),   // 24: consilium.wire.v1.Revealed
 	(*Folded)(nil),     // 25: consilium.wire.v1.Folded
-	(*Notice)(nil),     // 26: consilium.wire.v1.Notice
-	(*Submission)(nil), // 27: consilium.wire.v1.Submission
-	(*Decision)(nil),   // 28: consilium.wire.v1.Decision
-	(*Proposal)(nil),   // 29: consilium.wire.v1.Proposal
-	(*Leaving)(nil),    // 30: consilium.wire.v1.Leaving
-	(*Delivery)(nil),   // 31: consilium.wire.v1.Delivery
-	(*Outcome)(nil),    // 32: consilium.wire.v1.Outcome
-	(*Conclusion)(nil), // 33: consilium.wire.v1.Conclusion
-	(*Telling)(nil),    // 34: consilium.wire.v1.Telling
-	(*Handing)(nil),    // 35: consilium.wire.v1.Handing
-	(*Standing)(nil),   // 36: consilium.wire.v1.Standing
+	(*Recall)(nil),     // 26: consilium.wire.v1.Recall
+	(*Seen)(nil),       // 27: consilium.wire.v1.Seen
+	(*Relayed)(nil),    // 28: consilium.wire.v1.Relayed
+	(*Notice)(nil),     // 29: consilium.wire.v1.Notice
+	(*Submission)(nil), // 30: consilium.wire.v1.Submission
+	(*Decision)(nil),   // 31: consilium.wire.v1.Decision
+	(*Proposal)(nil),   // 32: consilium.wire.v1.Proposal
+	(*Leaving)(nil),    // 33: consilium.wire.v1.Leaving
+	(*Delivery)(nil),   // 34: consilium.wire.v1.Delivery
+	(*Outcome)(nil),    // 35: consilium.wire.v1.Outcome
+	(*Conclusion)(nil), // 36: consilium.wire.v1.Conclusion
+	(*Telling)(nil),    // 37: consilium.wire.v1.Telling
+	(*Handing)(nil),    // 38: consilium.wire.v1.Handing
+	(*Standing)(nil),   // 39: consilium.wire.v1.Standing
 }
 var file_wire_proto_depIdxs = []int32{
 	0,  // 0: consilium.wire.v1.Envelope.type:type_name -> consilium.wire.v1.Type
@@ -3253,7 +3429,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   33,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -14,6 +14,7 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/secagg"
 	wireformat "github.com/consilium-health/consilium/protocols/wire"
 )
@@ -67,6 +68,11 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 		return nil, err
 	}
 	g.meter.begin("set-up")
+	doubt, err := newDoubt(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	g.Link, g.Journal = doubt, doubt
 	w := wire{self: g.ID, link: g.Link, deadline: g.Deadline, meter: &g.meter}
 	setup, err := secagg.NewMember(g.config(data))
 	if err != nil {
@@ -84,7 +90,11 @@ func (g *Gateway) Run(ctx context.Context) (*Outcome, error) {
 	}
 	if err != nil {
 		// The others learn that this hospital stopped, never why. Whether they can be told is not worth a second error.
-		if last, e := session.Close(wireformat.Code_REFUSED).Start(); e == nil {
+		code := wireformat.Code_REFUSED
+		if round.CodeOf(err) == wireformat.Code_ROLLBACK {
+			code = wireformat.Code_ROLLBACK
+		}
+		if last, e := session.Close(code).Start(); e == nil {
 			_ = w.send(ctx, func(error) {}, last, nil).wait()
 		}
 		return nil, fmt.Errorf("%s: round %d: %w", g.ID, g.meter.rounds+1, err)
