@@ -99,6 +99,7 @@ func watch(t *testing.T, w *town, run engine.RunID, seen func(engine.Status) boo
 // store was restored, and then the study ends well. So it is whether the attempt has failed
 // meanwhile or its peers are waiting in it, and whatever the store has kept of it.
 func TestStoreOfYesterdayIsRefusedUntilAnOperatorSaysSo(t *testing.T) {
+	sideBySide(t)
 	want := tidy(t, simulated(t, smallStudy, hospitals...))
 	for _, before := range []wire.Type{wire.Type_HELLO, wire.Type_SEAL} {
 		for _, patient := range []bool{false, true} {

@@ -74,9 +74,27 @@ type town struct {
 	logs bytes.Buffer
 }
 
+// beside are tests whose parts run in parallel, each in a town of its own.
+var beside sync.Map
+
+// sideBySide says that the parts of t are parallel: what they leave behind is
+// looked for when all have ended.
+func sideBySide(t *testing.T) {
+	t.Helper()
+	beside.Store(t.Name(), true)
+	leaks := goleak.IgnoreCurrent()
+	t.Cleanup(func() { noLeaks(t, leaks) })
+}
+
+func noLeaks(t testing.TB, leaks goleak.Option) {
+	goleak.VerifyNone(t, leaks, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
+}
+
 func newTown(t testing.TB) *town {
 	t.Helper()
 	leaks := goleak.IgnoreCurrent()
+	whole, _, _ := strings.Cut(t.Name(), "/")
+	_, shared := beside.Load(whole)
 	w := &town{t: t, board: transport.NewBoard(), identities: map[party.ID]*party.Identity{}, analyst: someone(t), stores: map[party.ID]*store.Store{},
 		dirs: map[party.ID]string{}, policy: map[party.ID]engine.Policy{}, now: time.Now, source: map[party.ID]engine.Source{}, skew: map[party.ID]time.Duration{}}
 	w.network = func(self party.ID) engine.Network { return engine.OnBoard(w.board, self) }
@@ -103,7 +121,9 @@ func newTown(t testing.TB) *town {
 			}
 			os.RemoveAll(w.dirs[id])
 		}
-		goleak.VerifyNone(t, leaks, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
+		if !shared {
+			noLeaks(t, leaks)
+		}
 		if t.Failed() {
 			w.mu.Lock()
 			t.Log(w.logs.String())
