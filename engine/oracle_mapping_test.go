@@ -392,7 +392,7 @@ var mappings = []mapping{
 	{"cox", "$p/score_test/p", pvalue, "$p: glance.score_p", ""},
 	{"cox", "$p/$t/df", exactly, "$p: glance.df", ""},
 	{"cox", "$p/concordance", bounded, "$p: glance.concordance", ""},
-	{"cox", "$p/concordance_se", notOutput, "not computed", ""},
+	{"cox", "$p/concordance_se", notOutput, "of classes of risk, or exactly with strata: site: compared in engine/stat", ""},
 	{"cox", "$p/vcov/$i/$j", close9, "$p: vcov<@($p/coefficients/$i/name)|@($p/coefficients/$j/name)>", "$p/coefficients/$i/se*$p/coefficients/$j/se"},
 	{"cox", "$p/drop1/**", notOutput, "not computed", ""},
 	{"cox", "$p/zph_km/$t/chisq", close9, "$p: zph[term=$t].statistic", ""},

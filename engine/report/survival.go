@@ -94,6 +94,9 @@ func (p *printer) cox(args stat.Args, f *stat.Frame) {
 		if b := number(f.Glance, "concordance_bound"); b > 0 {
 			within = " (from classes; true value within " + alone(b, 2) + ")"
 		}
+		if se := number(f.Glance, "concordance_std_error"); !math.IsNaN(se) {
+			within += ", standard error " + alone(se, 3)
+		}
 		p.line("Concordance: %s%s", alone(c, 4), within)
 	}
 	p.test(f.Glance, "Likelihood ratio test", "lrt", "df", "lrt_p")

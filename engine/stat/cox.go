@@ -183,12 +183,12 @@ func (c *coxPart) lay() {
 			"They give the means and covariances of the columns in every risk set, and at the first step those of the people who leave at each time%s", c.few(q), released), c.mostCells(q), maxNewton, false)
 		c.openings[c.place.fit].Released = c.schema != nil
 	}
-	cells := 3 // right order, wrong order, neither
+	cells := 6 // right order, wrong order, neither; squares and products of people's pairs
 	if c.transform != "none" {
 		cells += 1 + 2*q + 3*pairCells(q)
 	}
 	if c.own {
-		c.place.final = put("how many pairs of people within a hospital's stratum the model puts in the right order, in the wrong one, and neither; score and information weighted by time: a test of proportional hazards", cells, 1, false)
+		c.place.final = put("how many pairs of people within a hospital's stratum the model puts in the right order, in the wrong one, and neither, and sums over people of squares of their pairs, its error; score and information weighted by time: a test of proportional hazards", cells, 1, false)
 		return
 	}
 	c.place.pairs = put("how many people of each class of risk leave at each time, with and without the event: the concordance of the model; single people included, used on the way, never written", maxGridCells, 1, true)

@@ -246,3 +246,35 @@ func TestMonotoneLikelihoodIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// R 4.2.2: sqrt(concordance(coxph(...))$var), with late entries in one hospital, in three with strata(site), and over all of
+// them, where people are known by their class of risk alone.
+func TestErrorOfTheConcordanceAgreesWithR(t *testing.T) {
+	for _, c := range []struct {
+		hospitals int
+		entry     string
+		strata    OneOrMore
+		value, se float64
+		within    float64
+	}{
+		{1, "entry", OneOrMore{"site"}, 0.7692307692307692, 0.08290783378999761, 1e-9},
+		{3, "", OneOrMore{"site"}, 0.7777777777777778, 0.1114914994579758, 1e-9},
+		{3, "", nil, 0.7294117647058823, 0.09059783031968456, 0.01},
+		{3, "entry", nil, 0.7692307692307692, math.NaN(), 0.01},
+	} {
+		s, tables := trial(t, c.hospitals, trialEntry, trialTime, trialEvent, trialX, trialG)
+		args := Args{Kind: "cox", Time: "time", Event: "event", Entry: c.entry, Formula: "~ x + g", Strata: c.strata, ZPH: "none", Rules: rules(1, 1)}
+		f := run(t, programOf(t, s, args), tables...)
+		value, se := f.Glance.Get("concordance").(float64), f.Glance.Get("concordance_std_error")
+		if math.Abs(value-c.value) > c.within {
+			t.Errorf("%+v: the concordance is %v", c, value)
+		}
+		if math.IsNaN(c.se) {
+			if se != nil {
+				t.Errorf("%+v: error %v of people of whom it is not known when both came and left", c, se)
+			}
+		} else if e, ok := se.(float64); !ok || math.Abs(e-c.se) > c.within {
+			t.Errorf("%+v: the error is %v", c, se)
+		}
+	}
+}

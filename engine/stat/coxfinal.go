@@ -24,6 +24,10 @@ func (c *coxPart) finalAsk() {
 		for _, name := range []string{"in the right order", "in the wrong order", "of equal risk"} {
 			cells = append(cells, Cell{Cell: fixed.Cell{Max: float64(c.rows), Step: fixed.One()}, Name: "pairs " + name})
 		}
+		r := float64(c.rows)
+		for _, name := range []string{"square of the pairs in the right order", "product of these and all pairs", "square of all pairs"} {
+			cells = append(cells, Cell{Cell: fixed.Cell{Max: 4 * r * r, Step: fixed.One()}, Name: "sum over people: " + name})
+		}
 		if c.transform != "none" {
 			cells = append(cells, Cell{Cell: fixed.Binary(1, c.rows), Name: "transform of time over the events"})
 			for _, what := range []string{"score weighted by time of ", "score of "} {
@@ -93,12 +97,18 @@ func (c *coxPart) addFinal(m *coxRows, out *fixed.Sums) {
 		for k, n := range m.pairs() {
 			out.Add(k, n)
 		}
+		a, b := m.shares()
+		for i := range a {
+			out.AddProduct(3, a[i], a[i])
+			out.AddProduct(4, a[i], b[i])
+			out.AddProduct(5, b[i], b[i])
+		}
 		if c.transform == "none" {
 			return
 		}
 		g := c.transformOf()
 		p, e := m.likelihood(c.efron, g)
-		at := 3
+		at := 6
 		mean := 0.0
 		for i, is := range m.event {
 			if is {
@@ -183,10 +193,10 @@ func (c *coxPart) takeFinal(t fixed.Totals) {
 	}
 	d := float64(c.nEvent)
 	if c.own {
-		c.ranking = concordance{concordant: t.Float(0), discordant: t.Float(1), tied: t.Float(2)}
+		c.ranking = concordance{concordant: t.Float(0), discordant: t.Float(1), tied: t.Float(2), aa: t.Float(3), ab: t.Float(4), bb: t.Float(5)}
 		if c.transform != "none" {
-			at, n := 4+2*q, pairCells(q)
-			c.test = newZPH(t.Float(3)/d, floats(4, q), floats(4+q, q), floats(at, n), floats(at+n, n), floats(at+2*n, n))
+			at, n := 7+2*q, pairCells(q)
+			c.test = newZPH(t.Float(6)/d, floats(7, q), floats(7+q, q), floats(at, n), floats(at+n, n), floats(at+2*n, n))
 		}
 		return
 	}
@@ -197,7 +207,10 @@ func (c *coxPart) takeFinal(t fixed.Totals) {
 			n := make([][][2]int64, len(r.exits))
 			came := make([][]int64, len(r.exits))
 			for i := range r.exits {
-				n[i], came[i] = make([][2]int64, c.classes), make([]int64, c.classes)
+				n[i] = make([][2]int64, c.classes)
+				if each == 3 {
+					came[i] = make([]int64, c.classes)
+				}
 				for k := range c.classes {
 					n[i][k] = [2]int64{t.Count(at), t.Count(at + 1)}
 					if each == 3 {
@@ -206,11 +219,15 @@ func (c *coxPart) takeFinal(t fixed.Totals) {
 					at += each
 				}
 			}
+			if each == 2 {
+				came = nil
+			}
 			o := ofClasses(n, came, c.classes)
 			c.ranking.concordant += o.concordant
 			c.ranking.discordant += o.discordant
 			c.ranking.tied += o.tied
 			c.ranking.unknown += o.unknown
+			c.ranking.aa, c.ranking.ab, c.ranking.bb = c.ranking.aa+o.aa, c.ranking.ab+o.ab, c.ranking.bb+o.bb
 		}
 	}
 	if c.transform != "none" {
