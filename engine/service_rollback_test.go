@@ -109,12 +109,13 @@ func TestStoreOfYesterdayIsRefusedUntilAnOperatorSaysSo(t *testing.T) {
 				left := w.counting()
 				egg := w.newGateway("egg")
 				w.live(egg.Run)
-				w.until(func() bool { return w.stopped("egg") > 0 })
+				var codes []wire.Code
+				w.until(func() bool { codes = w.proved("egg"); return codes != nil })
 				if n := left(wire.Type_MASKED) + left(wire.Type_UNLOCK); n > 0 {
 					t.Errorf("%d vectors and unlocks left a gateway with an older store", n)
 				}
-				if _, records := w.evidence("egg"); records[0].Code != wire.Code_ROLLBACK {
-					t.Errorf("it stopped with code %v", records[0].Code)
+				if codes[0] != wire.Code_ROLLBACK {
+					t.Errorf("it stopped with code %v", codes[0])
 				}
 				w.until(func() bool { return egg.Restored(run) == nil }) // refused while the attempt still ends
 				equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), want)
@@ -123,16 +124,23 @@ func TestStoreOfYesterdayIsRefusedUntilAnOperatorSaysSo(t *testing.T) {
 	}
 }
 
-// stopped counts what a gateway's audit log has of evidence.
-func (w *town) stopped(id party.ID) (n int) {
+// proved are the codes of the evidence, with messages, that a gateway has.
+func (w *town) proved(id party.ID) (codes []wire.Code) {
+	w.t.Helper()
 	err := w.stores[id].Events(0, func(e store.Entry) error {
-		if e.Event.Kind == store.KindEvidence && e.Event.Proof != nil {
-			n++
+		if e.Event.Kind != store.KindEvidence || e.Event.Proof == nil {
+			return nil
 		}
-		return nil
+		b, err := w.stores[id].Proved(*e.Event.Proof)
+		if err != nil {
+			return err
+		}
+		x, err := engine.ParseEvidence(b)
+		codes = append(codes, x.Code)
+		return err
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return n
+	return codes
 }
