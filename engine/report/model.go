@@ -194,6 +194,12 @@ func (p *printer) linearFit(g stat.Record) {
 }
 
 func (p *printer) logisticFit(g stat.Record) {
+	if x := number(g, "log_lik_penalized"); !math.IsNaN(x) {
+		p.line("")
+		p.line("Penalised log likelihood (Firth): %s; deviance %s%s", alone(x, 6), alone(number(g, "deviance"), 5), onDegrees(g, "df_residual"))
+		p.evaluation(g)
+		return
+	}
 	d := column([]float64{toDecimals(number(g, "null_deviance"), 2), toDecimals(number(g, "deviance"), 2)}, 5)
 	p.line("")
 	p.line("    Null deviance: %s%s", d[0], onDegrees(g, "df_null"))
@@ -207,6 +213,11 @@ func (p *printer) logisticFit(g stat.Record) {
 	if r2 := number(g, "mcfadden_r2"); !math.IsNaN(r2) {
 		p.line("Pseudo R-squared: %s (McFadden), %s (Nagelkerke)", alone(r2, 4), show(g, "nagelkerke_r2"))
 	}
+	p.evaluation(g)
+}
+
+// evaluation prints the events and what a logistic model predicts of them.
+func (p *printer) evaluation(g stat.Record) {
 	if events := number(g, "n_event"); !math.IsNaN(events) {
 		p.line("Events: %s, %s per parameter", show(g, "n_event"), show(g, "events_per_parameter"))
 	}

@@ -56,6 +56,9 @@ func kindTitle(a stat.Args, kind string) string {
 	if a.Ridge != nil {
 		title = "ridge " + title
 	}
+	if a.Firth {
+		title = "Firth's " + title
+	}
 	switch {
 	case a.Term != "":
 		return title + ", " + a.Term + " of " + a.Model

@@ -29,6 +29,9 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 	if r.model.OutcomeKind == table.Number {
 		return nil, fmt.Errorf("logistic: outcome %s is a number, want a binary or a category of two levels, the second being the event", r.model.Outcome)
 	}
+	if err := checkFirth(args); err != nil {
+		return nil, err
+	}
 	if e := args.Evaluate; e != nil && (e.Cells < 0 || e.Cells > maxEvaluate) {
 		return nil, fmt.Errorf("logistic: evaluate: cells is %d, want 0 to %d", e.Cells, maxEvaluate)
 	}
@@ -86,6 +89,7 @@ type logisticPart struct {
 	main, null *newton
 	drops      []dropped
 	evaluation *evaluation
+	firth      *firth // nil: maximum likelihood, or ridge
 
 	cache *panelCache
 	sums  map[*newton]*NewtonSums // this hospital's workspace
@@ -106,6 +110,7 @@ const (
 	logisticNewton
 	logisticEvaluate
 	logisticSandwich
+	logisticFirth
 )
 
 // lay declares the openings.
@@ -127,6 +132,11 @@ func (l *logisticPart) lay() {
 	l.place.squares = put("sums of squares of the columns about their means: their SDs", 2*q, 1, false)
 	if l.veiled != nil {
 		l.layVeiled(put)
+		return
+	}
+	if l.args.Firth {
+		l.layFirth(q, put)
+		l.layEvaluation(put)
 		return
 	}
 	fit := func(name string, q, rounds int, bounded bool) int {
@@ -158,6 +168,10 @@ func (l *logisticPart) lay() {
 		l.openings = append(l.openings, l.sandwich.opening(q))
 		l.place.sandwich = len(l.openings) - 1
 	}
+	l.layEvaluation(put)
+}
+
+func (l *logisticPart) layEvaluation(put func(what string, cells, times int, people bool) int) {
 	if c := l.evaluation.cells; c > 0 {
 		l.place.evaluate = put("people with and without the event in each class of predicted risk, and the sum of squared errors: AUC and Brier score of the model", 2*c+1, 1, true)
 	}
@@ -228,6 +242,8 @@ func (l *logisticPart) add(rows *table.View, out *fixed.Sums) error {
 		l.addNewton(m, out)
 	case logisticSandwich:
 		l.addSandwich(m, out)
+	case logisticFirth:
+		l.addFirth(m, out)
 	default:
 		l.evaluation.add(m, l.main.cols, l.asks[0].State, out)
 	}
@@ -251,6 +267,8 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 		if l.veiled != nil && l.main.done {
 			return l.settled()
 		}
+	case logisticFirth:
+		l.takeFirth(t)
 	case logisticSandwich:
 		l.sandwich.take(t, len(l.main.cols))
 		l.next()

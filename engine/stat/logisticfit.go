@@ -190,20 +190,8 @@ func (l *logisticPart) addNewton(m *Panels, out *fixed.Sums) {
 		} else {
 			NewtonBlock(m, 0, m.Len(), f.cols, f.beta, s)
 		}
-		put := func(high, low float64) {
-			out.AddFloat(at, high)
-			out.AddFloat(at, low)
-			at++
-		}
-		for a := range q {
-			put(s.Score[a], s.scoreLow[a])
-		}
-		for a := range q {
-			for b := a; b < q; b++ {
-				put(s.Information[a*q+b], s.informationLow[a*q+b])
-			}
-		}
-		put(s.Deviance, s.devianceLow)
+		s.write(out.Slice(at, out.Len()))
+		at += newtonCells(q)
 		if f.direction != nil {
 			against, with := opposing(m, f.cols, f.direction)
 			out.Add(at, against)

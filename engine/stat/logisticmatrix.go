@@ -75,9 +75,12 @@ func (l *logisticPart) takeSquares(t fixed.Totals) (err error) {
 	if l.scale, l.varies, err = l.readSquares(t); err != nil {
 		return err
 	}
-	if l.veiled != nil {
+	switch {
+	case l.veiled != nil:
 		l.startVeiled()
-	} else {
+	case l.firth != nil:
+		l.startFirth()
+	default:
 		l.startNewton()
 	}
 	return nil

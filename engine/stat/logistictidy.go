@@ -158,6 +158,12 @@ func (l *logisticPart) glance(f *Frame) Record {
 	} else {
 		f.Warnings = append(f.Warnings, "the model has no slopes: no likelihood-ratio test, no events per parameter")
 	}
+	if l.firth != nil {
+		g := Record{}.Put("deviance", deviance).Put("df_residual", df).Put("log_lik", 0-deviance/2).Put("log_lik_penalized", l.penalised()).
+			Put("nobs", l.n).Put("n_event", l.nEvent).Put("events_per_parameter", perParameter).Put("iterations", m.rounds-1).Put("converged", m.converged)
+		f.Warnings = append(f.Warnings, "firth: limits and p are Wald's, not those of the profile of the penalised likelihood")
+		return l.putEvaluation(g, f, deviance)
+	}
 	g := Record{}.Put("null_deviance", null).Put("df_null", n-first).Put("deviance", deviance)
 	if l.penalty() > 0 {
 		g = g.Put("df_residual", nil).Put("log_lik", 0-deviance/2)
@@ -178,7 +184,10 @@ func (l *logisticPart) glance(f *Frame) Record {
 	if l.penalty() > 0 {
 		g = g.Put("ridge", l.penalty())
 	}
-	g = l.sandwich.mark(g, f)
+	return l.putEvaluation(l.sandwich.mark(g, f), f, deviance)
+}
+
+func (l *logisticPart) putEvaluation(g Record, f *Frame, deviance float64) Record {
 	if l.place.evaluate >= 0 {
 		g = l.evaluation.put(g, l.n, deviance)
 		if g.Get("auc_std_error") == nil {

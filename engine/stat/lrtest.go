@@ -90,7 +90,7 @@ func (LRTest) Begin(args Args, s *table.Schema) (Program, error) {
 
 // comparable refuses two analyses that no likelihood ratio compares.
 func comparable(a, b Args) error {
-	penalised := func(a Args) bool { return a.Ridge != nil && *a.Ridge > 0 }
+	penalised := func(a Args) bool { return a.Firth || a.Ridge != nil && *a.Ridge > 0 }
 	switch {
 	case !slices.Contains([]string{"linear", "logistic", "poisson", "cox"}, a.Kind):
 		return fmt.Errorf("lrtest: %s is of kind %s, want linear, logistic, poisson or cox", a.ID, a.Kind)
@@ -99,7 +99,7 @@ func comparable(a, b Args) error {
 	case fmt.Sprint(a.Where) != fmt.Sprint(b.Where):
 		return fmt.Errorf("lrtest: %s and %s have different conditions (where): they are not fitted to the same rows", a.ID, b.ID)
 	case penalised(a) || penalised(b):
-		return fmt.Errorf("lrtest: a ridge model has no likelihood-ratio test")
+		return fmt.Errorf("lrtest: a penalised model (ridge, firth) has no likelihood-ratio test")
 	case a.Veil:
 		return fmt.Errorf("lrtest: the likelihood on the way to an encrypted model is not opened; use privacy.reveal: sums")
 	case a.Time != b.Time || a.Event != b.Event || a.Entry != b.Entry || a.Ties != b.Ties || a.Grid != b.Grid || !slices.Equal(a.Strata, b.Strata):

@@ -62,8 +62,12 @@ func newtonCells(q int) int { return q + q*(q+1)/2 + 1 }
 
 // reduce takes the sums at beta: score, information as an upper triangle row by row, deviance.
 func (f *newton) reduce(t fixed.Totals) {
-	q := len(f.cols)
-	score, info := make([]float64, q), make([]float64, q*q)
+	f.take(readNewton(t, len(f.cols)))
+}
+
+// readNewton reads the sums of a round with q columns.
+func readNewton(t fixed.Totals, q int) (score, info []float64, deviance float64) {
+	score, info = make([]float64, q), make([]float64, q*q)
 	for a := range q {
 		score[a] = t.Float(a)
 	}
@@ -74,7 +78,7 @@ func (f *newton) reduce(t fixed.Totals) {
 			at++
 		}
 	}
-	f.take(score, info, t.Float(at))
+	return score, info, t.Float(at)
 }
 
 // take goes on from score, information (upper triangle, row by row of length q) and deviance at beta.

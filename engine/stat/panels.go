@@ -5,6 +5,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
 )
 
 // PanelRows is the number of rows of a panel. 256 rows of 33 columns stay in
@@ -123,6 +125,25 @@ func (s *NewtonSums) Reset() {
 	clear(s.Information)
 	clear(s.informationLow)
 	s.Deviance, s.devianceLow = 0, 0
+}
+
+// write adds the sums to the cells of a round.
+func (s *NewtonSums) write(out *fixed.Sums) {
+	q, at := len(s.Score), 0
+	put := func(high, low float64) {
+		out.AddFloat(at, high)
+		out.AddFloat(at, low)
+		at++
+	}
+	for a := range q {
+		put(s.Score[a], s.scoreLow[a])
+	}
+	for a := range q {
+		for b := a; b < q; b++ {
+			put(s.Information[a*q+b], s.informationLow[a*q+b])
+		}
+	}
+	put(s.Deviance, s.devianceLow)
 }
 
 // NewtonBlock adds the terms of panels first to last-1 at beta to s. cols are

@@ -50,6 +50,9 @@ var regressions = []struct {
 	{"mantel_two", "birthwt", Args{Kind: "mantel_haenszel", Rows: "smoke", Columns: "low", Strata: OneOrMore{"race", "ui"}}, false},
 	{"mantel_site", "cgd", Args{Kind: "mantel_haenszel", Rows: "treat", Columns: "infection", Strata: OneOrMore{"site"}}, true},
 	{"mantel_site_race", "birthwt", Args{Kind: "mantel_haenszel", Rows: "smoke", Columns: "low", Strata: OneOrMore{"race", "site"}}, true},
+	{"firth", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + race + smoke", Firth: true}, false},
+	{"firth_separated", "birthwt", Args{Kind: "logistic", Formula: "low ~ I(bwt / 100) + smoke", Firth: true}, false},
+	{"firth_offset", "cgd", Args{Kind: "logistic", Formula: "infection ~ treat * sex + offset(log(days) / 2) - 1", Firth: true}, false},
 }
 
 // rNumber is a line of regressions.csv.

@@ -27,7 +27,7 @@ type sandwich struct {
 	kind   string
 	linear bool
 
-	root   [][]float64 // of the bread V = L D L': root[a][b] is sqrt(D_a) L_ba, b >= a, 40 bits
+	root   [][]float64 // of the bread
 	score  []float64   // a hospital's own, cluster_site only
 	low    []float64
 	meat   []float64 // upper triangle, row by row
@@ -114,19 +114,39 @@ func (s *sandwich) ask(opening int, of []lean, rows uint64, state []float64, v *
 		cells = append(cells, countCell("hospitals with a row", Plain))
 	case s.levered():
 		cells = append(cells, countCell("rows of leverage near 1", Plain))
-		s.root = make([][]float64, q)
-		f := factorize(v, neverAliased)
-		for a := range q {
-			s.root[a] = make([]float64, q)
-			d := math.Sqrt(rounded(f.pivot[a]))
-			s.root[a][a] = Round40(d)
-			for b := a + 1; b < q; b++ {
-				s.root[a][b] = Round40(d * rounded(f.low[b][a]))
-			}
+		s.root = rootOf(v)
+		for a := range s.root {
 			state = append(state, s.root[a][a:]...)
 		}
 	}
 	return Ask{Opening: opening, Cells: cells, State: state}
+}
+
+// rootOf is sqrt(D) L' of v = L D L', upper triangular, in 40 bits: it travels in the ask's state.
+func rootOf(v *symmetric) [][]float64 {
+	root := make([][]float64, v.n)
+	f := factorize(v, neverAliased)
+	for a := range root {
+		root[a] = make([]float64, v.n)
+		d := math.Sqrt(rounded(f.pivot[a]))
+		root[a][a] = Round40(d)
+		for b := a + 1; b < v.n; b++ {
+			root[a][b] = Round40(d * rounded(f.low[b][a]))
+		}
+	}
+	return root
+}
+
+// leverage is x'vx from the root of v: a sum of squares, so that nothing cancels.
+func leverage(root [][]float64, x []float64) (h float64) {
+	for a, line := range root {
+		z := 0.0
+		for b := a; b < len(x); b++ {
+			z += line[b] * x[b]
+		}
+		h += z * z
+	}
+	return h
 }
 
 // begin starts a hospital's term for q columns.
@@ -146,15 +166,7 @@ func (s *sandwich) row(x []float64, e, w float64) {
 	}
 	u := e * e
 	if s.levered() {
-		h := 0.0
-		for a, line := range s.root {
-			z := 0.0
-			for b := a; b < len(x); b++ {
-				z += line[b] * x[b]
-			}
-			h += z * z
-		}
-		left := 1 - w*h
+		left := 1 - w*leverage(s.root, x)
 		if left < nearOne {
 			s.count++
 			return

@@ -116,3 +116,24 @@ mantel("mantel", with(birthwt, table(smoke, low, race)))
 mantel("mantel_two", with(birthwt, table(smoke, low, interaction(race, ui))))
 mantel("mantel_site", with(cgd, table(treat, infection, site)))
 mantel("mantel_site_race", with(birthwt, table(smoke, low, interaction(race, site))))
+
+## Firth's penalised likelihood: brglm2's mean bias reduction is the same for the logit link
+firth <- function(id, f, data) {
+  m <- glm(f, binomial, data, method = brglm2::brglmFit, type = "AS_mean", epsilon = 1e-13, maxit = 2000)
+  x <- model.matrix(m); y <- m$y; o <- if (is.null(m$offset)) 0 else m$offset; b <- coef(m)
+  for (i in 1:200) {
+    p <- plogis(drop(x %*% b) + o); w <- p * (1 - p); v <- solve(crossprod(x * sqrt(w)))
+    b <- b + drop(v %*% crossprod(x, y - p + rowSums((x %*% v) * x) * w * (0.5 - p)))
+  }
+  stopifnot(max(abs(b - coef(m)) / sqrt(diag(v))) < 1e-5)
+  se <- sqrt(diag(v))
+  for (t in names(b)) {
+    put(id, "tidy", t, "estimate", b[t]); put(id, "tidy", t, "std_error", se[t]); put(id, "tidy", t, "odds_low", exp(b[t] - qnorm(0.975) * se[t]))
+    put(id, "tidy", t, "p_value", 2 * pnorm(-abs(b[t] / se[t])))
+  }
+  d <- -2 * sum(dbinom(y, 1, p, log = TRUE))
+  put(id, "glance", "", "deviance", d); put(id, "glance", "", "log_lik_penalized", -d / 2 - determinant(v)$modulus[1] / 2)
+}
+firth("firth", low ~ age + lwt + race + smoke, birthwt)
+firth("firth_separated", low ~ I(bwt / 100) + smoke, birthwt)
+firth("firth_offset", infection ~ treat * sex + offset(log(days) / 2) - 1, cgd)
