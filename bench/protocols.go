@@ -28,7 +28,9 @@ func protocols() Suite {
 			Scenario{Name: fmt.Sprintf("encrypted-sum/hospitals=%d/cells=1000", hospitals), Analysis: "sum of encrypted numbers, opened", Hospitals: hospitals, Cells: 1000, Reveal: "model", Network: InMemory, About: 0.4 * float64(hospitals), Prepare: encryptedSum})
 		for _, covariates := range []int{10, 32} {
 			all = append(all, Scenario{Name: fmt.Sprintf("solve/hospitals=%d/covariates=%d", hospitals, covariates), Analysis: "encrypted solve of a logistic model", Hospitals: hospitals, Rows: 2000 * hospitals, Covariates: covariates,
-				Reveal: "model", Network: InMemory, About: 0.07 * float64(hospitals*(10+covariates)), Runs: 1, Prepare: solveAlone})
+				Reveal: "model", Network: InMemory, About: 0.07 * float64(hospitals*(10+covariates)), Runs: 1, Prepare: solveAlone},
+				Scenario{Name: fmt.Sprintf("phases/hospitals=%d/covariates=%d", hospitals, covariates), Analysis: "circuit of a logistic model, by phase", Hospitals: hospitals, Covariates: covariates,
+					Reveal: "model", Network: InMemory, About: 0.07 * float64(hospitals*(10+covariates)), Prepare: byPhase})
 		}
 	}
 	return Suite{"protocols", "the parts of a study, each by itself", all}

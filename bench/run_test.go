@@ -253,3 +253,39 @@ func TestPrimitivesAreMeasured(t *testing.T) {
 		}
 	}
 }
+
+// What a hospital and the hub spend on phases is what they spend in all, and the circuit opens the right root.
+func TestPhasesAddUp(t *testing.T) {
+	row, err := Measure(t.Context(), Scenario{Name: "phases", Hospitals: 3, Covariates: 2, Prepare: byPhase}, 1)
+	if err != nil || !row.Done() {
+		t.Fatal(err, row.Failed)
+	}
+	if *row.Error > 1e-6 {
+		t.Errorf("the root is off by %g", *row.Error)
+	}
+	x := row.Samples[0]
+	var hospitals, hub, inPhases, inHubPhases float64
+	for _, p := range x.Parties {
+		if p.ID == hubName {
+			hub += p.CPU
+		} else {
+			hospitals += p.CPU / 3
+		}
+	}
+	for name, seconds := range x.Metrics {
+		switch {
+		case strings.HasPrefix(name, "s-hospital-"):
+			inPhases += seconds
+		case strings.HasPrefix(name, "s-hub-"):
+			inHubPhases += seconds
+		}
+	}
+	if math.Abs(inPhases-hospitals) > 1e-6 || math.Abs(inHubPhases-hub) > 1e-6 {
+		t.Errorf("phases of a hospital take %g s and of the hub %g s, they themselves %g and %g: %v", inPhases, inHubPhases, hospitals, hub, x.Metrics)
+	}
+	for _, name := range []string{"keys", "encrypt", "products", "share", "check", "finish", "open"} {
+		if x.Metrics["s-hospital-"+name] == 0 && threadTime() > 0 {
+			t.Errorf("no time for %s: %v", name, x.Metrics)
+		}
+	}
+}

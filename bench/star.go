@@ -10,6 +10,7 @@ import (
 	"github.com/consilium-health/consilium/protocols/party"
 	"github.com/consilium-health/consilium/protocols/round"
 	"github.com/consilium-health/consilium/protocols/secagg"
+	wireformat "github.com/consilium-health/consilium/protocols/wire"
 )
 
 // star is one session of hospitals around a hub, with every party in one
@@ -23,6 +24,7 @@ type star struct {
 	spent    []spending // by member; the hub's is the last
 	trips    int        // that the first member made
 	held     [][]round.Message
+	watch    func(party int, heard wireformat.Type, took time.Duration) // is told of every call; nil: nobody
 }
 
 type spending struct {
@@ -74,10 +76,14 @@ func play[R any](s *star, machine func(member int) (round.Machine[R], error)) ([
 	runtime.LockOSThread() // its clock is read around every call
 	defer runtime.UnlockOSThread()
 	var queue []round.Message
-	call := func(i int, f func() ([]round.Message, error)) error {
+	call := func(i int, heard wireformat.Type, f func() ([]round.Message, error)) error {
 		began := threadTime()
 		out, err := f()
-		s.spent[i].cpu += threadTime() - began
+		took := threadTime() - began
+		s.spent[i].cpu += took
+		if s.watch != nil {
+			s.watch(i, heard, took)
+		}
 		for _, m := range out {
 			s.spent[i].up += int64(len(m.Body))
 			queue = append(queue, m)
@@ -90,18 +96,18 @@ func play[R any](s *star, machine func(member int) (round.Machine[R], error)) ([
 	hub := len(s.spent) - 1
 	machines, results := make([]round.Machine[R], hub), make([]R, hub)
 	over := make([]bool, hub)
-	step := func(i int, f func() ([]round.Message, error)) error {
-		err := call(i, f)
+	step := func(i int, heard wireformat.Type, f func() ([]round.Message, error)) error {
+		err := call(i, heard, f)
 		results[i], over[i] = machines[i].Result()
 		return err
 	}
 	for i := range machines {
-		err := call(i, func() (_ []round.Message, err error) {
+		err := call(i, wireformat.Type_NONE, func() (_ []round.Message, err error) {
 			machines[i], err = machine(i)
 			return nil, err
 		})
 		if err == nil {
-			err = step(i, machines[i].Start)
+			err = step(i, wireformat.Type_NONE, machines[i].Start)
 		}
 		if err != nil {
 			return nil, err
@@ -121,11 +127,14 @@ func play[R any](s *star, machine func(member int) (round.Machine[R], error)) ([
 			continue
 		}
 		s.spent[i].down += int64(len(m.Body))
-		var err error
+		heard, err := wireformat.Peek(m.Body)
+		if err != nil {
+			return nil, err
+		}
 		if i == hub {
-			err = call(i, func() ([]round.Message, error) { return s.hub.Receive(m) })
+			err = call(i, heard, func() ([]round.Message, error) { return s.hub.Receive(m) })
 		} else {
-			err = step(i, func() ([]round.Message, error) { return machines[i].Receive(m) })
+			err = step(i, heard, func() ([]round.Message, error) { return machines[i].Receive(m) })
 		}
 		if err != nil {
 			return nil, err
