@@ -130,40 +130,41 @@ func BenchmarkPart(b *testing.B) {
 	}
 	s := shape{{1, p.top(), false}}
 	sh := randomShare(p, s, 1)
-	packed, err := p.pack(s, sh)
+	packed, err := p.pack(s, sh, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	tool := newToolbox(p, rand.Reader)
-	masks, err := uniformMasks(rand.Reader, p.Degree(), p.lit.LogMask)
-	if err != nil {
+	masks, room := make([]wide, p.Degree()), make([]byte, 0, p.size(s))
+	if err := uniformMasks(rand.Reader, masks, p.lit.LogMask); err != nil {
 		b.Fatal(err)
 	}
 	at := p.challenge(s, [32]byte{1})
 	x := take(sh, 0, p.top())
 	for name, f := range map[string]func(){
-		"pack":   func() { p.pack(s, sh) },
+		"pack":   func() { p.pack(s, sh, room) },
 		"unpack": func() { p.unpack(s, packed) },
 		"each":   func() { p.each(s, packed, func(int, int, []uint64) {}) },
 		"fold":   func() { p.fold(s, sh, at) },
-		"ntt":    func() { p.ntt(x) },
+		"ntt":    func() { p.ntt(x, p.Degree()) },
 		"intt":   func() { p.intt(x) },
 		"noise":  func() { tool.disturb(x) },
 		"crp":    func() { crs{}.poly(p, crp{"bench", 1, 1, p.top()}) },
 		"hash":   func() { shareHash(packed) },
 		"place": func() {
-			tool.place(p.top(), func(put func(int, *wide)) {
+			x, _ := tool.place(p.top(), func(put func(int, *wide)) {
 				for k := range masks {
 					put(k, &masks[k])
 				}
 			})
+			tool.rows.give(x.Coeffs...)
 		},
 		"garner": func() {
 			for k := range p.Degree() {
 				tool.low.value(sh, k)
 			}
 		},
-		"masks": func() { uniformMasks(rand.Reader, p.Degree(), p.lit.LogMask) },
+		"masks": func() { uniformMasks(rand.Reader, masks, p.lit.LogMask) },
 		"times": func() {
 			f := factor{[3]uint64{1, 2, 3}, 138}
 			for k := range masks {

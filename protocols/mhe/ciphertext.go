@@ -170,12 +170,12 @@ func (s *Session) plain(consts []Const, list []wide) ring.Poly {
 			return c.poly
 		}
 	}
-	x := s.tool.place(s.params.top(), func(put func(int, *wide)) {
+	x, end := s.tool.place(s.params.top(), func(put func(int, *wide)) {
 		for i := range list {
 			put(consts[i].At, &list[i])
 		}
 	})
-	s.params.ntt(x)
+	s.params.ntt(x, end)
 	if len(s.constants) == maxConstants {
 		s.constants = s.constants[1:]
 	}

@@ -113,11 +113,15 @@ func (p Params) fold(s shape, sh share, c challenge) claim {
 	return f.out
 }
 
-// foldPacked folds a packed share.
-func (p Params) foldPacked(s shape, b []byte, c challenge) (claim, error) {
+// foldPacked folds a packed share, given its parts. row is for their rows, one after the other.
+func (p Params) foldPacked(s shape, parts [][]byte, c challenge, row []uint64) (claim, error) {
 	f := p.folding(c)
-	err := p.each(s, b, func(_, prime int, row []uint64) { f.row(prime, row) })
-	return f.out, err
+	for k, b := range parts {
+		if err := p.eachOf(s, k, b, row, func(_, prime int, row []uint64) { f.row(prime, row) }); err != nil {
+			return nil, err
+		}
+	}
+	return f.out, nil
 }
 
 // add adds d to c.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
 
@@ -160,12 +161,16 @@ func (p Params) alloc(s shape) share {
 
 // pack writes every residue in the bits of its prime, low bits first. It refuses
 // residues that are not below their prime: those would be a defect here, and tell more than they should.
-func (p Params) pack(s shape, sh share) ([]byte, error) {
-	list := p.primes(s)
+// What it returns is room's memory where that suffices.
+func (p Params) pack(s shape, sh share, room []byte) ([]byte, error) {
+	return p.packRows(p.primes(s), sh, room)
+}
+
+func (p Params) packRows(list []int, sh share, room []byte) ([]byte, error) {
 	if len(sh) != len(list) {
 		return nil, fmt.Errorf("mhe: a share has %d rows, want %d", len(sh), len(list))
 	}
-	out := make([]byte, 0, p.size(s))
+	out := slices.Grow(room[:0], p.sizeOf(list))
 	for r, row := range sh {
 		q := p.prime(list[r])
 		if len(row) != p.Degree() {
@@ -179,6 +184,7 @@ func (p Params) pack(s shape, sh share) ([]byte, error) {
 	return out, nil
 }
 
+// packRow appends a row, of a multiple of 8 residues: a byte is full after the last.
 func packRow(out []byte, row []uint64, q uint64) ([]byte, error) {
 	width := bits.Len64(q)
 	var acc, beyond uint64
@@ -209,19 +215,30 @@ var errResidue = errors.New("mhe: a residue is not below its prime")
 // unpack is the inverse of pack. With each, it is the only place where another party's
 // bytes become residues: the length is the shape's, every residue is below its prime.
 func (p Params) unpack(s shape, b []byte) (share, error) {
-	out := p.alloc(s)
-	err := p.each(s, b, func(r, _ int, row []uint64) { copy(out[r], row) })
+	out := make(share, len(p.primes(s)))
+	err := p.unpackPart(s, whole, out, p.newSpares(), b)
 	return out, err
 }
 
 // each hands out the rows of a packed share, one after the other, with their index
 // and that of their prime. A row is overwritten by the next.
 func (p Params) each(s shape, b []byte, f func(r, prime int, row []uint64)) error {
-	return p.eachOf(s, whole, b, f)
+	return p.eachOf(s, whole, b, make([]uint64, p.Degree()), f)
 }
 
-// eachOf hands out the rows of one part.
-func (p Params) eachOf(s shape, k int, b []byte, f func(r, prime int, row []uint64)) error {
+// eachOf hands out the rows of one part, each in row.
+func (p Params) eachOf(s shape, k int, b []byte, row []uint64, f func(r, prime int, row []uint64)) error {
+	return p.eachPacked(s, k, b, func(r, prime int, packed []byte) error {
+		if err := unpackRow(row, packed, p.prime(prime)); err != nil {
+			return err
+		}
+		f(r, prime, row)
+		return nil
+	})
+}
+
+// eachPacked hands out the rows of one part as they are packed.
+func (p Params) eachPacked(s shape, k int, b []byte, f func(r, prime int, packed []byte) error) error {
 	if s.raw() {
 		return fmt.Errorf("mhe: a share is no polynomial")
 	}
@@ -229,13 +246,11 @@ func (p Params) eachOf(s shape, k int, b []byte, f func(r, prime int, row []uint
 	if want := p.sizeOf(list); len(b) != want {
 		return fmt.Errorf("mhe: a share or a part of it has %d bytes, want %d", len(b), want)
 	}
-	row := make([]uint64, p.Degree())
 	for r, prime := range list {
 		size := p.rowSize(prime)
-		if err := unpackRow(row, b[:size], p.prime(prime)); err != nil {
+		if err := f(from+r, prime, b[:size]); err != nil {
 			return err
 		}
-		f(from+r, prime, row)
 		b = b[size:]
 	}
 	return nil
@@ -278,25 +293,35 @@ func unpackRow(row []uint64, b []byte, q uint64) error {
 	return nil
 }
 
-// addPart adds a part of a packed share to acc.
-func (p Params) addPart(s shape, k int, acc share, b []byte) error {
-	return p.eachOf(s, k, b, func(r, prime int, row []uint64) { p.subring(prime).Add(acc[r], row, acc[r]) })
+// addPart adds a part of a packed share to sum. Rows that are not there yet are 0; they are taken from free.
+func (p Params) addPart(s shape, k int, sum share, free *spares[uint64], b []byte) error {
+	row := free.take()
+	defer free.give(row)
+	return p.eachPacked(s, k, b, func(r, prime int, packed []byte) error {
+		if sum[r] == nil {
+			sum[r] = free.take()
+			return unpackRow(sum[r], packed, p.prime(prime))
+		}
+		if err := unpackRow(row, packed, p.prime(prime)); err != nil {
+			return err
+		}
+		p.subring(prime).Add(sum[r], row, sum[r])
+		return nil
+	})
 }
 
-// unpackPart reads a part of a packed share into sum.
-func (p Params) unpackPart(s shape, k int, sum share, b []byte) error {
-	return p.eachOf(s, k, b, func(r, _ int, row []uint64) { copy(sum[r], row) })
+// unpackPart reads a part of a packed share into rows of sum, taken from free.
+func (p Params) unpackPart(s shape, k int, sum share, free *spares[uint64], b []byte) error {
+	return p.eachPacked(s, k, b, func(r, prime int, packed []byte) error {
+		sum[r] = free.take()
+		return unpackRow(sum[r], packed, p.prime(prime))
+	})
 }
 
 // packPart packs a part of a share.
-func (p Params) packPart(s shape, k int, sh share) (out []byte, err error) {
+func (p Params) packPart(s shape, k int, sh share) ([]byte, error) {
 	list, from := p.rowsOf(s, k)
-	for r, prime := range list {
-		if out, err = packRow(out, sh[from+r], p.prime(prime)); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return p.packRows(list, sh[from:from+len(list)], nil)
 }
 
 // addTo adds a share to acc, row by row, modulo the primes.

@@ -39,7 +39,7 @@ func TestSharesSurviveThePacking(t *testing.T) {
 		p := InsecureTest(logN)
 		for name, s := range shapes(p) {
 			want := randomShare(p, s, 7)
-			b, err := p.pack(s, want)
+			b, err := p.pack(s, want, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestPackedBitsAreTheResidues(t *testing.T) {
 		p := InsecureTest(logN)
 		s := shape{{2, p.top(), true}}
 		sh := randomShare(p, s, 11)
-		b, err := p.pack(s, sh)
+		b, err := p.pack(s, sh, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,11 +116,11 @@ func TestClaimsAreSumsOfProducts(t *testing.T) {
 			}
 			row[prime]++
 		}
-		packed, err := p.pack(s, sh)
+		packed, err := p.pack(s, sh, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := p.foldPacked(s, packed, at)
+		again, err := p.foldPacked(s, p.cut(s, false, packed), at, make([]uint64, p.Degree()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestStandardSharesHaveTheirSizes(t *testing.T) {
 func TestMalformedSharesAreRefused(t *testing.T) {
 	p := InsecureTest(5)
 	s := shape{{2, 3, false}}
-	good, err := p.pack(s, randomShare(p, s, 1))
+	good, err := p.pack(s, randomShare(p, s, 1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,13 +185,13 @@ func TestMalformedSharesAreRefused(t *testing.T) {
 	for _, x := range []uint64{p.prime(2), 1<<64 - 1} {
 		sh := randomShare(p, s, 2)
 		sh[2][5] = x
-		if _, err := p.pack(s, sh); err == nil {
+		if _, err := p.pack(s, sh, nil); err == nil {
 			t.Errorf("residue %d modulo %d was packed", x, p.prime(2))
 		}
 	}
 	sh := randomShare(p, s, 3)
 	sh[1] = sh[1][:len(sh[1])-8]
-	if _, err := p.pack(s, sh); err == nil {
+	if _, err := p.pack(s, sh, nil); err == nil {
 		t.Error("a ragged share was packed")
 	}
 	if _, err := p.unpack(shape{{}}, make([]byte, 32)); err == nil {
@@ -207,7 +207,7 @@ func TestMalformedSharesAreRefused(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	p := InsecureTest(4)
 	for name, s := range shapes(p) {
-		b, err := p.pack(s, randomShare(p, s, 5))
+		b, err := p.pack(s, randomShare(p, s, 5), nil)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func FuzzUnpack(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := p.pack(s, x)
+		again, err := p.pack(s, x, nil)
 		if err != nil || !bytes.Equal(again, b) {
 			t.Fatalf("a share of shape %x has a second spelling (%v)", sh, err)
 		}

@@ -28,13 +28,14 @@ type Hub struct {
 	vows   []*wire.Vow
 	bodies [][]byte
 	shape  shape
-	sum    share      // of the shares so far
+	sum    share      // of the shares so far; rows of nil are 0
 	sums   [][32]byte // hashes of the messages with its parts
-	bulk   [][]byte   // each member's share, as far as it was added
+	bulk   [][][]byte // each member's share, as far as it was added: the parts as they came
+	free   *spares[uint64]
 
 	// Of the step before, for what each member must claim of its share: it is computed when
 	// the member's vow is there, while others work.
-	shares [][]byte
+	shares [][][]byte
 	at     challenge
 	before [32]byte
 }
@@ -50,7 +51,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 	case cfg.Verify != VerifyFold && cfg.Verify != VerifyFull:
 		return nil, fmt.Errorf("mhe: hub: verify is %q, want %q or %q", cfg.Verify, VerifyFold, VerifyFull)
 	}
-	return &Hub{cfg: cfg, n: n, limit: cfg.Params.largestShare()}, nil
+	return &Hub{cfg: cfg, n: n, limit: cfg.Params.largestShare(), free: cfg.Params.newSpares()}, nil
 }
 
 var _ round.Guest = (*Hub)(nil)
@@ -91,7 +92,9 @@ func (h *Hub) checkVow(c round.Context, i int, in *wire.Envelope) error {
 	// Who has seen another outcome than the hub's claims something else, and cannot be
 	// blamed for it: the members will see that they differ.
 	if h.shares != nil && bytes.Equal(v.Before, h.before[:]) {
-		c, err := h.cfg.Params.foldPacked(h.shape, h.shares[i], h.at)
+		row := h.free.take()
+		c, err := h.cfg.Params.foldPacked(h.shape, h.shares[i], h.at, row)
+		h.free.give(row)
 		if err != nil {
 			return err
 		}
@@ -142,7 +145,7 @@ func (h *Hub) checkShare(c round.Context, i int, in *wire.Envelope) error {
 	case h.vows[0].Full: // every member adds itself
 		err = h.cfg.Params.each(h.shape, in.Bulk, func(int, int, []uint64) {})
 	default:
-		err = h.cfg.Params.addPart(h.shape, part, h.sum, in.Bulk)
+		err = h.cfg.Params.addPart(h.shape, part, h.sum, h.free, in.Bulk)
 	}
 	if err != nil {
 		return h.blame(i, wire.Code_MALFORMED, err)
@@ -164,9 +167,9 @@ func (h *Hub) handVows(inbox []*wire.Envelope) (a round.Answer, err error) {
 			return a, err
 		}
 		parts = len(h.cfg.Params.parts(h.shape, h.vows[0].Full))
-		h.sum, h.sums, h.bulk = nil, nil, make([][]byte, h.n)
+		h.sum, h.sums, h.bulk = nil, nil, make([][][]byte, h.n)
 		if !h.vows[0].Full {
-			h.sum = h.cfg.Params.alloc(h.shape)
+			h.sum = make(share, len(h.cfg.Params.primes(h.shape)))
 		}
 	} else { // nothing but vows in this step
 		h.vows = nil
@@ -225,12 +228,13 @@ func (h *Hub) handSum(inbox []*wire.Envelope) (a round.Answer, err error) {
 	}
 	h.sums = append(h.sums, messageHash(a.Bodies[0]))
 	for i, in := range inbox {
-		h.bulk[i] = append(h.bulk[i], in.Bulk...)
+		h.bulk[i] = append(h.bulk[i], in.Bulk)
 	}
 	if part+1 < parts {
 		a.Parts = parts
 		return a, nil
 	}
+	h.free.give(h.sum...)
 	h.vows, h.sum = nil, nil
 	// What each member will have to claim is known now: a false claim can be named.
 	h.before = outcome(step, h.bodies, sumHash(h.sums))

@@ -59,7 +59,7 @@ func (s *Session) Input(plain []Plain) (round.Machine[[]*Ciphertext], error) {
 			var rows share
 			for o := range plain {
 				a[o] = s.crs.poly(s.params, crp{"input", at, o, top})
-				m := s.tool.place(top, func(put func(int, *wide)) {
+				m, _ := s.tool.place(top, func(put func(int, *wide)) {
 					for k := range terms[o] {
 						put(k, &terms[o][k])
 					}

@@ -17,10 +17,10 @@ type transform struct {
 	ahead, inverse int  // layers without a reduction
 }
 
-// ntt and intt transform a polynomial, each row modulo its prime of Q.
-func (p Params) ntt(x ring.Poly) {
+// ntt and intt transform a polynomial, each row modulo its prime of Q. From coefficient end on all are 0.
+func (p Params) ntt(x ring.Poly, end int) {
 	for i, row := range x.Coeffs {
-		p.transforms[i].ntt(row)
+		p.transforms[i].nttOf(row, end)
 	}
 }
 
@@ -65,17 +65,32 @@ func (t *transform) below(x []uint64) {
 }
 
 // ntt transforms coefficients below 2q to values below q.
-func (t *transform) ntt(x []uint64) {
-	t.lazy(x)
+func (t *transform) ntt(x []uint64) { t.nttOf(x, len(x)) }
+
+// nttOf is ntt where all coefficients from end on are 0.
+func (t *transform) nttOf(x []uint64, end int) {
+	t.lazy(x, end)
 	t.below(x)
 }
 
-// lazy is ntt with values that are not reduced.
-func (t *transform) lazy(x []uint64) {
+// lazy is nttOf with values that are not reduced. A layer whose blocks have an upper half of
+// zeros copies the lower half to it; the first such layers make as many copies of the first coefficients.
+func (t *transform) lazy(x []uint64, end int) {
 	n, m, grown := len(x), 1, 0
 	if bits.Len(uint(n))%2 == 0 { // an odd number of layers
-		t.single(x)
-		m, grown = 2, 1
+		if end > n/2 {
+			t.single(x)
+			grown = 1
+		}
+		m = 2
+	}
+	for m < n && end <= n/(4*m) {
+		m *= 4
+	}
+	if grown == 0 { // all of them were such layers
+		for size := n / m; size < n; size *= 2 {
+			copy(x[size:], x[:size])
+		}
 	}
 	for ; m < n; m *= 4 {
 		if grown+2 > t.ahead {

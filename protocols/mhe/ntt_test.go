@@ -39,3 +39,20 @@ func TestTransformIsTheLibrarys(t *testing.T) {
 		}
 	}
 }
+
+// Polynomials that end early are transformed as all others, wherever they end.
+func TestShortPolynomialsAreTransformedAlike(t *testing.T) {
+	for _, logN := range []int{4, 7, 10, 13, 14} {
+		p := InsecureTest(logN)
+		tr, sub, n := p.transforms[0], p.subring(0), p.Degree()
+		for _, end := range []int{0, 1, 2, 3, 4, 5, n/16 - 1, n / 16, n/16 + 1, n / 8, n/4 - 1, n / 4, n/4 + 1, n / 2, n/2 + 1, n - 1, n} {
+			end = max(0, end)
+			x, want := make([]uint64, n), make([]uint64, n)
+			crs{}.stream(crp{level: end}).uniform(x[:end], sub.Modulus)
+			sub.NTT(x, want)
+			if tr.nttOf(x, end); !slices.Equal(x, want) {
+				t.Errorf("degree 2^%d, %d coefficients: transformed otherwise", logN, end)
+			}
+		}
+	}
+}

@@ -239,12 +239,13 @@ func (m *refresh) prepare(o int) ([]byte, error) {
 func (m *refresh) share() (es, ws share, err error) {
 	m.refreshed[m.digest] = true
 	p, low, top := m.params, m.params.low(), m.params.top()
-	if m.masks, err = uniformMasks(m.cfg.Rand, p.Degree(), p.lit.LogMask); err != nil {
+	m.masks = m.tool.wides.take()
+	m.Session.masks = append(m.Session.masks, m.masks) // zeroed with the key, whatever happens
+	if err := uniformMasks(m.cfg.Rand, m.masks, p.lit.LogMask); err != nil {
 		return nil, nil, err
 	}
-	m.Session.masks = append(m.Session.masks, m.masks) // zeroed with the key, whatever happens
 	r := m.tool.ring(low)
-	e := m.tool.place(low, func(put func(int, *wide)) {
+	e, _ := m.tool.place(low, func(put func(int, *wide)) {
 		for k := range m.masks {
 			put(k, &m.masks[k])
 		}
@@ -252,71 +253,79 @@ func (m *refresh) share() (es, ws share, err error) {
 	if err := m.tool.disturb(e); err != nil { // an error's sign does not matter
 		return nil, nil, err
 	}
-	p.ntt(e)
+	p.ntt(e, p.Degree())
 	r.Neg(e, e)
 	r.MulCoeffsMontgomeryThenAdd(m.c.c1, m.secret.key.Value.Q, e)
-	for o, w := range m.maps(m.masks) {
+	err = m.maps(m.masks, func(o int, w ring.Poly, _ int) error {
 		a := m.crs.poly(p, crp{"refresh", m.at, m.offset + o, top})
 		if err := m.tool.hide(w, a, m.secret, top); err != nil {
-			return nil, nil, err
+			return err
 		}
 		m.a = append(m.a, a)
 		ws = append(ws, rowsQ(w, top)...)
-	}
+		return nil
+	})
 	if !m.retain {
 		clear(m.masks)
-		m.Session.masks = m.Session.masks[:len(m.Session.masks)-1]
+		m.tool.wides.give(m.masks)
+		m.masks, m.Session.masks = nil, m.Session.masks[:len(m.Session.masks)-1]
 	}
-	return rowsQ(e, low), ws, nil
+	return rowsQ(e, low), ws, err
 }
 
 // maps applies every output's map to x, whole integers: a coefficient that
-// several outputs copy under one factor is multiplied once. The polynomials hold coefficients.
-func (m *refresh) maps(x []wide) []ring.Poly {
+// several outputs copy under one factor is multiplied once. The polynomials hold coefficients, up to an end.
+func (m *refresh) maps(x []wide, f func(o int, y ring.Poly, end int) error) error {
 	type product struct {
 		done  []bool
 		value []wide
 	}
 	scaled := map[factor]product{}
-	var out []ring.Poly
-	for o, f := range m.factors {
-		y, known := scaled[f]
+	for o, by := range m.factors {
+		y, known := scaled[by]
 		if !known {
-			y = product{make([]bool, len(x)), make([]wide, len(x))}
-			defer clear(y.value)
-			scaled[f] = y
+			y = product{make([]bool, len(x)), m.tool.wides.take()}
+			defer func() { clear(y.value); m.tool.wides.give(y.value) }()
+			scaled[by] = y
 		}
-		out = append(out, m.tool.place(m.params.top(), func(put func(int, *wide)) {
+		out, end := m.tool.place(m.params.top(), func(put func(int, *wide)) {
 			for _, c := range m.outputs[o].Copies {
 				if !y.done[c.From] {
-					y.value[c.From], y.done[c.From] = f.times(x[c.From]), true
+					y.value[c.From], y.done[c.From] = by.times(x[c.From]), true
 				}
 				put(c.To, &y.value[c.From])
 			}
-		}))
+		})
+		if err := f(o, out, end); err != nil {
+			return err
+		}
 	}
-	return out
+	return nil
 }
 
 // done rebuilds D, checks its range, and makes the outputs of it.
 func (m *refresh) done(es, ws share) error {
 	p, low, top := m.params, m.params.low(), m.params.top()
-	r := m.tool.ring(low)
-	d := r.NewPoly()
-	r.Add(m.c.c0, take(es, 0, low), d)
+	d := take(es, 0, low)
+	m.tool.ring(low).Add(m.c.c0, d, d)
 	p.intt(d)
-	values, limit := make([]wide, p.Degree()), m.limit()
+	values, limit := m.tool.wides.take(), m.limit()
 	for k := range values {
 		v := m.tool.low.value(d.Coeffs, k)
 		if values[k] = v; limit.less(v.negate(v.sign())) {
 			return m.abort(wire.Code_RANGE, "step %d: a refreshed value is out of its range: a wrong key, a wrong share or an overflow", m.next)
 		}
 	}
-	for o, w := range m.maps(values) {
-		ring := m.tool.ring(top)
-		p.ntt(w)
-		ring.Add(w, take(ws, o*(top+1), top), w)
+	m.tool.rows.give(es...)
+	if err := m.maps(values, func(o int, y ring.Poly, end int) error {
+		p.ntt(y, end)
+		w := take(ws, o*(top+1), top)
+		m.tool.ring(top).Add(y, w, w)
+		m.tool.rows.give(y.Coeffs...)
 		m.out.Outputs = append(m.out.Outputs, &Ciphertext{owner: m.Session, c0: w, c1: m.a[o], level: top, scale: p.scale(), bound: m.bounds[o]})
+		return nil
+	}); err != nil {
+		return err
 	}
 	if m.retain {
 		bound := m.c.bound
@@ -328,6 +337,7 @@ func (m *refresh) done(es, ws share) error {
 		}
 		m.out.Value = &Retained{owner: m.Session, share: m.masks, scale: m.c.scale, bound: bound, digest: m.digest}
 	}
+	m.tool.wides.give(values)
 	return nil
 }
 

@@ -272,7 +272,7 @@ func (m *multiplier) relinearise(key *relinKey) {
 			} else {
 				m.spread[w][r].of(x, c[w*digitPrimes], high[w])
 			}
-			m.p.transforms[prime].lazy(x) // its products are reduced
+			m.p.transforms[prime].lazy(x, len(x)) // its products are reduced
 			sub.MulCoeffsMontgomeryThenAdd(x, key.b[w][r], m.g[0][r])
 			sub.MulCoeffsMontgomeryThenAdd(x, key.a[w][r], m.g[1][r])
 		}
@@ -292,7 +292,7 @@ func (m *multiplier) divide(k int) ring.Poly {
 	x, out := m.rest[len(rows)], m.p.rlwe.RingQ().AtLevel(low).NewPoly()
 	for i, o := range out.Coeffs {
 		m.minus[i].of(x, m.rest[:len(rows)]...)
-		m.p.transforms[i].lazy(x) // so is this sum
+		m.p.transforms[i].lazy(x, len(x)) // so is this sum
 		m.out[i].of(o, t[i], g[i], x)
 	}
 	return out

@@ -22,18 +22,37 @@ func keyStream(key [32]byte) cipher.Stream {
 	return cipher.NewCTR(block, make([]byte, aes.BlockSize))
 }
 
-// uniformBytes returns size secret bytes: one stream under a key that is drawn for it
-// from r and forgotten. The caller clears them.
-func uniformBytes(r io.Reader, size int) ([]byte, error) {
+// uniformBytes is secret bytes: one stream under a key that is drawn for it and
+// forgotten, so many at a time.
+type uniformBytes struct {
+	stream   cipher.Stream
+	size, at int
+	some     []byte
+}
+
+func newUniformBytes(r io.Reader, size int) (*uniformBytes, error) {
 	var key [32]byte
 	defer clear(key[:])
 	if _, err := io.ReadFull(r, key[:]); err != nil {
 		return nil, fmt.Errorf("mhe: randomness: %w", err)
 	}
-	out := make([]byte, size)
-	keyStream(key).XORKeyStream(out, out)
-	return out, nil
+	const several = 128 // calls of the stream cost something
+	x := &uniformBytes{keyStream(key), size, several * size, make([]byte, several*size)}
+	return x, nil
 }
+
+// next returns the next bytes, which stay until it is called again.
+func (x *uniformBytes) next() []byte {
+	if x.at == len(x.some) {
+		x.clear()
+		x.stream.XORKeyStream(x.some, x.some)
+		x.at = 0
+	}
+	x.at += x.size
+	return x.some[x.at-x.size : x.at]
+}
+
+func (x *uniformBytes) clear() { clear(x.some) }
 
 // errorSampler draws the small errors of encryptions: P(x) proportional to
 // exp(-x^2 / (2 sigma^2)), |x| at most errorBound sigma, to within 2^-50. Its time does not
@@ -75,18 +94,18 @@ func (s *errorSampler) draw(word uint64) (size, negative uint64) {
 // addTo adds a fresh error to every coefficient of rows of residues.
 func (s *errorSampler) addTo(rows [][]uint64, subrings []*ring.SubRing) error {
 	n := len(rows[0])
-	words, err := uniformBytes(s.rand, 8*n)
+	var size, negative [256]uint64
+	defer func() { clear(size[:]); clear(negative[:]) }()
+	x, err := newUniformBytes(s.rand, 8*min(n, len(size)))
 	if err != nil {
 		return err
 	}
-	defer clear(words)
-	var size, negative [256]uint64
-	defer func() { clear(size[:]); clear(negative[:]) }()
+	defer x.clear()
 	for from := 0; from < n; from += len(size) {
 		to := min(from+len(size), n)
-		size, negative := size[:to-from], negative[:to-from]
+		size, negative, words := size[:to-from], negative[:to-from], x.next()
 		for k := range size {
-			size[k], negative[k] = s.draw(binary.LittleEndian.Uint64(words[8*(from+k):]))
+			size[k], negative[k] = s.draw(binary.LittleEndian.Uint64(words[8*k:]))
 		}
 		for i, row := range rows {
 			q, row := subrings[i].Modulus, row[from:to]

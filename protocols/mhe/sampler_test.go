@@ -65,15 +65,27 @@ func TestErrorsAreDiscreteGaussian(t *testing.T) {
 // Every draw has a key of its own, and a source that ends is an error.
 func TestRandomBytesAreDrawnUnderFreshKeys(t *testing.T) {
 	r := bytes.NewReader(make([]byte, 33))
-	if b, err := uniformBytes(r, 100); err != nil || bytes.Equal(b, make([]byte, 100)) {
-		t.Errorf("%x, %v", b[:8], err)
+	x, err := newUniformBytes(r, 100)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := uniformBytes(r, 100); err == nil {
+	for range 300 {
+		if b := x.next(); len(b) != 100 || bytes.Equal(b, make([]byte, 100)) {
+			t.Fatalf("%x", b)
+		}
+	}
+	if _, err := newUniformBytes(r, 100); err == nil {
 		t.Error("one byte of randomness was taken for a key")
 	}
 	s := seeded(1)
-	a, _ := uniformBytes(s, 32)
-	b, _ := uniformBytes(s, 32)
+	draw := func() []byte {
+		x, err := newUniformBytes(s, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x.next()
+	}
+	a, b := draw(), draw()
 	if bytes.Equal(a, b) {
 		t.Error("two draws are equal")
 	}

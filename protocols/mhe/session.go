@@ -83,6 +83,7 @@ type Session struct {
 	openings  map[string]int    // by circuit
 	masks     [][]wide          // retained; zeroed with the key
 	constants []constants       // used last
+	packing   []byte            // where shares are packed, one after the other
 }
 
 // folded is a finished step whose sum has not been confirmed by all members yet.

@@ -16,8 +16,8 @@ type task struct {
 	work  [32]byte                            // digest of what it does, to what
 	shape shape                               // of a share; nil for a step that only confirms the one before
 	full  bool                                // shares go to all members whatever the study says
-	share func() (share, []byte, error)       // this member's; called once. Raw shares are the second result
-	done  func(sum share, raw [][]byte) error // after the fold; raw is set for raw shares, by member
+	share func() (share, []byte, error)       // this member's; called once; nobody else has its rows. Raw shares are the second result
+	done  func(sum share, raw [][]byte) error // after the fold; the sum's rows are its own; raw is set for raw shares, by member
 }
 
 // step is the member's machine for one task.
@@ -142,9 +142,10 @@ func (m *step[R]) prepare() error {
 			return err
 		}
 		if !m.shape.raw() {
-			if raw, err = m.params.pack(m.shape, own); err != nil {
+			if raw, err = m.params.pack(m.shape, own, m.packing); err != nil {
 				return err
 			}
+			m.packing = raw
 		}
 		m.own, m.packed, m.salt = own, m.params.cut(m.shape, m.full, raw), make([]byte, 32)
 		if _, err := (reader{m.cfg.Rand}).Read(m.salt); err != nil {
@@ -209,7 +210,7 @@ func (m *step[R]) onVows(e *wire.Envelope) ([]round.Message, error) {
 	}
 	m.coming, m.sums = len(m.packed), make([][32]byte, len(m.packed))
 	if !m.full {
-		m.sum = m.params.alloc(m.shape)
+		m.sum = make(share, len(m.params.primes(m.shape)))
 	}
 	return m.toHub(m.shared...), nil
 }
@@ -284,7 +285,7 @@ func (m *step[R]) onFolded(e *wire.Envelope, hash [32]byte) error {
 	if m.full {
 		return m.onShares(f, sumHash(m.sums))
 	}
-	if err := m.params.unpackPart(m.shape, k, m.sum, f.Sum); err != nil {
+	if err := m.params.unpackPart(m.shape, k, m.sum, m.tool.rows, f.Sum); err != nil {
 		return m.hub(wire.Code_MALFORMED, err)
 	}
 	if m.coming--; m.coming > 0 {
@@ -343,6 +344,7 @@ func (m *step[R]) finish(sum share, raw [][]byte, result [32]byte, claims func([
 		}
 		return err
 	}
+	m.tool.rows.give(m.own...) // packed, sent and folded
 	m.before, m.prior = before, prior
 	m.vows, m.bodies, m.own, m.packed, m.sum = nil, nil, nil, nil, nil
 	m.over, m.busy = true, false

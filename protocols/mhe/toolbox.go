@@ -16,10 +16,12 @@ type toolbox struct {
 	reducers   []reducer // primes of Q
 	low        *garner   // at the level of refreshes
 	multiplier *multiplier
+	rows       *spares[uint64] // of residues that everybody may know, or will be overwritten
+	wides      *spares[wide]   // which are cleared, where they were secret
 }
 
 func newToolbox(p Params, rand io.Reader) *toolbox {
-	t := &toolbox{p: p, errors: newErrorSampler(rand, p.lit.Sigma), multiplier: newMultiplier(p)}
+	t := &toolbox{p: p, errors: newErrorSampler(rand, p.lit.Sigma), multiplier: newMultiplier(p), rows: p.newSpares(), wides: &spares[wide]{n: p.Degree()}}
 	ringQ := p.rlwe.RingQ()
 	var err error
 	if t.ternary, err = ring.NewTernarySampler(rand, ringQ, ring.Ternary{P: p.lit.Density}, false); err != nil {
@@ -61,15 +63,19 @@ func (t *toolbox) disturbKey(x share) error {
 }
 
 // place writes integers on coefficients of a polynomial at a level, all others
-// 0. Every prime gets the residue of the same integer.
-func (t *toolbox) place(level int, at func(put func(k int, w *wide))) ring.Poly {
-	out := t.ring(level).NewPoly()
+// 0. Every prime gets the residue of the same integer. From coefficient end on all are 0.
+func (t *toolbox) place(level int, at func(put func(k int, w *wide))) (out ring.Poly, end int) {
+	out = t.spare(level)
+	for _, row := range out.Coeffs {
+		clear(row)
+	}
 	at(func(k int, w *wide) {
-		for i := range out.Coeffs {
-			out.Coeffs[i][k] = t.reducers[i].mod(w)
+		end = max(end, k+1)
+		for i, row := range out.Coeffs {
+			row[k] = t.reducers[i].mod(w)
 		}
 	})
-	return out
+	return out, end
 }
 
 // hide turns x, which holds coefficients, into -a s + e + x in the NTT domain: one
@@ -79,7 +85,7 @@ func (t *toolbox) hide(x, a ring.Poly, s secretKey, level int) error {
 		return err
 	}
 	r := t.ring(level)
-	t.p.ntt(x)
+	t.p.ntt(x, t.p.Degree())
 	r.MulCoeffsMontgomeryThenSub(a, s.key.Value.Q, x)
 	return nil
 }

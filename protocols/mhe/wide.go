@@ -18,23 +18,22 @@ const limbs = 5
 // handled in wides and never in big.Int, whose time depends on the value.
 type wide [limbs]uint64
 
-// uniformMasks draws n integers, uniform in [-2^(bits-1), 2^(bits-1)).
-func uniformMasks(r io.Reader, n, bits int) ([]wide, error) {
+// uniformMasks draws integers, uniform in [-2^(bits-1), 2^(bits-1)).
+func uniformMasks(r io.Reader, out []wide, bits int) error {
 	words := (bits + 63) / 64
-	buf, err := uniformBytes(r, 8*n*words)
+	x, err := newUniformBytes(r, 8*words)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer clear(buf)
-	out := make([]wide, n)
+	defer x.clear()
 	for i := range out {
-		w := &out[i]
+		w, b := &out[i], x.next()
 		for k := range words {
-			w[k] = binary.LittleEndian.Uint64(buf[8*(i*words+k):])
+			w[k] = binary.LittleEndian.Uint64(b[8*k:])
 		}
 		w.extend(bits)
 	}
-	return out, nil
+	return nil
 }
 
 // extend reads the lowest bits of w as a number in two's complement.

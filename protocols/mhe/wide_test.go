@@ -8,8 +8,8 @@ import (
 func TestMasksAreUniformSignedIntegers(t *testing.T) {
 	for _, bits := range []int{1, 7, 64, 65, 128, 245, 246, 256} {
 		const n = 2000
-		masks, err := uniformMasks(seeded(byte(bits)), n, bits)
-		if err != nil {
+		masks := make([]wide, n)
+		if err := uniformMasks(seeded(byte(bits)), masks, bits); err != nil {
 			t.Fatal(err)
 		}
 		half, negative := pow2(uint(bits-1)), 0
@@ -44,8 +44,8 @@ func TestResiduesAreThoseOfOneNumber(t *testing.T) {
 	for level := range p.lit.Q[:p.low()+1] {
 		subs := p.rlwe.RingQ().AtLevel(level).SubRings[:level+1]
 		bits := min(product(p.lit.Q[:level+1]).BitLen()-1, p.lit.LogMask)
-		masks, err := uniformMasks(seeded(byte(level)), 500, bits)
-		if err != nil {
+		masks := make([]wide, 500)
+		if err := uniformMasks(seeded(byte(level)), masks, bits); err != nil {
 			t.Fatal(err)
 		}
 		g := newGarner(subs)
@@ -69,8 +69,8 @@ func TestResiduesAreThoseOfOneNumber(t *testing.T) {
 }
 
 func TestFactorRoundsToNearest(t *testing.T) {
-	masks, err := uniformMasks(seeded(5), 300, 256)
-	if err != nil {
+	masks := make([]wide, 300)
+	if err := uniformMasks(seeded(5), masks, 256); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -106,8 +106,8 @@ func TestFactorRoundsToNearest(t *testing.T) {
 }
 
 func TestWideArithmeticIsThatOfIntegers(t *testing.T) {
-	masks, err := uniformMasks(seeded(6), 200, 256)
-	if err != nil {
+	masks := make([]wide, 200)
+	if err := uniformMasks(seeded(6), masks, 256); err != nil {
 		t.Fatal(err)
 	}
 	for i := 1; i < len(masks); i++ {

@@ -30,7 +30,7 @@ type Guest interface {
 	// Check judges member i's message for the place that is due. *Blame or *Abort stops the attempt.
 	Check(c Context, i int, e *wire.Envelope) error
 	// Complete is given every member's message for the place, in roster order.
-	// Their bulk is not kept after it.
+	// The host keeps their bulk no longer; the guest may.
 	Complete(inbox []*wire.Envelope) (Answer, error)
 }
 
