@@ -146,7 +146,7 @@ func BenchmarkPart(b *testing.B) {
 		"unpack": func() { p.unpack(s, packed) },
 		"each":   func() { p.each(s, packed, func(int, int, []uint64) {}) },
 		"fold":   func() { p.fold(s, sh, at) },
-		"ntt":    func() { p.ntt(x, p.Degree()) },
+		"ntt":    func() { p.ntt(x) },
 		"intt":   func() { p.intt(x) },
 		"noise":  func() { tool.disturb(x) },
 		"crp":    func() { crs{}.poly(p, crp{"bench", 1, 1, p.top()}) },

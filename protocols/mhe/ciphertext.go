@@ -170,12 +170,12 @@ func (s *Session) plain(consts []Const, list []wide) ring.Poly {
 			return c.poly
 		}
 	}
-	x, end := s.tool.place(s.params.top(), func(put func(int, *wide)) {
+	x, _ := s.tool.place(s.params.top(), func(put func(int, *wide)) {
 		for i := range list {
 			put(consts[i].At, &list[i])
 		}
 	})
-	s.params.ntt(x, end)
+	s.params.ntt(x)
 	if len(s.constants) == maxConstants {
 		s.constants = s.constants[1:]
 	}

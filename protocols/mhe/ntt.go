@@ -17,10 +17,10 @@ type transform struct {
 	ahead, inverse int  // layers without a reduction
 }
 
-// ntt and intt transform a polynomial, each row modulo its prime of Q. From coefficient end on all are 0.
-func (p Params) ntt(x ring.Poly, end int) {
+// ntt and intt transform a polynomial, each row modulo its prime of Q.
+func (p Params) ntt(x ring.Poly) {
 	for i, row := range x.Coeffs {
-		p.transforms[i].nttOf(row, end)
+		p.transforms[i].ntt(row)
 	}
 }
 
@@ -44,8 +44,8 @@ func newTransform(s *ring.SubRing) *transform {
 		t.forward, t.back = append(t.forward, one(s.RootsForward[k])), append(t.back, one(s.RootsBackward[k]))
 	}
 	t.last = one(s.NInv)
-	// Forward, values grow from 2q by 2q a layer; backward they double.
-	t.ahead = int(^uint64(0)/s.Modulus/2 - 1)
+	// Forward, values grow from 2q by 2q a layer, and leave 2q for what is added; backward they double.
+	t.ahead = int(^uint64(0)/s.Modulus/2 - 2)
 	t.inverse = 64 - bits.Len64(s.Modulus)
 	return t
 }
@@ -65,15 +65,12 @@ func (t *transform) below(x []uint64) {
 }
 
 // ntt transforms coefficients below 2q to values below q.
-func (t *transform) ntt(x []uint64) { t.nttOf(x, len(x)) }
-
-// nttOf is ntt where all coefficients from end on are 0.
-func (t *transform) nttOf(x []uint64, end int) {
-	t.lazy(x, end)
+func (t *transform) ntt(x []uint64) {
+	t.lazy(x, len(x))
 	t.below(x)
 }
 
-// lazy is nttOf with values that are not reduced. A layer whose blocks have an upper half of
+// lazy is ntt with values that are not reduced, but 2q below 2^64. From coefficient end on all are 0: a layer whose blocks have an upper half of
 // zeros copies the lower half to it; the first such layers make as many copies of the first coefficients.
 func (t *transform) lazy(x []uint64, end int) {
 	n, m, grown := len(x), 1, 0
@@ -98,11 +95,33 @@ func (t *transform) lazy(x []uint64, end int) {
 			grown = 0
 		}
 		grown += 2
-		if n == 4*m {
+		switch {
+		case n == 16*m && grown+2 <= t.ahead:
+			t.lastFour(x)
+			return
+		case n == 4*m:
 			t.lastTwo(x)
-		} else {
+		default:
 			t.two(x, m)
 		}
+	}
+}
+
+// lessProduct takes x, 2q below 2^64 at most, to x - a b / 2^64 in [0, q).
+func (m modulus) lessProduct(x, a, b []uint64) {
+	a, b = a[:len(x)], b[:len(x)]
+	for k, v := range x {
+		hi, lo := bits.Mul64(a[k], b[k])
+		h, _ := bits.Mul64(lo*m.inverse, m.q)
+		x[k] = m.reduce(v + m.q - hi + h)
+	}
+}
+
+// addLazy adds x, 2q below 2^64 at most, to y below q.
+func (m modulus) addLazy(x, y []uint64) {
+	x = x[:len(y)]
+	for k, v := range y {
+		y[k] = m.reduce(x[k] + v)
 	}
 }
 
@@ -126,13 +145,37 @@ func (t *transform) two(x []uint64, m int) {
 		b := x[(4*i+1)*size:][:size]
 		c := x[(4*i+2)*size:][:size]
 		d := x[(4*i+3)*size:][:size]
-		for j := range a {
-			e, f := a[j], b[j]
+		for j := range a { // in an order that needs few registers
 			g, h := w1.times(c[j], q), w1.times(d[j], q)
+			f := w2.times(b[j]+h, q)
+			e := a[j] + g
+			a[j], b[j], h = e+f, e-f+2*q, b[j]-h+2*q
+			h = w3.times(h, q)
+			g = e - 2*g + 2*q
+			c[j], d[j] = g+h, g-h+2*q
+		}
+	}
+}
+
+// lastFour layers: blocks of sixteen coefficients.
+func (t *transform) lastFour(x []uint64) {
+	q, m := t.q, len(x)/16
+	for i := range m {
+		v, w1, w2, w3 := (*[16]uint64)(x[16*i:]), t.forward[m+i], t.forward[2*m+2*i], t.forward[2*m+2*i+1]
+		for j := range 4 {
+			g, h := w1.times(v[8+j], q), w1.times(v[12+j], q)
+			e, f := v[j], v[4+j]
+			f, h = w2.times(f+h, q), w3.times(f-h+2*q, q)
 			e, g = e+g, e-g+2*q
-			f, h = f+h, f-h+2*q
-			f, h = w2.times(f, q), w3.times(h, q)
-			a[j], b[j], c[j], d[j] = e+f, e-f+2*q, g+h, g-h+2*q
+			v[j], v[4+j], v[8+j], v[12+j] = e+f, e-f+2*q, g+h, g-h+2*q
+		}
+		w, pairs := (*[4]root)(t.forward[4*(m+i):]), (*[8]root)(t.forward[8*(m+i):])
+		for j := range 4 {
+			g, h := w[j].times(v[4*j+2], q), w[j].times(v[4*j+3], q)
+			e, f := v[4*j], v[4*j+1]
+			f, h = pairs[2*j].times(f+h, q), pairs[2*j+1].times(f-h+2*q, q)
+			e, g = e+g, e-g+2*q
+			v[4*j], v[4*j+1], v[4*j+2], v[4*j+3] = e+f, e-f+2*q, g+h, g-h+2*q
 		}
 	}
 }

@@ -50,8 +50,35 @@ func TestShortPolynomialsAreTransformedAlike(t *testing.T) {
 			x, want := make([]uint64, n), make([]uint64, n)
 			crs{}.stream(crp{level: end}).uniform(x[:end], sub.Modulus)
 			sub.NTT(x, want)
-			if tr.nttOf(x, end); !slices.Equal(x, want) {
+			tr.lazy(x, end)
+			if tr.below(x); !slices.Equal(x, want) {
 				t.Errorf("degree 2^%d, %d coefficients: transformed otherwise", logN, end)
+			}
+		}
+	}
+}
+
+// What is added to or taken from a transform that was not reduced is as if it had been, also where
+// everything is as large as it gets.
+func TestSumsWithTransformsThatAreNotReduced(t *testing.T) {
+	p := InsecureTest(10)
+	for i := range len(p.lit.Q) + len(p.lit.P) {
+		tr, q := p.transforms[i], p.prime(i)
+		most := 2 * uint64(tr.ahead+1) * q // of what lazy leaves
+		if most+2*q < most {
+			t.Fatalf("prime %d: %d layers leave nothing for a sum", i, tr.ahead)
+		}
+		for _, x := range []uint64{0, 1, q - 1, q, most - 1} {
+			for _, a := range []uint64{0, 1, q / 2, q - 1} {
+				got, sum := []uint64{x}, []uint64{a}
+				tr.addLazy(got, sum)
+				if want := (x%q + a) % q; sum[0] != want {
+					t.Errorf("prime %d: %d + %d is %d, want %d", i, x, a, sum[0], want)
+				}
+				tr.lessProduct(got, []uint64{a}, []uint64{q - 1})
+				if want := (x%q + q - tr.times(a, q-1)) % q; got[0] != want {
+					t.Errorf("prime %d: %d - %d (q-1) is %d, want %d", i, x, a, got[0], want)
+				}
 			}
 		}
 	}

@@ -253,7 +253,7 @@ func (m *refresh) share() (es, ws share, err error) {
 	if err := m.tool.disturb(e); err != nil { // an error's sign does not matter
 		return nil, nil, err
 	}
-	p.ntt(e, p.Degree())
+	p.ntt(e)
 	r.Neg(e, e)
 	r.MulCoeffsMontgomeryThenAdd(m.c.c1, m.secret.key.Value.Q, e)
 	err = m.maps(m.masks, func(o int, w ring.Poly, _ int) error {
@@ -318,9 +318,11 @@ func (m *refresh) done(es, ws share) error {
 	}
 	m.tool.rows.give(es...)
 	if err := m.maps(values, func(o int, y ring.Poly, end int) error {
-		p.ntt(y, end)
 		w := take(ws, o*(top+1), top)
-		m.tool.ring(top).Add(y, w, w)
+		for i, row := range y.Coeffs {
+			p.transforms[i].lazy(row, end)
+			p.transforms[i].addLazy(row, w.Coeffs[i])
+		}
 		m.tool.rows.give(y.Coeffs...)
 		m.out.Outputs = append(m.out.Outputs, &Ciphertext{owner: m.Session, c0: w, c1: m.a[o], level: top, scale: p.scale(), bound: m.bounds[o]})
 		return nil

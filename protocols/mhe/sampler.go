@@ -36,9 +36,8 @@ func newUniformBytes(r io.Reader, size int) (*uniformBytes, error) {
 	if _, err := io.ReadFull(r, key[:]); err != nil {
 		return nil, fmt.Errorf("mhe: randomness: %w", err)
 	}
-	const several = 128 // calls of the stream cost something
-	x := &uniformBytes{keyStream(key), size, several * size, make([]byte, several*size)}
-	return x, nil
+	room := max(1, 4096/size) * size // calls of the stream cost something
+	return &uniformBytes{keyStream(key), size, room, make([]byte, room)}, nil
 }
 
 // next returns the next bytes, which stay until it is called again.
@@ -94,7 +93,7 @@ func (s *errorSampler) draw(word uint64) (size, negative uint64) {
 // addTo adds a fresh error to every coefficient of rows of residues.
 func (s *errorSampler) addTo(rows [][]uint64, subrings []*ring.SubRing) error {
 	n := len(rows[0])
-	var size, negative [256]uint64
+	var size, negative [256]uint64 // signed, and all ones where it is negative
 	defer func() { clear(size[:]); clear(negative[:]) }()
 	x, err := newUniformBytes(s.rand, 8*min(n, len(size)))
 	if err != nil {
@@ -105,12 +104,13 @@ func (s *errorSampler) addTo(rows [][]uint64, subrings []*ring.SubRing) error {
 		to := min(from+len(size), n)
 		size, negative, words := size[:to-from], negative[:to-from], x.next()
 		for k := range size {
-			size[k], negative[k] = s.draw(binary.LittleEndian.Uint64(words[8*k:]))
+			x, minus := s.draw(binary.LittleEndian.Uint64(words[8*k:]))
+			size[k], negative[k] = (x^minus)-minus, minus
 		}
 		for i, row := range rows {
-			q, row := subrings[i].Modulus, row[from:to]
+			q, row, negative := subrings[i].Modulus, row[from:to], negative[:len(size)]
 			for k, x := range size {
-				row[k] = ring.CRed(row[k]+(x^negative[k])-negative[k]+q&negative[k], q)
+				row[k] = ring.CRed(row[k]+x+q&negative[k], q)
 			}
 		}
 	}

@@ -84,9 +84,11 @@ func (t *toolbox) hide(x, a ring.Poly, s secretKey, level int) error {
 	if err := t.disturb(x); err != nil {
 		return err
 	}
-	r := t.ring(level)
-	t.p.ntt(x, t.p.Degree())
-	r.MulCoeffsMontgomeryThenSub(a, s.key.Value.Q, x)
+	for i, row := range x.Coeffs[:level+1] {
+		m := t.p.transforms[i]
+		m.lazy(row, len(row))
+		m.lessProduct(row, a.Coeffs[i], s.key.Value.Q.Coeffs[i])
+	}
 	return nil
 }
 
