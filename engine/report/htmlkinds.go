@@ -32,12 +32,12 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 		}
 	}
 	switch a.Kind {
-	case "logistic", "cox", "poisson":
+	case "logistic", "cox", "poisson", "negbin":
 		ratio, low, high, title, axis := "odds_ratio", "odds_low", "odds_high", p.w("plot.forest.or"), p.w("plot.or")
 		switch a.Kind {
 		case "cox":
 			ratio, low, high, title, axis = "hazard_ratio", "hazard_low", "hazard_high", p.w("plot.forest.hr"), p.w("plot.hr")
-		case "poisson":
+		case "poisson", "negbin":
 			ratio, low, high, title, axis = "rate_ratio", "rate_low", "rate_high", p.w("plot.forest.rr"), p.w("plot.rr")
 		}
 		if svg, ok := p.forest(id, f.Tidy, ratio, low, high, title, axis); ok {
@@ -111,7 +111,7 @@ func (p *page) further(a Analysis, args stat.Args, table func(string, *view)) {
 	f := a.Frame
 	if a.Kind != "km" {
 		caption := p.w("table.tests")
-		if slices.Contains([]string{"linear", "logistic", "cox", "poisson"}, a.Kind) {
+		if slices.Contains([]string{"linear", "logistic", "cox", "poisson", "negbin"}, a.Kind) {
 			caption = p.w("table.fit")
 		}
 		table("-glance", p.glance(caption, f.Glance))

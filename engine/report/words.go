@@ -37,6 +37,7 @@ var titles = map[string]string{
 	"logrank":     "log-rank test",
 	"cox":         "Cox regression",
 	"poisson":     "Poisson regression",
+	"negbin":      "negative binomial regression",
 	"calibration": "calibration",
 	"lrtest":      "likelihood-ratio test",
 

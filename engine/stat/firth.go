@@ -116,12 +116,10 @@ func (l *logisticPart) takeFirth(t fixed.Totals) {
 		l.stepFirth(t)
 		return
 	}
-	q := len(m.cols)
-	score, info, deviance := readNewton(t, q)
+	score, info, deviance := readNewton(t, len(m.cols))
 	if m.rounds++; m.rounds == 1 {
 		m.start = deviance
 		score, info = m.dropAliased(score, info)
-		q = len(m.cols)
 	}
 	m.info = info
 	v := m.covariance()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/consilium-health/consilium/engine/formula"
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -21,7 +22,7 @@ import (
 //
 // as R's metafor::rma with method DL.
 //
-// Keys: model, the id of a linear, logistic, poisson or cox analysis before;
+// Keys: model, the id of a regression before;
 // term, the name of one of its coefficients; per_hospital?: every hospital's own
 // estimate is opened and written, for a forest plot. Without, only sums over
 // hospitals are, six of two numbers each: fewer than five hospitals are refused,
@@ -38,8 +39,8 @@ func (Heterogeneity) Begin(args Args, s *table.Schema) (Program, error) {
 	}
 	of := *args.Of
 	switch {
-	case !slices.Contains([]string{"linear", "logistic", "poisson", "cox"}, of.Kind):
-		return nil, fmt.Errorf("heterogeneity: %s is of kind %s, want linear, logistic, poisson or cox", of.ID, of.Kind)
+	case !slices.Contains(modelKinds, of.Kind):
+		return nil, fmt.Errorf("heterogeneity: %s is of kind %s, want one of %s", of.ID, of.Kind, strings.Join(modelKinds, ", "))
 	case of.Ridge != nil && *of.Ridge > 0:
 		return nil, fmt.Errorf("heterogeneity: the estimates of a ridge model have no standard errors")
 	case args.Veil:
@@ -154,7 +155,7 @@ func (h *heterogeneityPart) locate() error {
 	case "linear":
 		h.unit *= math.Max(y.Max-y.Min, math.SmallestNonzeroFloat32)
 		h.widest = 1 / (leastSigma * leastSigma)
-	case "poisson":
+	case "poisson", "negbin":
 		h.widest = math.Max(1, y.Max)
 	}
 	return nil

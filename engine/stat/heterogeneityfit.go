@@ -102,7 +102,7 @@ func (h *heterogeneityPart) takeSites(t fixed.Totals) error {
 // finish writes the hospitals' estimates, if they are shown, and the pooled ones.
 func (h *heterogeneityPart) finish(f Frame) Frame {
 	f.Warnings = h.warnings
-	ratio := map[string]string{"logistic": "odds_ratio", "poisson": "rate_ratio", "cox": "hazard_ratio"}[h.of.Kind]
+	ratio := map[string]string{"logistic": "odds_ratio", "poisson": "rate_ratio", "negbin": "rate_ratio", "cox": "hazard_ratio"}[h.of.Kind]
 	row := func(name string, b, se float64) Record {
 		b, se = b*h.unit, se*h.unit
 		low, high := b-z975*se, b+z975*se

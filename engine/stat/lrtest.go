@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/consilium-health/consilium/engine/formula"
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -88,12 +89,15 @@ func (LRTest) Begin(args Args, s *table.Schema) (Program, error) {
 	return p, nil
 }
 
+// modelKinds are the regressions that other analyses take up.
+var modelKinds = []string{"linear", "logistic", "poisson", "negbin", "cox"}
+
 // comparable refuses two analyses that no likelihood ratio compares.
 func comparable(a, b Args) error {
 	penalised := func(a Args) bool { return a.Firth || a.Ridge != nil && *a.Ridge > 0 }
 	switch {
-	case !slices.Contains([]string{"linear", "logistic", "poisson", "cox"}, a.Kind):
-		return fmt.Errorf("lrtest: %s is of kind %s, want linear, logistic, poisson or cox", a.ID, a.Kind)
+	case !slices.Contains(modelKinds, a.Kind):
+		return fmt.Errorf("lrtest: %s is of kind %s, want one of %s", a.ID, a.Kind, strings.Join(modelKinds, ", "))
 	case a.Kind != b.Kind:
 		return fmt.Errorf("lrtest: %s is of kind %s, %s of kind %s: want the same", a.ID, a.Kind, b.ID, b.Kind)
 	case fmt.Sprint(a.Where) != fmt.Sprint(b.Where):

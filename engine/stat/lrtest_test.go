@@ -27,7 +27,7 @@ func TestLikelihoodRatioTestIsOfNestedModelsOnTheSameRows(t *testing.T) {
 		"want the same":        {model("linear", "low ~ age"), model("logistic", "low ~ age + lwt")},
 		"conditions":           {model("logistic", "low ~ age"), conditioned},
 		"ridge":                {model("logistic", "low ~ age"), penalised},
-		"want linear":          {model("rank", ""), model("rank", "")},
+		"want one of":          {model("rank", ""), model("rank", "")},
 	} {
 		if _, err := (LRTest{}).Begin(Args{Kind: "lrtest", OfAll: of}, set.schema); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("got %v, want %q", err, why)

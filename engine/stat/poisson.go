@@ -18,38 +18,52 @@ var _ Statistic = Poisson{}
 
 // Begin implements Statistic.
 func (Poisson) Begin(args Args, s *table.Schema) (Program, error) {
-	r, err := newRegression(args, s)
+	p, c, err := newPoissonPart(args, s)
 	if err != nil {
 		return nil, err
+	}
+	return p.program(c, p, p.finish), nil
+}
+
+// newPoissonPart checks the model of a count.
+func newPoissonPart(args Args, s *table.Schema) (*poissonPart, *census, error) {
+	r, err := newRegression(args, s)
+	if err != nil {
+		return nil, nil, err
 	}
 	y := r.model.OutcomeColumn
 	switch {
 	case r.model.OutcomeKind != table.Number || y.Grid == nil || y.Min < 0:
-		return nil, fmt.Errorf("poisson: outcome %s is not a count: declare it as a number with integer: true and min: 0 or more", r.model.Outcome)
+		return nil, nil, fmt.Errorf("%s: outcome %s is not a count: declare it as a number with integer: true and min: 0 or more", args.Kind, r.model.Outcome)
 	case !r.model.Intercept:
-		return nil, fmt.Errorf("poisson: a model without intercept is not computed; leave out -1 or +0")
+		return nil, nil, fmt.Errorf("%s: a model without intercept is not computed; leave out -1 or +0", args.Kind)
 	case args.Ridge != nil:
-		return nil, fmt.Errorf("poisson: ridge is not computed")
+		return nil, nil, fmt.Errorf("%s: ridge is not computed", args.Kind)
 	}
 	if g := y.Grid; g.M != 1 || g.E10 != 0 {
-		return nil, fmt.Errorf("poisson: outcome %s is not counted in ones: declare it with integer: true", r.model.Outcome)
+		return nil, nil, fmt.Errorf("%s: outcome %s is not counted in ones: declare it with integer: true", args.Kind, r.model.Outcome)
 	}
 	c, err := newCensus(args, s, r.model.Variables, slices.Concat(r.model.Factors, r.rare))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p := &poissonPart{regression: r}
 	p.lay()
-	q := &program{census: c, parts: []part{p}}
-	q.start = func() error {
-		if err := r.settle(c); err != nil {
+	return p, c, nil
+}
+
+// program runs the sums of q, p itself or what goes on from it, after the census.
+func (p *poissonPart) program(c *census, q part, finish func(Frame) Frame) *program {
+	all := &program{census: c, parts: []part{q}}
+	all.start = func() error {
+		if err := p.settle(c); err != nil {
 			return err
 		}
 		p.begin()
 		return nil
 	}
-	q.finish = func() (Frame, error) { return p.finish(c.counts()), nil }
-	return q, nil
+	all.finish = func() (Frame, error) { return finish(c.counts()), nil }
+	return all
 }
 
 // poissonPart are the sums after the census.

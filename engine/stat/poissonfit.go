@@ -201,6 +201,27 @@ func (p *poissonPart) finish(f Frame) Frame {
 	if cov != nil && p.sandwich != nil {
 		cov = p.robustCovariance(&f, m, p.scale)
 	}
+	p.coefficients(&f, est, cov)
+	p.inflate(&f, own, m.cols)
+	n, rank := float64(p.n), float64(len(m.cols))
+	// The null model's mean is c exp(offset), c = sum y / sum exp(offset).
+	null := 2 * (p.saturated - p.shifted - p.total*math.Log(p.total/p.counts))
+	logLik := (p.saturated - p.total - p.factorials) - m.deviance/2
+	dispersion := p.pearson / (n - rank)
+	f.Glance = Record{}.Put("null_deviance", null).Put("df_null", n-1).Put("deviance", m.deviance).Put("df_residual", n-rank).
+		Put("log_lik", logLik).Put("aic", 2*rank-2*logLik).Put("bic", math.Log(n)*rank-2*logLik).
+		Put("lr_statistic", null-m.deviance).Put("lr_df", rank-1).Put("lr_p", tail(null-m.deviance, rank-1)).
+		Put("pearson_chi_squared", p.pearson).Put("dispersion", dispersion).Put("nobs", p.n).Put("iterations", m.rounds-1).Put("converged", m.converged)
+	f.Glance = p.sandwich.mark(f.Glance, &f)
+	if dispersion > 1.5 && p.sandwich == nil {
+		f.Warnings = append(f.Warnings, fmt.Sprintf("counts vary more than the model says (dispersion %.2g): standard errors are too small", dispersion))
+	}
+	return f
+}
+
+// coefficients writes the rows of tidy and vcov.
+func (p *poissonPart) coefficients(f *Frame, est []float64, cov *symmetric) {
+	m := p.fit
 	at := 0
 	var all []int
 	for j, c := range p.columns {
@@ -218,21 +239,6 @@ func (p *poissonPart) finish(f Frame) Frame {
 		at++
 	}
 	f.VCov = p.vcov(m, cov, all)
-	p.inflate(&f, own, m.cols)
-	n, rank := float64(p.n), float64(len(m.cols))
-	// The null model's mean is c exp(offset), c = sum y / sum exp(offset).
-	null := 2 * (p.saturated - p.shifted - p.total*math.Log(p.total/p.counts))
-	logLik := (p.saturated - p.total - p.factorials) - m.deviance/2
-	dispersion := p.pearson / (n - rank)
-	f.Glance = Record{}.Put("null_deviance", null).Put("df_null", n-1).Put("deviance", m.deviance).Put("df_residual", n-rank).
-		Put("log_lik", logLik).Put("aic", 2*rank-2*logLik).Put("bic", math.Log(n)*rank-2*logLik).
-		Put("lr_statistic", null-m.deviance).Put("lr_df", rank-1).Put("lr_p", tail(null-m.deviance, rank-1)).
-		Put("pearson_chi_squared", p.pearson).Put("dispersion", dispersion).Put("nobs", p.n).Put("iterations", m.rounds-1).Put("converged", m.converged)
-	f.Glance = p.sandwich.mark(f.Glance, &f)
-	if dispersion > 1.5 && p.sandwich == nil {
-		f.Warnings = append(f.Warnings, fmt.Sprintf("counts vary more than the model says (dispersion %.2g): standard errors are too small", dispersion))
-	}
-	return f
 }
 
 func tail(x, df float64) float64 {

@@ -53,6 +53,8 @@ var regressions = []struct {
 	{"firth", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + race + smoke", Firth: true}, false},
 	{"firth_separated", "birthwt", Args{Kind: "logistic", Formula: "low ~ I(bwt / 100) + smoke", Firth: true}, false},
 	{"firth_offset", "cgd", Args{Kind: "logistic", Formula: "infection ~ treat * sex + offset(log(days) / 2) - 1", Firth: true}, false},
+	{"negbin", "cgd", Args{Kind: "negbin", Formula: "infections ~ treat + age + offset(log(days))"}, false},
+	{"negbin_ftv", "birthwt", Args{Kind: "negbin", Formula: "ftv ~ age + race + smoke"}, false},
 }
 
 // rNumber is a line of regressions.csv.

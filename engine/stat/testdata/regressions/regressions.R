@@ -137,3 +137,24 @@ firth <- function(id, f, data) {
 firth("firth", low ~ age + lwt + race + smoke, birthwt)
 firth("firth_separated", low ~ I(bwt / 100) + smoke, birthwt)
 firth("firth_offset", infection ~ treat * sex + offset(log(days) / 2) - 1, cgd)
+
+## negative binomial: glm.nb, iterated on until nothing moves
+negbin <- function(id, f, data) {
+  m <- glm.nb(f, data, control = glm.control(epsilon = 1e-14, maxit = 200))
+  o <- if (is.null(m$offset)) rep(0, nrow(data)) else m$offset; y <- m$y; x <- model.matrix(m); th <- m$theta; b <- coef(m)
+  for (i in 1:100) {
+    mu <- exp(drop(x %*% b) + o); w <- mu / (1 + mu / th)
+    b <- b + solve(crossprod(x * sqrt(w)), crossprod(x, (y - mu) / (1 + mu / th)))
+    s <- sum(digamma(th + y) - digamma(th) + log(th) + 1 - log(th + mu) - (y + th) / (mu + th))
+    j <- sum(-trigamma(th + y) + trigamma(th) - 1 / th + 2 / (mu + th) - (y + th) / (mu + th)^2)
+    th <- th + s / j
+  }
+  b <- drop(b); stopifnot(abs(th / m$theta - 1) < 1e-4, max(abs(b - coef(m))) < 1e-4)
+  se <- sqrt(diag(solve(crossprod(x * sqrt(w)))))
+  for (t in names(b)) { put(id, "tidy", t, "estimate", b[t]); put(id, "tidy", t, "std_error", se[t]); put(id, "tidy", t, "rate_high", exp(b[t] + qnorm(0.975) * se[t])) }
+  ll <- sum(dnbinom(y, size = th, mu = mu, log = TRUE)); fam <- negative.binomial(th)
+  null <- glm(y ~ 1 + offset(o), family = fam, epsilon = 1e-15, maxit = 100)
+  for (k in c(theta = th, theta_std_error = 1 / sqrt(j), log_lik = ll, aic = 2 * (length(b) + 1) - 2 * ll, deviance = sum(fam$dev.resids(y, mu, 1)), null_deviance = null$deviance) |> (\(v) split(v, names(v)))()) put(id, "glance", "", names(k), k)
+}
+negbin("negbin", infections ~ treat + age + offset(log(days)), cgd)
+negbin("negbin_ftv", ftv ~ age + race + smoke, birthwt)
