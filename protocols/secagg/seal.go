@@ -116,9 +116,8 @@ func (s *setup) parseSeal(i int, sealed *wire.Sealed) ([]byte, error) {
 		if err := wire.Decode(s.log.sealing.Seal, own); err != nil {
 			return nil, err
 		}
-		if !bytes.Equal(own.Body, env.Body) { // and yet it has this member's signature
-			at := parseOutboxHead(s.log.sealing.Heads[s.me*wire.HeadSize:])
-			return nil, s.ledger.rolledBack(s.cfg.Charter.Plan, at.next(wire.Type_SEAL, 0, env.Body))
+		if !bytes.Equal(own.Body, env.Body) {
+			return nil, s.twice("seal", s.log.sealing.Seal, sealed.GetSeal())
 		}
 		if len(sealed.Part) > 0 {
 			return nil, s.hub(wire.Code_ALTERED, errors.New("secagg: this member's own seal was changed"))

@@ -205,10 +205,17 @@ func (s *setup) parseHellos(e *wire.Envelope) ([]parsedHello, error) {
 	if err := wire.Decode(s.log.began.Hello, own); err != nil {
 		return nil, err
 	}
-	if h := out[s.me]; !bytes.Equal(h.body, own.Body) { // and yet it has this member's signature
-		return nil, s.ledger.rolledBack(s.cfg.Charter.Plan, parseOutboxHead(h.Heads[s.me*wire.HeadSize:]).next(wire.Type_HELLO, 0, h.body))
+	if h := out[s.me]; !bytes.Equal(h.body, own.Body) {
+		return nil, s.twice("hello", s.log.began.Hello, h.raw)
 	}
 	return out, nil
+}
+
+// twice ends an attempt for which this member has signed another message before,
+// that its journal lacks: an older copy. How much is lost, the others' heads say in the next attempt.
+func (s *setup) twice(what string, journalled, signed []byte) error {
+	err := s.abort(wire.Code_DUPLICATE, "this member has signed another %s for this attempt, which its journal lacks: the journal may be an older copy", what)
+	return s.proven(err, journalled, signed)
 }
 
 // checkRollback looks for a position of this member's outbox that a peer has
