@@ -43,6 +43,7 @@ var titles = map[string]string{
 
 	"heterogeneity":   "heterogeneity between hospitals",
 	"mantel_haenszel": "Mantel-Haenszel test",
+	"propensity":      "propensity-score weighting",
 }
 
 // kindTitle says what an analysis is about: "logistic regression, infection ~ treat + age".

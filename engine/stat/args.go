@@ -48,6 +48,10 @@ type Args struct {
 	Condition    float64             `yaml:"condition"`   // reveal: model: how nearly collinear columns may be; 0 means the default
 	Withhold     []string            `yaml:"withhold"`    // linear, reveal: model: vcov and std_error are not computed, so that the products of columns stay encrypted
 
+	Estimand   string    `yaml:"estimand"`   // propensity: ate or att; "" means ate
+	Stabilized bool      `yaml:"stabilized"` // propensity: weights times the share of the group
+	Truncate   []float64 `yaml:"truncate"`   // propensity: limits of the probability of treatment
+
 	Model  string   `yaml:"model"`        // id of the model that is evaluated
 	Models []string `yaml:"models"`       // ids of the models that are compared
 	Term   string   `yaml:"term"`         // name of a coefficient of the model

@@ -20,6 +20,7 @@ func Catalog() []Kind {
 		{Name: "km", Statistic: KaplanMeier{}, Required: []string{"time", "event"}, Optional: []string{"by", "entry", "grid", "times", "tau"}},
 		{Name: "logrank", Statistic: LogRank{}, Required: []string{"time", "event", "by"}, Optional: []string{"strata", "grid"}},
 		{Name: "cox", Statistic: Cox{}, Required: []string{"time", "event", "formula"}, Optional: []string{"ties", "strata", "entry", "grid", "zph", "vif", "predict", "times"}},
+		{Name: "propensity", Statistic: Propensity{}, Required: []string{"formula"}, Optional: []string{"estimand", "stabilized", "truncate", "outcome"}},
 		{Name: "lrtest", Statistic: LRTest{}, Required: []string{"models"}},
 		{Name: "heterogeneity", Statistic: Heterogeneity{}, Required: []string{"model", "term"}, Optional: []string{"per_hospital"}},
 		{Name: "calibration", Statistic: Calibration{}, Required: []string{"model"}, Optional: []string{"bins"}},

@@ -55,6 +55,10 @@ var regressions = []struct {
 	{"firth_offset", "cgd", Args{Kind: "logistic", Formula: "infection ~ treat * sex + offset(log(days) / 2) - 1", Firth: true}, false},
 	{"negbin", "cgd", Args{Kind: "negbin", Formula: "infections ~ treat + age + offset(log(days))"}, false},
 	{"negbin_ftv", "birthwt", Args{Kind: "negbin", Formula: "ftv ~ age + race + smoke"}, false},
+	{"weight_ate", "birthwt", Args{Kind: "propensity", Formula: "smoke ~ age + lwt + race + ht", Outcome: "bwt"}, false},
+	{"weight_att", "birthwt", Args{Kind: "propensity", Formula: "smoke ~ age * race + ui", Estimand: "att", Outcome: "low"}, false},
+	{"weight_truncated", "birthwt", Args{Kind: "propensity", Formula: "smoke ~ age + lwt + race + ptl", Truncate: []float64{0.2, 0.6}, Stabilized: true, Outcome: "bwt"}, false},
+	{"weight_missing", "lung", Args{Kind: "propensity", Formula: "sex ~ age + ph_karno", Outcome: "wt_loss"}, false},
 }
 
 // rNumber is a line of regressions.csv.

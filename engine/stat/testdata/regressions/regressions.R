@@ -158,3 +158,34 @@ negbin <- function(id, f, data) {
 }
 negbin("negbin", infections ~ treat + age + offset(log(days)), cgd)
 negbin("negbin_ftv", ftv ~ age + race + smoke, birthwt)
+
+## propensity-score weighting
+propensity <- function(id, f, data, estimand, y = NULL, limits = c(0, 1), stabilized = FALSE) {
+  m <- exact(f, binomial, data); e <- pmin(pmax(fitted(m), limits[1]), limits[2]); t <- m$y; x <- model.matrix(m)[, -1, drop = FALSE]
+  w <- if (estimand == "ate") t / e + (1 - t) / (1 - e) else t + (1 - t) * e / (1 - e)
+  if (stabilized) w <- w * ifelse(t == 1, mean(t), 1 - mean(t))
+  largest <- c(0, 0)
+  for (k in colnames(x)) {
+    a <- x[t == 1, k]; b <- x[t == 0, k]
+    sd <- if (estimand == "ate") sqrt((var(a) + var(b)) / 2) else sd(a)
+    wa <- weighted.mean(a, w[t == 1]); wb <- weighted.mean(b, w[t == 0])
+    smd <- c((mean(a) - mean(b)) / sd, (wa - wb) / sd); largest <- pmax(largest, abs(smd))
+    for (v in list(c("mean_treated", mean(a)), c("mean_control", mean(b)), c("smd", smd[1]), c("weighted_treated", wa), c("weighted_control", wb), c("weighted_smd", smd[2]))) put(id, "tidy", k, v[1], as.numeric(v[2]))
+  }
+  put(id, "glance", "", "largest_smd", largest[1]); put(id, "glance", "", "largest_weighted_smd", largest[2])
+  for (g in 0:1) {
+    name <- c("control", "treated")[g + 1]; v <- w[t == g]
+    put(id, "glance", "", paste0("effective_", name), sum(v)^2 / sum(v^2)); put(id, "glance", "", paste0("mean_weight_", name), mean(v)); put(id, "glance", "", paste0("n_", name), length(v))
+  }
+  if (!is.null(y)) {
+    o <- lm(y ~ t, weights = w); se <- sqrt(sandwich::vcovHC(o, "HC0")[2, 2])
+    put(id, "glance", "", "outcome_control", coef(o)[1]); put(id, "glance", "", "estimate", coef(o)[2]); put(id, "glance", "", "std_error", se)
+    put(id, "glance", "", "p_value", 2 * pnorm(-abs(coef(o)[2] / se))); put(id, "glance", "", "conf_low", coef(o)[2] - qnorm(0.975) * se)
+  }
+  if (limits[1] > 0) put(id, "glance", "", "truncated", sum(fitted(m) < limits[1] | fitted(m) > limits[2]))
+}
+propensity("weight_ate", smoke ~ age + lwt + race + ht, birthwt, "ate", birthwt$bwt)
+propensity("weight_att", smoke ~ age * race + ui, birthwt, "att", birthwt$low)
+propensity("weight_truncated", smoke ~ age + lwt + race + ptl, birthwt, "ate", birthwt$bwt, c(0.2, 0.6), TRUE)
+with_loss <- lung[complete.cases(lung[, c("sex", "age", "ph_karno", "wt_loss")]), ]; with_loss$sex <- factor(with_loss$sex, c("male", "female"))
+propensity("weight_missing", sex ~ age + ph_karno, with_loss, "ate", with_loss$wt_loss)
