@@ -12,6 +12,8 @@ type Args struct {
 	ID   string
 	Kind string
 
+	CrossValidate *CrossValidate `yaml:"cross_validate"` // logistic
+
 	Variables    []string            `yaml:"variables"`
 	By           string              `yaml:"by"`
 	Variable     string              `yaml:"variable"`

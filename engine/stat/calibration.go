@@ -36,11 +36,13 @@ func (Calibration) Begin(args Args, s *table.Schema) (Program, error) {
 		return nil, fmt.Errorf("calibration: %s is of kind %s, want logistic", args.Model, args.Of.Kind)
 	case args.Bins < 3 || args.Bins > 100:
 		return nil, fmt.Errorf("calibration: %d bins, want 3 to 100", args.Bins)
+	case args.Of.Firth:
+		return nil, fmt.Errorf("calibration: %s has a Firth penalty, whose risks are not evaluated", args.Model)
 	case args.Veil:
 		return nil, fmt.Errorf("calibration: the risks of an encrypted model are not opened; use privacy.reveal: sums")
 	}
 	of := *args.Of
-	of.Drop1, of.Evaluate = false, &Evaluate{}
+	of.Drop1, of.Evaluate, of.CrossValidate = false, &Evaluate{}, nil
 	p, err := Logistic{}.Begin(of, s)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ func Catalog() []Kind {
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
 		{Name: "correlation", Statistic: Correlation{}, Required: []string{"variables"}, Optional: []string{"method"}},
 		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1", "vif", "se", "withhold", "condition"}},
-		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "drop1", "vif", "se", "firth", "final_steps", "degree", "condition"}},
+		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "cross_validate", "drop1", "vif", "se", "firth", "final_steps", "degree", "condition"}},
 		{Name: "poisson", Statistic: Poisson{}, Required: []string{"formula"}, Optional: []string{"vif", "se"}},
 		{Name: "negbin", Statistic: NegBin{}, Required: []string{"formula"}, Optional: []string{"vif"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
@@ -24,5 +24,6 @@ func Catalog() []Kind {
 		{Name: "lrtest", Statistic: LRTest{}, Required: []string{"models"}},
 		{Name: "heterogeneity", Statistic: Heterogeneity{}, Required: []string{"model", "term"}, Optional: []string{"per_hospital"}},
 		{Name: "calibration", Statistic: Calibration{}, Required: []string{"model"}, Optional: []string{"bins"}},
+		{Name: "decision_curve", Statistic: DecisionCurve{}, Required: []string{"model"}, Optional: []string{"thresholds"}},
 	}
 }

@@ -35,6 +35,11 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 	if e := args.Evaluate; e != nil && (e.Cells < 0 || e.Cells > maxEvaluate) {
 		return nil, fmt.Errorf("logistic: evaluate: cells is %d, want 0 to %d", e.Cells, maxEvaluate)
 	}
+	if v := args.CrossValidate; v != nil {
+		if err := v.check(args); err != nil {
+			return nil, err
+		}
+	}
 	outcome := r.model.Variables[0]
 	r.rare = slices.DeleteFunc(r.rare, func(name string) bool { return name == outcome }) // it has a rule of its own
 	c, err := newCensus(args, s, r.model.Variables, slices.Concat([]string{outcome}, r.model.Factors, r.rare))
@@ -60,6 +65,19 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 		return l.begin()
 	}
 	p.finish = func() (Frame, error) { return l.finish(c.counts()), nil }
+	if v := args.CrossValidate; v != nil {
+		most := l.evaluation.cells
+		if most == 0 {
+			most = DefaultCells
+		}
+		x := &crossPart{of: l, k: v.Folds, seed: uint64(v.Seed), classes: &evaluation{cells: most}, most: most}
+		p.parts = append(p.parts, x)
+		p.finish = func() (Frame, error) {
+			f := l.finish(c.counts())
+			x.put(&f)
+			return f, nil
+		}
+	}
 	if l.veiled != nil {
 		c.shown, p.blind = true, l.veiled.steps == 0 && l.evaluation.part == nil
 		v := &veiledProgram{p, []veiledPart{l}}
