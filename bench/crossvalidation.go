@@ -17,8 +17,8 @@ const folds = 10
 // scoreClasses is how many classes the scores of people who were not trained on have: probabilities in steps of 1/scoreClasses.
 const scoreClasses = 100
 
-// crossValidated prepares ten-fold cross-validation of a logistic model, as two
-// studies: one model for each fold, fitted on the rows outside of it; then, every
+// crossValidated prepares ten-fold cross-validation of an encrypted logistic model, as two
+// studies, since cross_validate is for models whose sums are opened: one model for each fold, fitted on the rows outside of it; then, every
 // hospital having scored its rows with the model that has not seen them, the area
 // under the curve of each fold, with DeLong's error.
 func crossValidated(_ context.Context, s Scenario) (*Work, error) {
@@ -27,7 +27,11 @@ func crossValidated(_ context.Context, s Scenario) (*Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	want, err := c.crossValidate(nil)
+	dealt := make([]int, c.Rows)
+	for i := range dealt {
+		dealt[i] = fold(i)
+	}
+	want, err := c.crossValidate(dealt, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func crossValidated(_ context.Context, s Scenario) (*Work, error) {
 		return x, nil
 	}
 	w.Plain = func(context.Context) error {
-		_, err := c.crossValidate(want)
+		_, err := c.crossValidate(dealt, want)
 		return err
 	}
 	return w, nil
@@ -101,22 +105,35 @@ func (c *Cohort) scoreStudy(hospitals int, reveal string, models [][]float64) (*
 		all[i] = float64(fold(i))
 	}
 	variables := fmt.Sprintf("  fold: {type: number, integer: true, min: 0, max: 9}\n  score: {type: number, step: %g, min: 0, max: 1}\n", 1.0/scoreClasses)
-	return c.studyWith(variables, [][]float64{all, c.scores(models)}, hospitals, analyses, reveal)
+	return c.studyWith(variables, [][]float64{all, c.rounded(models)}, hospitals, analyses, reveal)
 }
 
-// scores are the probabilities of all rows by the model of their fold, rounded to the classes.
-func (c *Cohort) scores(models [][]float64) []float64 {
+// rounded are the probabilities of all rows by the model of their fold, rounded to the classes.
+func (c *Cohort) rounded(models [][]float64) []float64 {
+	dealt := make([]int, c.Rows)
+	for i := range dealt {
+		dealt[i] = fold(i)
+	}
+	scores := c.scores(models, dealt)
+	for i, p := range scores {
+		scores[i] = math.Round(scoreClasses*p) / scoreClasses
+	}
+	return scores
+}
+
+// scores are the probabilities of all rows by the model of their fold.
+func (c *Cohort) scores(models [][]float64, dealt []int) []float64 {
 	eta, scores := make([]float64, c.Rows), make([]float64, c.Rows)
-	for i := range eta {
-		eta[i] = models[fold(i)][0]
+	for i, k := range dealt {
+		eta[i] = models[k][0]
 	}
 	for j, x := range c.X {
 		for i, v := range x {
-			eta[i] += models[fold(i)][j+1] * v
+			eta[i] += models[dealt[i]][j+1] * v
 		}
 	}
 	for i, e := range eta {
-		scores[i] = math.Round(scoreClasses/(1+math.Exp(-e))) / scoreClasses
+		scores[i] = 1 / (1 + math.Exp(-e))
 	}
 	return scores
 }
@@ -124,51 +141,56 @@ func (c *Cohort) scores(models [][]float64) []float64 {
 // validated is a cross-validation in clear.
 type validated struct {
 	fits  []*Fit
-	areas []float64
+	areas []float64 // of each fold, scores rounded to the classes
+	auc   float64   // of all predictions, likewise
+	brier float64
 }
 
-// crossValidate does it in clear, on the pooled rows; again says how many rounds each fit takes.
-func (c *Cohort) crossValidate(again *validated) (*validated, error) {
-	v := &validated{areas: make([]float64, folds)}
+// crossValidate does it in clear, on the pooled rows; dealt is the fold of each. again says how many rounds each fit takes.
+func (c *Cohort) crossValidate(dealt []int, again *validated) (*validated, error) {
+	v := &validated{}
 	models := make([][]float64, folds)
 	for k := range folds {
 		rounds := 0
 		if again != nil {
 			rounds = again.fits[k].Rounds
 		}
-		f, err := c.without(k).PlainNewton(rounds)
+		f, err := c.without(k, dealt).PlainNewton(rounds)
 		if err != nil {
 			return nil, err
 		}
 		v.fits, models[k] = append(v.fits, f), f.Beta
 	}
-	var with, without [folds][scoreClasses + 1]float64 // people of each class of the score, by outcome
-	for i, s := range c.scores(models) {
-		at := int(math.Round(s * scoreClasses))
-		if c.Y[i] == 1 {
-			with[fold(i)][at]++
-		} else {
-			without[fold(i)][at]++
+	var with, without [folds + 1][scoreClasses + 1]float64 // people of each class of the score, by outcome; the last are all folds
+	for i, p := range c.scores(models, dealt) {
+		at := int(math.Round(p * scoreClasses))
+		v.brier += (c.Y[i] - p) * (c.Y[i] - p) / float64(c.Rows)
+		for _, k := range [2]int{dealt[i], folds} {
+			with[k][at] += c.Y[i]
+			without[k][at] += 1 - c.Y[i]
 		}
 	}
-	for k := range folds {
+	for k := range folds + 1 {
 		var won, below, all float64
 		for at, u := range without[k] {
 			won += with[k][at] * (below + u/2)
 			below += u
 			all += with[k][at]
 		}
-		v.areas[k] = won / all / below
+		v.auc = won / all / below
+		if k < folds {
+			v.areas = append(v.areas, v.auc)
+		}
 	}
 	return v, nil
 }
 
 // without is the cohort's rows outside of a fold.
-func (c *Cohort) without(k int) *Cohort {
+func (c *Cohort) without(k int, dealt []int) *Cohort {
 	outside := func(x []float64) []float64 {
 		kept := make([]float64, 0, len(x))
 		for i, v := range x {
-			if fold(i) != k {
+			if dealt[i] != k {
 				kept = append(kept, v)
 			}
 		}
