@@ -155,6 +155,8 @@ func TestNamingTheHospitalIsSaidFirst(t *testing.T) {
 		{`kind: describe, variables: [x], where: "x > 3 | !(site %in% c('h1', 'h2'))"`, true},
 		{`kind: linear, formula: "x ~ ."`, false}, // the dot is every variable but site
 		{"kind: describe, variables: [x]", false},
+		{"kind: mantel_haenszel, rows: g, columns: e, strata: site", false}, // hospitals finish their own strata
+		{"kind: mantel_haenszel, rows: g, columns: e, strata: site, where: \"site != 'h1'\"", true},
 	} {
 		p, err := engine.Plan(m.spec(t, "", []string{tc.analysis, "kind: describe, variables: [e]"}))
 		if err != nil {

@@ -68,7 +68,11 @@ func (s *sandwich) opening(q int) Opening {
 		return Opening{What: "sums over hospitals of the products of each hospital's own score, which it works out itself; how many hospitals have a row: standard errors that allow for patients of a hospital being alike. No hospital's score",
 			Cells: pairCells(q) + 1, MaxTimes: 1}
 	}
-	return Opening{What: "products of any two columns, summed with each row's squared residual as its weight, at the model; how many rows the model hangs on: robust standard errors", Cells: pairCells(q) + 1, MaxTimes: 1, CountsPeople: s.levered()}
+	what, cells := "products of any two columns, summed with each row's squared residual as its weight, at the model: robust standard errors", pairCells(q)
+	if s.levered() {
+		what, cells = what+"; how many rows the model hangs on", cells+1
+	}
+	return Opening{What: what, Cells: cells, MaxTimes: 1, CountsPeople: s.levered()}
 }
 
 // few refuses clusters that are too few. sites is the number of hospitals that contribute.

@@ -274,5 +274,15 @@ func (p *parser) namesVariables(v reflect.Value, n *yaml.Node, what string) {
 	}
 }
 
-// namesSite reports whether an analysis shows figures of single hospitals.
-func (s *Spec) namesSite(a stat.Args) bool { return slices.Contains(s.variablesOf(a), table.Site) }
+// namesSite reports whether an analysis shows figures of single hospitals. With
+// site among the strata it does not: hospitals finish their own, and only sums over them are opened.
+func (s *Spec) namesSite(a stat.Args) bool {
+	a.Strata = nil
+	for _, of := range append(a.OfAll, a.Of) {
+		if of != nil && s.namesSite(*of) {
+			return true
+		}
+	}
+	a.Of, a.OfAll = nil, nil
+	return slices.Contains(s.variablesOf(a), table.Site)
+}
