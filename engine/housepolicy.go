@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/consilium-health/consilium/engine/report"
+	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
@@ -22,6 +24,7 @@ type Policy struct {
 	Scope        Scope // of what is approved without asking
 
 	ForbidColumns []string      // no study may use these variables
+	ForbidOwn     bool          // no study may show figures of single hospitals
 	ApprovalsLast time.Duration // when a scope does not say; 0: 30 days
 	MinCell       int           // a study's min_cell must be at least this
 	MinSites      int           // and its min_sites this
@@ -40,6 +43,8 @@ func (p Policy) forbids(s *submitted) string {
 	switch {
 	case found != nil:
 		return "this hospital does not release statistics of: " + strings.Join(found, ", ")
+	case p.ForbidOwn && showsHospitals(s.plan.Analyses):
+		return "the study shows figures of single hospitals, which this hospital does not allow"
 	case v.MinCell < p.MinCell:
 		return fmt.Sprintf("the study's min_cell is %d, this hospital wants at least %d", v.MinCell, p.MinCell)
 	case v.MinSites < p.MinSites:
@@ -60,11 +65,13 @@ func (p Policy) approves(s *submitted) bool {
 		if !slices.Contains(p.ApproveKinds, a.Kind) {
 			return false
 		}
-		for _, o := range a.Openings {
-			if o.PerHospital {
-				return false
-			}
-		}
 	}
-	return true
+	return !showsHospitals(s.plan.Analyses)
+}
+
+// showsHospitals reports whether an analysis opens figures of single hospitals.
+func showsHospitals(all []report.PlannedAnalysis) bool {
+	return slices.ContainsFunc(all, func(a report.PlannedAnalysis) bool {
+		return slices.ContainsFunc(a.Openings, func(o stat.Opening) bool { return o.PerHospital })
+	})
 }

@@ -207,6 +207,7 @@ func TestPolicyIsStricterThanTheStudyNeverLaxer(t *testing.T) {
 		"min_cell":  {MinCell: 10},
 		"min_sites": {MinSites: 5},
 		"columns":   {ForbidColumns: []string{"age"}},
+		"hospitals": {ForbidOwn: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTown(t)
@@ -214,7 +215,11 @@ func TestPolicyIsStricterThanTheStudyNeverLaxer(t *testing.T) {
 			w.policy["basel"] = policy
 			gateways := w.all()
 			a := w.newAnalyst()
-			run := w.submit(a, fiveStudy)
+			file := fiveStudy
+			if policy.ForbidOwn {
+				file = strings.Replace(file, "by: treated", "by: site", 1)
+			}
+			run := w.submit(a, file)
 			ctx, cancel := patience()
 			defer cancel()
 			if _, err := a.Fetch(ctx, run); !errors.Is(err, engine.ErrOver) {

@@ -115,6 +115,7 @@ type policy struct {
 		Runs     int        `yaml:"runs"` // that one approval covers; default 1
 	} `yaml:"approve"`
 	Forbid   []string `yaml:"forbid_columns"`
+	Own      bool     `yaml:"forbid_per_hospital"`
 	MinCell  int      `yaml:"min_cell"`
 	MinSites int      `yaml:"min_sites"`
 	Studies  int      `yaml:"studies_per_analyst"`
@@ -295,7 +296,7 @@ func (c *config) source() engine.CSV {
 func (c *config) house() engine.Policy {
 	p := c.Policy
 	return engine.Policy{ApprovePlans: p.Approve.Plans, ApproveKinds: p.Approve.Kinds, ApproveFrom: p.Approve.Analysts,
-		Scope: engine.Scope{Runs: p.Approve.Runs}, ForbidColumns: p.Forbid, MinCell: p.MinCell, MinSites: p.MinSites, Studies: p.Studies, ApprovalsLast: time.Duration(p.Lasts)}
+		Scope: engine.Scope{Runs: p.Approve.Runs}, ForbidColumns: p.Forbid, ForbidOwn: p.Own, MinCell: p.MinCell, MinSites: p.MinSites, Studies: p.Studies, ApprovalsLast: time.Duration(p.Lasts)}
 }
 
 // identity reads the secret key; ask may be nil.

@@ -15,7 +15,8 @@ import (
 // equally many people by predicted risk, Hosmer and Lemeshow's test (1980), slope and
 // intercept of the outcome on the predicted log odds, and the Brier score.
 //
-// Keys: model, the id of a logistic analysis before this one; bins? (default 10).
+// Keys: model, the id of a logistic analysis before this one; bins? (default 10); per_hospital? (every
+// hospital's own performance, which a gateway's policy can forbid).
 // The model is fitted again, in the same sums. The limits between classes are searched for by
 // counting people at or below probed risks until a count is that of the class; a class with
 // fewer than min_cell people, events or others joins its neighbour.
@@ -49,6 +50,9 @@ func (Calibration) Begin(args Args, s *table.Schema) (Program, error) {
 	}
 	q := p.(*program)
 	c := &calibrationPart{args: args, model: q.parts[0].(*logisticPart)}
+	if args.Apart {
+		c.sites = s.Sites
+	}
 	q.parts[0] = c
 	q.finish = func() (Frame, error) { return c.finish(q.census.counts()), nil }
 	return q, nil
@@ -73,6 +77,9 @@ type calibrationPart struct {
 	classes []riskSum
 	recal   *newton // outcome on the predicted log odds
 	brier   float64
+
+	sites     []string // of which own figures are opened; nil: of none
+	hospitals []Record
 }
 
 const (
@@ -99,11 +106,16 @@ type riskSum struct {
 
 func (c *calibrationPart) plan() []Opening {
 	k := c.args.Bins - 1
-	return append(c.model.plan(), []Opening{
+	plan := append(c.model.plan(), []Opening{
 		{What: "how many people have at most a predicted risk, at probed risks: the search for the limits between classes of equally many people", Cells: k * probes, MaxTimes: riskBits/4 + 2, CountsPeople: true},
 		{What: "people, events and the sum of predicted risks in each class, and the sum of squared errors: classes of too few people, events or others are merged before they are written", Cells: 3*c.args.Bins + 1, MaxTimes: 1, CountsPeople: true, Released: true},
 		{What: "score, information and deviance of the outcome on the predicted log odds: slope and intercept of calibration", Cells: newtonCells(2), MaxTimes: maxNewton},
 	}...)
+	if c.sites != nil {
+		plan = append(plan, Opening{What: "each hospital's own people, events, sum of predicted risks, sum of squared errors, area under the curve and its error, where the rules hold for its rows alone",
+			Cells: hospitalCells * len(c.sites), MaxTimes: 1, CountsPeople: true, PerHospital: true, Released: true})
+	}
+	return plan
 }
 
 func (c *calibrationPart) ask() []Ask {
@@ -148,6 +160,9 @@ func (c *calibrationPart) add(rows *table.View, out *fixed.Sums) error {
 		}
 		out.AddFloat(3*len(sums), high)
 		out.AddFloat(3*len(sums), low)
+		if c.sites != nil {
+			c.addOwn(m, rows.Table.Site, out.Slice(3*len(sums)+1, out.Len()))
+		}
 	case calibrationSlope:
 		c.addSlope(m, out)
 	}
@@ -251,6 +266,9 @@ func (c *calibrationPart) search() {
 		state = append(state, float64(x))
 	}
 	c.asks = []Ask{{Opening: len(c.model.plan()) + 1, Cells: cells, State: state}}
+	if c.sites != nil {
+		c.asks = append(c.asks, Ask{Opening: len(c.model.plan()) + 3, Cells: c.ownCells(), State: c.state})
+	}
 }
 
 // narrow takes the counts at the probed risks.
@@ -280,6 +298,9 @@ func (c *calibrationPart) take(t fixed.Totals) {
 		c.classes = append(c.classes, riskSum{t.Count(3 * k), t.Count(3*k + 1), t.Float(3*k + 2)})
 	}
 	c.brier = t.Float(3*len(c.classes)) / float64(c.model.n)
+	if c.sites != nil {
+		c.takeOwn(t.Slice(3*len(c.classes)+1, t.Len()))
+	}
 	c.classes = slices.DeleteFunc(c.classes, func(r riskSum) bool { return r.n == 0 })
 	c.recal = newNewton([]int{0, 1}, true, func(int) float64 { return 0 }, nil)
 	c.recal.beta = []float64{0, 1}

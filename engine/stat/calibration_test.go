@@ -1,6 +1,8 @@
 package stat
 
 import (
+	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -80,6 +82,33 @@ func TestCalibrationSlopeOfARidge(t *testing.T) {
 		// R 4.2.2: glm(low ~ lp, binomial), lp the linear predictor of the ridge fit.
 		if got := f.Glance.Get("slope").(float64); !(got > 1.05) {
 			t.Errorf("slope %v", got)
+		}
+	}
+}
+
+// R 4.2.2 and pROC: people, events, mean(p), mean((death - p)^2), roc and var of each hospital's own rows.
+func TestPerformanceOfEachHospitalAgreesWithR(t *testing.T) {
+	sets := references(t)
+	s := sets[slices.IndexFunc(sets, func(r *reference) bool { return r.name == "lung" })]
+	model := Args{ID: "m", Kind: "logistic", Formula: "death ~ age + sex + ph_karno", Rules: rules(5, 1)}
+	args := Args{Kind: "calibration", Model: "m", Of: &model, Apart: true, Bins: 3, Rules: rules(5, 1)}
+	f := run(t, programOf(t, s.schema, args), s.tables...)
+	for h, want := range [][6]float64{{36, 27, 0.727710183, 0.1441187982, 0.8024691358, 0.09097994197}, {43, 30, 0.7159429209, 0.171797827, 0.7705128205, 0.08603599858}, {41, 30, 0.7295964543, 0.2180620634, 0.5121212121, 0.1024335784},
+		{46, 36, 0.7205821286, 0.170381439, 0.6277777778, 0.1054087906}, {61, 41, 0.7206009061, 0.1858812296, 0.7463414634, 0.06667639234}} {
+		for k, key := range []string{"n", "n_event", "mean_predicted", "brier", "auc", "auc_std_error"} {
+			got := f.Tables[0].Rows[h].Get(key)
+			if g, w, ok := pair(got, want[k]); !ok || math.Abs(g-w) > 1e-9 {
+				t.Errorf("%s of %v is %v, R has %v", key, f.Tables[0].Rows[h].Get("hospital"), got, want[k])
+			}
+		}
+	}
+	// A hospital whose own events, or others, are few shows nothing.
+	args.Rules = rules(12, 1)
+	model.Rules = rules(1, 1)
+	f = run(t, programOf(t, s.schema, args), s.tables...)
+	for h, shown := range []bool{false, true, false, false, true} { // 9, 13, 11, 10 and 20 people are without the event
+		if r := f.Tables[0].Rows[h]; (r.Get("n") != nil) != shown {
+			t.Errorf("%v: %v", r.Get("hospital"), r)
 		}
 	}
 }

@@ -90,6 +90,9 @@ func (c *calibrationPart) finish(f Frame) Frame {
 	}
 	f.Glance = Record{}.Put("slope", slope).Put("intercept", intercept).Put("brier", c.brier).
 		Put("hosmer_lemeshow", test).Put("hosmer_lemeshow_df", df).Put("hosmer_lemeshow_p", p)
+	if c.hospitals != nil {
+		f.Tables = append(f.Tables, Table{"hospitals", c.hospitals})
+	}
 	return f
 }
 
