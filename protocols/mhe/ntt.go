@@ -145,14 +145,13 @@ func (t *transform) two(x []uint64, m int) {
 		b := x[(4*i+1)*size:][:size]
 		c := x[(4*i+2)*size:][:size]
 		d := x[(4*i+3)*size:][:size]
-		for j := range a { // in an order that needs few registers
+		for j := range a {
+			e, f := a[j], b[j]
 			g, h := w1.times(c[j], q), w1.times(d[j], q)
-			f := w2.times(b[j]+h, q)
-			e := a[j] + g
-			a[j], b[j], h = e+f, e-f+2*q, b[j]-h+2*q
-			h = w3.times(h, q)
-			g = e - 2*g + 2*q
-			c[j], d[j] = g+h, g-h+2*q
+			e, g = e+g, e-g+2*q
+			f, h = f+h, f-h+2*q
+			f, h = w2.times(f, q), w3.times(h, q)
+			a[j], b[j], c[j], d[j] = e+f, e-f+2*q, g+h, g-h+2*q
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestManyPairsAddUp(t *testing.T) {
 		return s.Input([]Plain{p.plain("x", 8, 16, 1, 0.25), p.plain("y", 8, 16, 0.5)})
 	})
 	s, x, y := w.sessions[0], in[0][0], in[0][1]
-	for _, n := range []int{1, tensorPairs, tensorPairs + 1, 2*tensorPairs + 3} {
+	for _, n := range []int{1, 2, 3, 4, 32, 67} {
 		var pairs [][2]*Ciphertext
 		for range n {
 			pairs = append(pairs, [2]*Ciphertext{x, y})
@@ -34,21 +34,21 @@ func TestManyPairsAddUp(t *testing.T) {
 			t.Errorf("%d pairs: off by %g, bound %g", n, d, c.bound.Err)
 		}
 	}
-	// Sums of 2^7 products of the largest residues stay below 2^127, where the reduction is right.
-	m := s.tool.multiplier
+	// Of the largest rows, too: any word in one, the largest residue in the other.
 	for i := range p.lit.Q {
-		q := p.prime(i)
-		row, out := []uint64{q - 1}, []uint64{0}
-		m.clear()
-		for range 2 * tensorPairs {
-			m.add(0, row, row)
-		}
-		m.reduce(0, out, newModulus(p.subring(i)))
-		want := big.NewInt(2 * tensorPairs) // (-1)^2 each
-		prime := new(big.Int).SetUint64(q)
-		want.Mul(want, new(big.Int).ModInverse(new(big.Int).Lsh(one, 64), prime)).Mod(want, prime)
-		if out[0] != want.Uint64() {
-			t.Errorf("prime %d: %d products of -1 and -1 are %d, want %v", i, 2*tensorPairs, out[0], want)
+		q := new(big.Int).SetUint64(p.prime(i))
+		back := new(big.Int).ModInverse(new(big.Int).Lsh(one, 64), q)
+		var pairs [][2][]uint64
+		want := new(big.Int)
+		for n := range 8 {
+			word := ^uint64(n)
+			pairs = append(pairs, [2][]uint64{{word}, {p.prime(i) - 1}})
+			want.Sub(want, new(big.Int).SetUint64(word))
+			out := []uint64{5}
+			newModulus(p.subring(i)).products(out, pairs)
+			if w := new(big.Int).Mul(want, back); out[0] != w.Mod(w, q).Uint64() {
+				t.Errorf("prime %d, %d products: %d, want %v", i, n+1, out[0], w)
+			}
 		}
 	}
 }

@@ -52,7 +52,6 @@ type multiplier struct {
 	t    [3]share // of the tensor, over 2^64
 	g    [2]share
 	rest share
-	acc  [6][512]uint64 // sums of products, high and low words
 }
 
 // combination is a linear combination of rows modulo a prime, sum_j by_j x_j / 2^64 + plus / 2^64.
@@ -185,7 +184,7 @@ func (m *multiplier) multiply(pairs [][2]*Ciphertext, key *relinKey) (c0, c1 rin
 		for k := range m.g {
 			m.g[k] = m.p.alloc(shape{{1, m.p.top() - 1, true}})
 		}
-		m.rest = m.p.alloc(shape{{max(m.p.digits(), len(m.divided)) + 1, 0, false}})
+		m.rest = m.p.alloc(shape{{max(2*m.p.digits(), len(m.divided)+1), 0, false}})
 	}
 	for i := range m.t[0] {
 		m.tensor(i, pairs)
@@ -196,52 +195,49 @@ func (m *multiplier) multiply(pairs [][2]*Ciphertext, key *relinKey) (c0, c1 rin
 
 // tensor makes the rows of prime i, over 2^64.
 func (m *multiplier) tensor(i int, pairs [][2]*Ciphertext) {
-	prime, n := newModulus(m.p.subring(i)), m.p.Degree()
-	for _, t := range m.t {
-		clear(t[i])
+	var terms [3][][2][]uint64
+	for _, p := range pairs {
+		x0, x1, y0, y1 := p[0].c0.Coeffs[i], p[0].c1.Coeffs[i], p[1].c0.Coeffs[i], p[1].c1.Coeffs[i]
+		terms[0] = append(terms[0], [2][]uint64{x0, y0})
+		terms[1] = append(terms[1], [2][]uint64{x0, y1}, [2][]uint64{x1, y0})
+		terms[2] = append(terms[2], [2][]uint64{x1, y1})
 	}
-	for from := 0; from < n; from += len(m.acc[0]) {
-		to := min(from+len(m.acc[0]), n)
-		row := func(x ring.Poly) []uint64 { return x.Coeffs[i][from:to] }
-		for rest := pairs; len(rest) > 0; {
-			some := rest[:min(len(rest), tensorPairs)]
-			rest = rest[len(some):]
-			m.clear()
-			for _, p := range some {
-				m.add(0, row(p[0].c0), row(p[1].c0))
-				m.add(1, row(p[0].c0), row(p[1].c1))
-				m.add(1, row(p[0].c1), row(p[1].c0))
-				m.add(2, row(p[0].c1), row(p[1].c1))
+	for k, t := range m.t {
+		newModulus(m.p.subring(i)).products(t[i], terms[k])
+	}
+}
+
+// products writes the sum of products of rows, over 2^64, to out. Of every pair the first has any
+// words and the second residues below 2^60: three products, and what there is, are below 2^126.
+func (m modulus) products(out []uint64, pairs [][2][]uint64) {
+	n, keep := len(out), uint64(0) // of what there is: nothing yet
+	row := func(j, k int) []uint64 { return pairs[j][k][:n] }
+	for ; len(pairs) > 0; keep = ^uint64(0) {
+		switch len(pairs) {
+		case 1:
+			x, a := row(0, 0), row(0, 1)
+			for k, v := range out {
+				hi, lo := mulAdd(v&keep, 0, x[k], a[k])
+				out[k] = m.montgomery(hi, lo)
 			}
-			for k, t := range m.t {
-				m.reduce(k, t[i][from:to], prime)
+			return
+		case 2:
+			x, y, a, b := row(0, 0), row(1, 0), row(0, 1), row(1, 1)
+			for k, v := range out {
+				hi, lo := mulAdd(v&keep, 0, x[k], a[k])
+				hi, lo = mulAdd(hi, lo, y[k], b[k])
+				out[k] = m.montgomery(hi, lo)
 			}
+			return
 		}
-	}
-}
-
-// tensorPairs is how many pairs are summed before a reduction: twice as many products below 2^120 fit.
-const tensorPairs = 32
-
-// clear, add and reduce: sum k of products of rows, in 128 bits, and what it is over 2^64, added to a row.
-func (m *multiplier) clear() {
-	for k := range m.acc {
-		clear(m.acc[k][:])
-	}
-}
-
-func (m *multiplier) add(k int, x, y []uint64) {
-	hi, lo := m.acc[2*k][:len(x)], m.acc[2*k+1][:len(x)]
-	y = y[:len(x)]
-	for j := range x {
-		hi[j], lo[j] = mulAdd(hi[j], lo[j], x[j], y[j])
-	}
-}
-
-func (m *multiplier) reduce(k int, out []uint64, prime modulus) {
-	hi, lo := m.acc[2*k][:len(out)], m.acc[2*k+1][:len(out)]
-	for j := range out {
-		out[j] = ring.CRed(out[j]+prime.montgomery(hi[j], lo[j]), prime.q)
+		x, y, z, a, b, c := row(0, 0), row(1, 0), row(2, 0), row(0, 1), row(1, 1), row(2, 1)
+		for k, v := range out {
+			hi, lo := mulAdd(v&keep, 0, x[k], a[k])
+			hi, lo = mulAdd(hi, lo, y[k], b[k])
+			hi, lo = mulAdd(hi, lo, z[k], c[k])
+			out[k] = m.montgomery(hi, lo)
+		}
+		pairs = pairs[3:]
 	}
 }
 
@@ -261,21 +257,24 @@ func (m *multiplier) relinearise(key *relinKey) {
 	for w, carry := range m.carry {
 		carry.of(high[w], c[w*digitPrimes], c[w*digitPrimes+1])
 	}
-	x := m.rest[m.p.digits()]
+	digits := m.rest[m.p.digits():]
 	for r, prime := range m.keys {
-		sub := m.p.subring(prime)
-		clear(m.g[0][r])
-		clear(m.g[1][r])
 		for w := range m.carry {
+			x := digits[w]
 			if prime == w*digitPrimes || prime == w*digitPrimes+1 {
 				copy(x, c[prime])
 			} else {
 				m.spread[w][r].of(x, c[w*digitPrimes], high[w])
 			}
-			m.p.transforms[prime].lazy(x, len(x)) // its products are reduced
-			sub.MulCoeffsMontgomeryThenAdd(x, key.b[w][r], m.g[0][r])
-			sub.MulCoeffsMontgomeryThenAdd(x, key.a[w][r], m.g[1][r])
+			m.p.transforms[prime].lazy(x, len(x)) // sums of its products are reduced
 		}
+		var b, a [][2][]uint64
+		for w := range m.carry {
+			b, a = append(b, [2][]uint64{digits[w], key.b[w][r]}), append(a, [2][]uint64{digits[w], key.a[w][r]})
+		}
+		q := newModulus(m.p.subring(prime))
+		q.products(m.g[0][r], b)
+		q.products(m.g[1][r], a)
 	}
 }
 
