@@ -34,7 +34,11 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 		p.line("Penalty 1/2 lambda sum(beta^2), columns scaled by their SD (n-1), lambda = %s", plain(lambda))
 	}
 	if kind == "logistic" {
-		p.odds(rows)
+		limits := "Wald"
+		if text(f.Glance, "limits") == "profile" {
+			limits = "profile"
+		}
+		p.odds(rows, limits)
 		p.logisticFit(f.Glance)
 	} else {
 		p.linearFit(f.Glance)
@@ -147,8 +151,8 @@ func coefficientFormat(xs []float64, digits int) []string {
 	return column(cut, digits)
 }
 
-// odds prints odds ratios with Wald limits; the intercept's is left to the CSV.
-func (p *printer) odds(rows []stat.Record) {
+// odds prints odds ratios with limits of a kind; the intercept's is left to the CSV.
+func (p *printer) odds(rows []stat.Record, kind string) {
 	if !has(rows, "odds_ratio") {
 		return
 	}
@@ -156,7 +160,7 @@ func (p *printer) odds(rows []stat.Record) {
 	limits := has(rows, "odds_low") || has(rows, "odds_high") // ridge has none
 	g.add("", "Odds ratio")
 	if limits {
-		g.rows[0] = append(g.rows[0], "95% CI (Wald)")
+		g.rows[0] = append(g.rows[0], "95% CI ("+kind+")")
 	}
 	for _, r := range rows {
 		term := text(r, "term")

@@ -41,9 +41,10 @@ type Args struct {
 	Grid         float64             `yaml:"grid"`    // step in which a score or a time is counted; 0 means the variable's own
 	Ridge        *float64            `yaml:"ridge"`
 	Drop1        bool                `yaml:"drop1"`
-	VIF          bool                `yaml:"vif"`   // models: variance inflation factors
-	Firth        bool                `yaml:"firth"` // logistic: Firth's penalised likelihood
-	SE           string              `yaml:"se"`    // models: standard errors, hc0 to hc3 or cluster_site; "" and model: the model's own
+	VIF          bool                `yaml:"vif"`     // models: variance inflation factors
+	Firth        bool                `yaml:"firth"`   // logistic: Firth's penalised likelihood
+	Profile      bool                `yaml:"profile"` // logistic with firth: limits from the profile of the penalised likelihood
+	SE           string              `yaml:"se"`      // models: standard errors, hc0 to hc3 or cluster_site; "" and model: the model's own
 	Evaluate     *Evaluate           `yaml:"evaluate"`
 	FinalSteps   *int                `yaml:"final_steps"` // logistic, reveal: model: exact Newton steps at the opened model, 0 to 2; nil means 1
 	Degree       int                 `yaml:"degree"`      // logistic, reveal: model: of the hospitals' score polynomials, 2 or 3; 0 means 3 up to 34 columns, else 2

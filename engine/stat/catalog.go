@@ -12,7 +12,7 @@ func Catalog() []Kind {
 		{Name: "rank", Statistic: Rank{}, Required: []string{"variable", "by"}},
 		{Name: "correlation", Statistic: Correlation{}, Required: []string{"variables"}, Optional: []string{"method"}},
 		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1", "vif", "se", "withhold", "condition"}},
-		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "cross_validate", "drop1", "vif", "se", "firth", "final_steps", "degree", "condition"}},
+		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "cross_validate", "drop1", "vif", "se", "firth", "profile", "final_steps", "degree", "condition"}},
 		{Name: "poisson", Statistic: Poisson{}, Required: []string{"formula"}, Optional: []string{"vif", "se"}},
 		{Name: "negbin", Statistic: NegBin{}, Required: []string{"formula"}, Optional: []string{"vif"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},

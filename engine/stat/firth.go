@@ -10,7 +10,8 @@ import (
 // Firth's penalised logistic regression (Firth, Biometrika 1993;80:27; Heinze
 // and Schemper, Stat Med 2002;21:2409): the likelihood times the square root of
 // the information's determinant, which has a finite maximum where outcomes
-// separate. As R's logistf, with Wald limits:
+// separate. As R's logistf, with Wald limits or, with profile: true, those of the
+// profile of the penalised likelihood:
 //
 //	sum (y - p + h (1/2 - p)) x = 0,   h = p (1-p) x' I^-1 x
 //
@@ -18,7 +19,7 @@ import (
 // deviance; then, once everyone knows the information, sum h (1/2 - p) x, of which every
 // hospital works out its rows' h. The step is I^-1 times the modified score, halved while the penalised likelihood falls.
 type firth struct {
-	openings struct{ fit, hat int }
+	openings struct{ fit, hat, profile, profileHat int }
 	hat      bool // the hats are asked for
 
 	from, step []float64 // the last accepted coefficients and the step from them
@@ -29,6 +30,9 @@ type firth struct {
 	root       [][]float64
 	steps      int
 	determined float64 // log det I of the standardised columns
+
+	searches []*profileSearch // of limits and tests
+	profiled int              // steps of these
 }
 
 // maxFirth is the largest number of steps; these converge by a factor, not quadratically.
@@ -37,6 +41,8 @@ const maxFirth = 100
 // checkFirth refuses what is not computed beside firth.
 func checkFirth(args Args) error {
 	switch {
+	case !args.Firth && args.Profile:
+		return fmt.Errorf("logistic: profile: limits from the profile of the likelihood are those of firth: true")
 	case !args.Firth:
 	case args.Ridge != nil && *args.Ridge > 0, args.Drop1, args.SE != "" && args.SE != "model", args.NewtonRounds > 0:
 		return fmt.Errorf("logistic: firth is a penalised likelihood of its own: leave out ridge, drop1 and se")
@@ -51,6 +57,10 @@ func (l *logisticPart) layFirth(q int, put func(what string, cells, times int, p
 	l.firth = new(firth)
 	l.firth.openings.fit = put("how the model fits at each step: score, information, deviance. "+l.follows(), newtonCells(q), maxFirth, false)
 	l.firth.openings.hat = put("sums over rows of the columns, weighted by how far a row's leverage pulls its risk from 1/2: Firth's correction of the score", q, maxFirth, false)
+	if l.args.Profile {
+		l.firth.openings.profile = put("score, information and deviance on the way to both limits of every coefficient and without it: many models, from which together more follows than from the fit", 3*q*newtonCells(q), maxProfile, false)
+		l.firth.openings.profileHat = put("Firth's correction of the score at each of these", 3*q*q, maxProfile, false)
+	}
 }
 
 // startFirth begins at 0.
@@ -68,14 +78,17 @@ func (l *logisticPart) askFirth() {
 		l.asks = []Ask{{Opening: f.openings.fit, Cells: l.newtonCells(m), State: state}}
 		return
 	}
-	var cells []Cell
-	for _, j := range m.cols {
-		cells = append(cells, Cell{Cell: fixed.Binary(l.reach(j)*(1+0x1p-20), l.rows), Name: "Firth's correction of the score of " + l.columns[j].Name})
-	}
 	for a := range f.root {
 		state = append(state, f.root[a][a:]...)
 	}
-	l.asks = []Ask{{Opening: f.openings.hat, Cells: cells, State: state}}
+	l.asks = []Ask{{Opening: f.openings.hat, Cells: l.hatCells(), State: state}}
+}
+
+func (l *logisticPart) hatCells() (cells []Cell) {
+	for _, j := range l.main.cols {
+		cells = append(cells, Cell{Cell: fixed.Binary(l.reach(j)*(1+0x1p-20), l.rows), Name: "Firth's correction of the score of " + l.columns[j].Name})
+	}
+	return cells
 }
 
 // addFirth adds a hospital's terms.
@@ -88,16 +101,22 @@ func (l *logisticPart) addFirth(m *Panels, out *fixed.Sums) {
 		s.write(out)
 		return
 	}
+	addHats(m, cols, l.main.beta, f.root, out)
+}
+
+// addHats adds sum h (1/2 - p) x at beta; root is that of the inverse information there.
+func addHats(m *Panels, cols []int, beta []float64, root [][]float64, out *fixed.Sums) {
+	q := len(cols)
 	high, low := make([]float64, q), make([]float64, q)
 	eta, x := make([]float64, PanelRows), make([]float64, q)
 	for k := range m.Len() {
-		m.eta(k, cols, l.main.beta, eta)
+		m.eta(k, cols, beta, eta)
 		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
 			for a, j := range cols {
 				x[a] = m.column(k, j)[i]
 			}
 			p := 1 / (1 + math.Exp(-v))
-			u := leverage(f.root, x) * p * (1 - p) * (0.5 - p)
+			u := leverage(root, x) * p * (1 - p) * (0.5 - p)
 			for a := range x {
 				add(&high[a], &low[a], u*x[a])
 			}
@@ -191,6 +210,10 @@ func (l *logisticPart) stepFirth(t fixed.Totals) {
 func (l *logisticPart) endFirth(estimate []float64, converged bool) {
 	m := l.main
 	m.estimate, m.converged, m.done, m.rounds = estimate, converged, true, l.firth.steps+1
+	if l.args.Profile && converged {
+		l.startProfile()
+		return
+	}
 	l.next()
 }
 

@@ -129,6 +129,7 @@ const (
 	logisticEvaluate
 	logisticSandwich
 	logisticFirth
+	logisticProfile
 )
 
 // lay declares the openings.
@@ -262,6 +263,8 @@ func (l *logisticPart) add(rows *table.View, out *fixed.Sums) error {
 		l.addSandwich(m, out)
 	case logisticFirth:
 		l.addFirth(m, out)
+	case logisticProfile:
+		l.addProfile(m, out)
 	default:
 		l.evaluation.add(m, l.main.cols, l.asks[0].State, out)
 	}
@@ -287,6 +290,8 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 		}
 	case logisticFirth:
 		l.takeFirth(t)
+	case logisticProfile:
+		l.takeProfile(t)
 	case logisticSandwich:
 		l.sandwich.take(t, len(l.main.cols))
 		l.next()

@@ -45,7 +45,11 @@ func (l *logisticPart) finish(f Frame) Frame {
 			}
 			finite = append(finite, at)
 		}
-		f.Tidy = append(f.Tidy, l.coefficient(c.Name, e, se, false, sign, l.standardized(at)))
+		r := l.coefficient(c.Name, e, se, false, sign, l.standardized(at))
+		if l.firth != nil && l.firth.searches != nil {
+			r = l.profiled(r, at, &f)
+		}
+		f.Tidy = append(f.Tidy, r)
 		at++
 	}
 	f.Warnings = append(f.Warnings, l.separation(infinite)...)
@@ -159,9 +163,13 @@ func (l *logisticPart) glance(f *Frame) Record {
 		f.Warnings = append(f.Warnings, "the model has no slopes: no likelihood-ratio test, no events per parameter")
 	}
 	if l.firth != nil {
-		g := Record{}.Put("deviance", deviance).Put("df_residual", df).Put("log_lik", 0-deviance/2).Put("log_lik_penalized", l.penalised()).
+		limits := "profile"
+		if l.firth.searches == nil {
+			limits = "wald"
+			f.Warnings = append(f.Warnings, "firth: limits and p are Wald's; profile: true gives those of the profile of the penalised likelihood")
+		}
+		g := Record{}.Put("deviance", deviance).Put("df_residual", df).Put("log_lik", 0-deviance/2).Put("log_lik_penalized", l.penalised()).Put("limits", limits).
 			Put("nobs", l.n).Put("n_event", l.nEvent).Put("events_per_parameter", perParameter).Put("iterations", m.rounds-1).Put("converged", m.converged)
-		f.Warnings = append(f.Warnings, "firth: limits and p are Wald's, not those of the profile of the penalised likelihood")
 		return l.putEvaluation(g, f, deviance)
 	}
 	g := Record{}.Put("null_deviance", null).Put("df_null", n-first).Put("deviance", deviance)

@@ -35,6 +35,18 @@ func (r Record) Put(key string, value any) Record {
 	return append(r, Entry{key, value})
 }
 
+// Set returns the record with another value under a key that it has.
+func (r Record) Set(key string, value any) Record {
+	out := make(Record, 0, len(r))
+	for _, e := range r {
+		if e.Key == key {
+			e.Value = value
+		}
+		out = out.Put(e.Key, e.Value)
+	}
+	return out
+}
+
 // Get returns the value under key, nil when there is none.
 func (r Record) Get(key string) any {
 	for _, e := range r {

@@ -59,6 +59,8 @@ var regressions = []struct {
 	{"weight_att", "birthwt", Args{Kind: "propensity", Formula: "smoke ~ age * race + ui", Estimand: "att", Outcome: "low"}, false},
 	{"weight_truncated", "birthwt", Args{Kind: "propensity", Formula: "smoke ~ age + lwt + race + ptl", Truncate: []float64{0.2, 0.6}, Stabilized: true, Outcome: "bwt"}, false},
 	{"weight_missing", "lung", Args{Kind: "propensity", Formula: "sex ~ age + ph_karno", Outcome: "wt_loss"}, false},
+	{"firth_profile", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + smoke + ht", Firth: true, Profile: true}, false},
+	{"firth_profile_rare", "birthwt", Args{Kind: "logistic", Formula: "ht ~ smoke * ui", Firth: true, Profile: true}, false},
 }
 
 // rNumber is a line of regressions.csv.

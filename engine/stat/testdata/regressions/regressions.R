@@ -189,3 +189,34 @@ propensity("weight_att", smoke ~ age * race + ui, birthwt, "att", birthwt$low)
 propensity("weight_truncated", smoke ~ age + lwt + race + ptl, birthwt, "ate", birthwt$bwt, c(0.2, 0.6), TRUE)
 with_loss <- lung[complete.cases(lung[, c("sex", "age", "ph_karno", "wt_loss")]), ]; with_loss$sex <- factor(with_loss$sex, c("male", "female"))
 propensity("weight_missing", sex ~ age + ph_karno, with_loss, "ate", with_loss$wt_loss)
+
+## Firth's profile: the penalised likelihood, maximised over the others by Fisher steps, at limits found by uniroot
+profile <- function(id, f, data) {
+  m <- glm(f, binomial, data, method = brglm2::brglmFit, type = "AS_mean", epsilon = 1e-13, maxit = 2000)
+  x <- model.matrix(m); y <- m$y
+  best <- function(r, at, b) { # r: 0 for none
+    for (i in 1:400) {
+      if (r > 0) b[r] <- at
+      p <- plogis(drop(x %*% b)); w <- p * (1 - p); i0 <- crossprod(x * sqrt(w)); v <- solve(i0)
+      u <- drop(crossprod(x, y - p + rowSums((x %*% v) * x) * w * (0.5 - p)))
+      if (r == 0) step <- drop(v %*% u) else { step <- u * 0; if (length(b) > 1) step[-r] <- solve(i0[-r, -r], u[-r]) }
+      b <- b + step * min(1, 5 / max(abs(step * apply(x, 2, function(z) max(1, sd(z))))))
+      if (max(abs(step)) < 1e-14) break
+    }
+    p <- plogis(drop(x %*% b))
+    list(b = b, l = sum(dbinom(y, 1, p, log = TRUE)) + determinant(crossprod(x * sqrt(p * (1 - p))))$modulus[1] / 2)
+  }
+  full <- best(0, 0, coef(m)); se <- sqrt(diag(vcov(m)))
+  for (r in seq_along(full$b)) {
+    g <- function(z) 2 * (full$l - best(r, z, full$b)$l) - qchisq(0.95, 1)
+    t <- names(full$b)[r]; b <- full$b[r]; far <- 1
+    while (g(b - far * se[r]) < 0) far <- far * 1.5
+    lo <- uniroot(g, c(b - far * se[r], b), tol = 1e-15 * abs(b))$root; far <- 1
+    while (g(b + far * se[r]) < 0) far <- far * 1.5
+    hi <- uniroot(g, c(b, b + far * se[r]), tol = 1e-15 * abs(b))$root
+    put(id, "tidy", t, "conf_low", lo); put(id, "tidy", t, "conf_high", hi)
+    put(id, "tidy", t, "p_value", pchisq(2 * (full$l - best(r, 0, full$b)$l), 1, lower.tail = FALSE))
+  }
+}
+profile("firth_profile", low ~ age + lwt + smoke + ht, birthwt)
+profile("firth_profile_rare", ht ~ smoke * ui, birthwt)
