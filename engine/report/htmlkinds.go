@@ -78,6 +78,11 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 			out = append(out, block{Figure: svg, Name: id + "-calibration"})
 		}
 		result(p.w("table.classes"), nil)
+	case "decision_curve":
+		if svg, ok := p.benefit(id, f); ok {
+			out = append(out, block{Figure: svg, Name: id + "-benefit"})
+		}
+		result(p.w("table.thresholds"), nil)
 	case "table1":
 		table("-table1", p.table1(args, f))
 	case "crosstab":
@@ -120,7 +125,9 @@ func (p *page) further(a Analysis, args stat.Args, table func(string, *view)) {
 		}
 	}
 	for _, t := range f.Tables {
-		table("-"+t.Name, p.table(p.maybe("table", t.Name), t.Rows, nil))
+		v := p.table(p.maybe("table", t.Name), t.Rows, nil, "means", "person")
+		v.Closed = v.Closed || t.Name == "baseline" || t.Name == "reference"
+		table("-"+t.Name, v)
 	}
 	if len(f.Drop1) > 0 {
 		table("-drop1", p.table(p.w("table.drop1"), f.Drop1, nil))

@@ -124,6 +124,12 @@ func (p *printer) body(kind string, args stat.Args, f *stat.Frame) {
 		p.logrank(args, f)
 	case "cox":
 		p.cox(args, f)
+	case "poisson", "negbin":
+		p.rates(f)
+	case "calibration":
+		p.calibration(f)
+	case "decision_curve":
+		p.decisionCurve(f)
 	default:
 		p.tidy(f.Tidy)
 		p.glance(f.Glance)
@@ -142,14 +148,31 @@ func (p *printer) tables(f *stat.Frame) {
 		if !known {
 			title = t.Name
 		}
+		switch t.Name {
+		case "reference":
+			continue // of the baseline
+		case "baseline":
+			p.line("\nThe baseline hazard at %s is in result.json, for consilium predict.", plural(int64(len(t.Rows)), "time"))
+			continue
+		}
 		p.line("\n%s:", title)
-		p.tidy(t.Rows)
+		switch t.Name {
+		case "cross_validation":
+			p.performance(t.Rows)
+		case "predicted":
+			p.predicted(t.Rows)
+		default:
+			p.tidy(t.Rows)
+		}
 	}
 }
 
 // tableTitles name further tables as a statistician does.
 var tableTitles = map[string]string{
-	"vif": "Variance inflation (GVIF, and its root of order 2 df)",
+	"vif":              "Variance inflation (GVIF, and its root of order 2 df)",
+	"cross_validation": "Performance among the people of the fit, and among those it has not seen",
+	"predicted":        "Predicted survival",
+	"hospitals":        "Performance at each hospital",
 }
 
 // footer says which rows were used and warns.

@@ -39,7 +39,9 @@ var titles = map[string]string{
 	"poisson":     "Poisson regression",
 	"negbin":      "negative binomial regression",
 	"calibration": "calibration",
-	"lrtest":      "likelihood-ratio test",
+
+	"decision_curve": "decision curve",
+	"lrtest":         "likelihood-ratio test",
 
 	"heterogeneity":   "heterogeneity between hospitals",
 	"mantel_haenszel": "Mantel-Haenszel test",
@@ -64,6 +66,8 @@ func kindTitle(a stat.Args, kind string) string {
 	switch {
 	case a.Term != "":
 		return title + ", " + a.Term + " of " + a.Model
+	case a.Model != "":
+		return title + " of " + a.Model
 	case len(a.Models) > 0:
 		return title + ", " + strings.Join(a.Models, " and ")
 	case a.Time != "":

@@ -1,0 +1,129 @@
+package report
+
+import (
+	"math"
+
+	"github.com/consilium-health/consilium/engine/stat"
+)
+
+// rates prints a model of counts as R's summary of a glm does, with rate ratios.
+func (p *printer) rates(f *stat.Frame) {
+	p.line("Coefficients:")
+	p.coefficients("logistic", f.Tidy) // z values, as there
+	p.errors(f.Glance)
+	g := grid{left: 1}
+	g.add("", "Rate ratio", "95% CI (Wald)")
+	for _, r := range f.Tidy {
+		if text(r, "term") != "(Intercept)" && r.Get("rate_ratio") != nil {
+			g.add(text(r, "term"), precise(number(r, "rate_ratio"), 3), orGone(precise(number(r, "rate_low"), 3), r)+" to "+orGone(precise(number(r, "rate_high"), 3), r))
+		}
+	}
+	if len(g.rows) > 1 {
+		p.line("")
+		g.write(&p.Builder, "")
+	}
+	p.line("")
+	if x := number(f.Glance, "theta"); !math.IsNaN(x) {
+		within := ""
+		if se := number(f.Glance, "theta_std_error"); !math.IsNaN(se) {
+			within = " (standard error " + alone(se, 3) + ")"
+		}
+		p.line("Theta: %s%s", alone(x, 4), within)
+	}
+	p.line("    Null deviance: %s%s", decimals(number(f.Glance, "null_deviance"), 2), onDegrees(f.Glance, "df_null"))
+	p.line("Residual deviance: %s%s", decimals(number(f.Glance, "deviance"), 2), onDegrees(f.Glance, "df_residual"))
+	p.test(f.Glance, "Likelihood ratio test", "lr_statistic", "lr_df", "lr_p")
+	if x := number(f.Glance, "dispersion"); !math.IsNaN(x) {
+		p.line("Pearson chi-squared: %s, dispersion %s", alone(number(f.Glance, "pearson_chi_squared"), 5), alone(x, 3))
+	}
+	p.criteria(f.Glance)
+	p.line("Newton steps: %s", show(f.Glance, "iterations"))
+	p.tables(f)
+}
+
+// calibration prints the classes of predicted risk, and what is said of them together.
+func (p *printer) calibration(f *stat.Frame) {
+	predicted, observed := column(values(f.Tidy, "mean_predicted"), 3), column(values(f.Tidy, "observed"), 3)
+	g := grid{}
+	g.add("class", "n", "events", "mean predicted", "observed")
+	for i, r := range f.Tidy {
+		g.add(show(r, "bin"), show(r, "n"), show(r, "n_event"), predicted[i], observed[i])
+	}
+	g.write(&p.Builder, "")
+	p.line("")
+	p.test(f.Glance, "Hosmer-Lemeshow test", "hosmer_lemeshow", "hosmer_lemeshow_df", "hosmer_lemeshow_p")
+	p.line("Calibration slope %s, intercept %s; Brier score %s", show(f.Glance, "slope"), show(f.Glance, "intercept"), show(f.Glance, "brier"))
+	p.tables(f)
+}
+
+// decisionCurve prints the net benefit at each threshold.
+func (p *printer) decisionCurve(f *stat.Frame) {
+	g := grid{}
+	g.add("threshold", "treated", "true positives", "false positives", "net benefit", "treat all", "avoided per 100")
+	for _, r := range f.Tidy {
+		g.add(show(r, "threshold"), show(r, "n_treated"), show(r, "true_positives"), show(r, "false_positives"),
+			decimals(number(r, "net_benefit"), 4), decimals(number(r, "treat_all"), 4), decimals(100*number(r, "avoided"), 1))
+	}
+	g.write(&p.Builder, "")
+	p.line("")
+	p.line("Events: %s of %s. Treating no one has a net benefit of 0.", show(f.Glance, "n_event"), show(f.Glance, "n"))
+}
+
+// performance prints apparent and cross-validated figures side by side.
+func (p *printer) performance(rows []stat.Record) {
+	g := grid{left: 1}
+	g.add("")
+	for _, r := range rows {
+		g.rows[0] = append(g.rows[0], text(r, "performance"))
+	}
+	for _, m := range []struct{ key, name string }{{"auc", "AUC"}, {"brier", "Brier score"}, {"log_loss", "log loss"}, {"slope", "calibration slope"}, {"intercept", "calibration intercept"}} {
+		cells := []string{m.name}
+		for _, r := range rows {
+			shown := ""
+			if x := number(r, m.key); !math.IsNaN(x) {
+				shown = decimals(x, 4)
+			}
+			cells = append(cells, shown)
+		}
+		g.add(cells...)
+		if m.key == "auc" {
+			limits := []string{"  95% CI"}
+			for _, r := range rows {
+				shown := ""
+				if !math.IsNaN(number(r, "auc_low")) {
+					shown = decimals(number(r, "auc_low"), 3) + " to " + decimals(number(r, "auc_high"), 3)
+				}
+				limits = append(limits, shown)
+			}
+			g.add(limits...)
+		}
+	}
+	g.write(&p.Builder, "")
+	for _, r := range rows {
+		if b := number(r, "auc_bound"); b > 0 {
+			p.line("(areas from classes of risk; true values within %s)", alone(b, 2))
+			break
+		}
+	}
+}
+
+// predicted prints survival of the people asked for, one after the other.
+func (p *printer) predicted(rows []stat.Record) {
+	survival, errors := column(values(rows, "estimate"), 3), column(values(rows, "std_error"), 3)
+	g := grid{left: 1}
+	g.add("", "time", "survival", "std.err", "95% CI (log)")
+	last := ""
+	for i, r := range rows {
+		who := text(r, "covariates")
+		if s := text(r, "stratum"); s != "" {
+			who += "; " + s
+		}
+		name := who
+		if who == last {
+			name = ""
+		}
+		last = who
+		g.add(name, plain(number(r, "time")), orGone(survival[i], r), orGone(errors[i], r), interval(r, "conf_low", "conf_high", 3))
+	}
+	g.write(&p.Builder, "")
+}
