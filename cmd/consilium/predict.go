@@ -42,10 +42,11 @@ with se.fit = TRUE:
 
   linear_predictor, its std_error, the estimate with its own std_error, and 95 %
   limits, those of the linear predictor transformed. The estimate is the risk of
-  a logistic model, the mean of a linear, the expected count of a poisson one,
-  and of cox the hazard ratio to a person with 0 in every column. With --times a
-  cox model that was released with its baseline (times: or predict: in the study)
-  gives survival at these times as well, limits being those of its logarithm.
+  a logistic model, the mean of a linear, the expected count of a poisson or
+  negbin one, and of cox the hazard ratio to a person with 0 in every column.
+  Its error is the delta method's. With --times a cox model that was released
+  with its baseline (times: or predict: in the study) gives survival at these
+  times as well, limits being those of its logarithm.
 
 A record that lacks a covariate has empty fields and the note missing. Where
 outcomes separated, infinite coefficients decide: the risk is 0 or 1, note limit;
@@ -260,7 +261,7 @@ func (p *predictor) writeFile() error {
 }
 
 // estimates are the names of the estimate by kind.
-var estimates = map[string]string{"linear": "mean", "logistic": "risk", "poisson": "count", "cox": "hazard_ratio"}
+var estimates = map[string]string{"linear": "mean", "logistic": "risk", "poisson": "count", "negbin": "count", "cox": "hazard_ratio"}
 
 // write predicts.
 func (p *predictor) write(to io.Writer) error {

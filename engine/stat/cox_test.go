@@ -102,7 +102,7 @@ func TestCoxOnMergedTimesIsThatOfTheMergedTimes(t *testing.T) {
 						formula += v
 					}
 				}
-				args := Args{Kind: "cox", Time: a.Spec.Time, Event: a.Spec.Event, Formula: formula, Ties: ties, Rules: rules(5, 1)}
+				args := Args{Kind: "cox", Time: a.Spec.Time, Event: a.Spec.Event, Formula: formula, Ties: ties, Times: []float64{1}, Rules: rules(5, 1)}
 				p := begin(t, Cox{}, s, args)
 				var views []*table.View
 				for _, tab := range s.tables {
@@ -124,6 +124,17 @@ func TestCoxOnMergedTimesIsThatOfTheMergedTimes(t *testing.T) {
 				moved := s.mergedTimes(t, args, int64(max(5, len(f.Tidy)-aliased(f)+2)))
 				args.Rules = rules(1, 1)
 				g := run(t, begin(t, Cox{}, s, args), moved...)
+				if got, want := f.Tables[len(f.Tables)-1], g.Tables[len(g.Tables)-1]; got.Name != "baseline" || len(got.Rows) != len(want.Rows) {
+					t.Errorf("%s/%s %s: %d rows of %s, want %d", s.name, a.ID, ties, len(got.Rows), got.Name, len(want.Rows))
+				} else {
+					for i, r := range got.Rows {
+						for _, key := range []string{"time", "cumulative_hazard", "variance"} {
+							if !near(r.Get(key), want.Rows[i].Get(key)) {
+								t.Errorf("%s/%s %s: %s of the baseline is %v, on the merged times %v", s.name, a.ID, ties, key, r.Get(key), want.Rows[i].Get(key))
+							}
+						}
+					}
+				}
 				for i := range f.Tidy {
 					for _, key := range []string{"estimate", "std_error"} {
 						if !near(f.Tidy[i].Get(key), g.Tidy[i].Get(key)) {

@@ -305,7 +305,7 @@ func (b *negbinPart) move() error {
 // finish writes coefficients, rate ratios, theta and fit as R's summary.negbin does.
 func (b *negbinPart) finish(f Frame) Frame {
 	m := b.fit
-	f.Warnings = b.warnings
+	f.Warnings, f.Levels = b.warnings, b.design.Levels()
 	if !b.converged {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("the fit did not converge in %d rounds: its figures are those of the last round", b.rounds))
 	}

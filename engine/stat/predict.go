@@ -10,7 +10,7 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// Fitted is a model as a result shows it: of the kinds linear, logistic, poisson and cox.
+// Fitted is a model as a result shows it: of the kinds linear, logistic, poisson, negbin and cox.
 type Fitted struct {
 	Terms     []FittedTerm
 	VCov      *Matrix         // nil: predictions have no errors, as those of a ridge model
@@ -59,7 +59,7 @@ type Prediction struct {
 	Limit        bool    // infinite coefficients decide: a risk of 0 or 1, without error
 	Linear       float64 // predictor, offset included
 	LinearSE     float64
-	Estimate     float64 // mean (linear), risk (logistic), expected count (poisson), hazard over that of a person with 0 in every column (cox)
+	Estimate     float64 // mean (linear), risk (logistic), expected count (poisson, negbin), hazard over that of a person with 0 in every column (cox)
 	SE           float64 // of Estimate, by the delta method
 	Low, High    float64 // limits of Estimate, 95 %: Linear's, transformed
 }
@@ -69,8 +69,8 @@ type Survival struct{ Estimate, SE, Low, High float64 }
 
 // NewPredictor checks that the terms are those of the analysis over a dictionary.
 func NewPredictor(a Args, s *table.Schema, f Fitted) (*Predictor, error) {
-	if !slices.Contains([]string{"linear", "logistic", "poisson", "cox"}, a.Kind) {
-		return nil, fmt.Errorf("%s is of kind %s, want linear, logistic, poisson or cox", a.ID, a.Kind)
+	if !slices.Contains([]string{"linear", "logistic", "poisson", "negbin", "cox"}, a.Kind) {
+		return nil, fmt.Errorf("%s is of kind %s, want linear, logistic, poisson, negbin or cox", a.ID, a.Kind)
 	}
 	parsed, err := formula.Parse(a.Formula)
 	if err != nil {
