@@ -77,6 +77,7 @@ func (p *printer) logrank(args stat.Args, f *stat.Frame) {
 func (p *printer) cox(args stat.Args, f *stat.Frame) {
 	p.line("Coefficients:")
 	p.coefficients("logistic", f.Tidy) // z values, as there
+	p.errors(f.Glance)
 	g := grid{left: 1}
 	g.add("", "Hazard ratio", "95% CI (Wald)")
 	for _, r := range f.Tidy {

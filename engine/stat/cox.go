@@ -51,6 +51,9 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 	if err := c.predicts(args, s); err != nil {
 		return nil, err
 	}
+	if r.sandwich != nil && !c.own {
+		return nil, fmt.Errorf("cox: se: cluster_site needs strata: site, with which hospitals work out their own scores")
+	}
 	var factors []table.Factor
 	for i, name := range args.Strata {
 		f, err := s.Factor(name)
@@ -113,22 +116,24 @@ type coxPart struct {
 	asks   []Ask
 
 	openings []Opening
-	place    struct{ sums, squares, events, fit, final, pairs int } // -1: none
+	place    struct{ sums, squares, events, fit, final, pairs, cluster int } // -1: none
 
-	scale    []float64
-	varies   []int
-	fit      *newton
-	first    float64   // score statistic at 0
-	null     float64   // log-likelihood at 0
-	before   float64   // squared decrement a round ago
-	events   []float64 // sums over the events: of each column, of the offset
-	strata   []*riskSets
-	moved    int       // times before merging, of all strata
-	shown    int       // after
-	estimate []float64 // as the evaluation takes it
-	classes  int       // of risk, of the concordance over hospitals
-	test     *zph
-	ranking  concordance
+	scale     []float64
+	varies    []int
+	fit       *newton
+	first     float64   // score statistic at 0
+	null      float64   // log-likelihood at 0
+	before    float64   // squared decrement a round ago
+	events    []float64 // sums over the events: of each column, of the offset
+	strata    []*riskSets
+	moved     int       // times before merging, of all strata
+	shown     int       // after
+	estimate  []float64 // as the evaluation takes it
+	classes   int       // of risk, of the concordance over hospitals
+	test      *zph
+	ranking   concordance
+	clustered bool       // hospitals' scores were asked for
+	wide      *symmetric // covariance that allows for them
 
 	schema *table.Schema // nil: no survival is predicted
 	people []asked
@@ -186,6 +191,10 @@ func (c *coxPart) lay() {
 	cells := 6 // right order, wrong order, neither; squares and products of people's pairs
 	if c.transform != "none" {
 		cells += 1 + 2*q + 3*pairCells(q)
+	}
+	if c.sandwich != nil {
+		c.openings = append(c.openings, c.sandwich.opening(q))
+		c.place.cluster = len(c.openings) - 1
 	}
 	if c.own {
 		c.place.final = put("how many pairs of people within a hospital's stratum the model puts in the right order, in the wrong one, and neither, and sums over people of squares of their pairs, its error; score and information weighted by time: a test of proportional hazards", cells, 1, false)

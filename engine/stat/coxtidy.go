@@ -16,6 +16,11 @@ func (c *coxPart) finish(f Frame) Frame {
 	}
 	infinite := c.infinite()
 	cov := c.unscaledCovariance(m, c.scale)
+	own := cov // whatever the standard errors
+	if cov != nil && c.sandwich != nil {
+		cov = c.robustCovariance(&f, m, c.scale)
+		c.wide = cov
+	}
 	var finite []int
 	at := 0
 	for j, col := range c.columns {
@@ -58,9 +63,9 @@ func (c *coxPart) finish(f Frame) Frame {
 	f.VCov = c.vcov(m, cov, finite)
 	f.Glance = c.glance(&f)
 	if m.separated {
-		cov = nil
+		own = nil
 	}
-	c.inflate(&f, cov, m.cols)
+	c.inflate(&f, own, m.cols)
 	if c.test != nil {
 		rows, warning := c.zphRows()
 		f.Tables = append(f.Tables, Table{"zph", rows})
@@ -145,13 +150,30 @@ func (c *coxPart) glance(f *Frame) Record {
 	if c.transform != "none" {
 		g = g.Put("zph_transform", c.transform)
 	}
-	return g
+	return c.sandwich.mark(g, f)
 }
 
 // wald is the Wald statistic of all coefficients.
 func (c *coxPart) wald() float64 {
 	q := len(c.fit.cols)
 	s, t := newBig(0), new(big.Float)
+	if c.sandwich != nil {
+		if c.wide == nil {
+			return math.NaN()
+		}
+		b := make([]*big.Float, q)
+		for a, j := range c.fit.cols {
+			b[a] = newBig(c.fit.estimate[a] / c.scale[j])
+		}
+		k := factorize(c.wide, neverAliased)
+		if len(k.kept) < q {
+			return math.NaN()
+		}
+		for a, x := range k.solve(b) {
+			s.Add(s, t.Mul(x, b[a]))
+		}
+		return rounded(s)
+	}
 	for a := range q {
 		for b := range q {
 			t = newBig(c.fit.info[min(a, b)*q+max(a, b)])

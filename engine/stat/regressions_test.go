@@ -61,6 +61,7 @@ var regressions = []struct {
 	{"weight_missing", "lung", Args{Kind: "propensity", Formula: "sex ~ age + ph_karno", Outcome: "wt_loss"}, false},
 	{"firth_profile", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + smoke + ht", Firth: true, Profile: true}, false},
 	{"firth_profile_rare", "birthwt", Args{Kind: "logistic", Formula: "ht ~ smoke * ui", Firth: true, Profile: true}, false},
+	{"cox_cluster", "lung", Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + sex + ph_ecog", Strata: OneOrMore{"site"}, SE: "cluster_site"}, true},
 }
 
 // rNumber is a line of regressions.csv.

@@ -16,16 +16,16 @@ import (
 //	hc0  sum of x x' e^2                  hc2  each divided by 1-h
 //	hc1  hc0 times n/(n-k)                hc3  each divided by (1-h)^2   (MacKinnon and White 1985)
 //	cluster_site  sum over hospitals of s s', s = sum of x e over the hospital's rows (Liang and Zeger 1986),
-//	              times g/(g-1) of g hospitals, of linear models also times (n-1)/(n-k)
+//	              times g/(g-1) of g hospitals, of linear models also times (n-1)/(n-k), of Cox's times 1
 //
-// as R's sandwich::vcovHC and vcovCL. A leverage needs nothing but the inverse
+// as R's sandwich::vcovHC and vcovCL, and coxph's cluster. A leverage needs nothing but the inverse
 // information, which every hospital knows. Of a hospital's score s, its model's
 // lean, only the products' sum over hospitals is opened: of g scores that sum to
 // 0, (g-1) q numbers, it tells q (q+1)/2. Where hospitals are not many more than
 // columns that is near each score: fewer than q+3 are refused.
 type sandwich struct {
-	kind   string
-	linear bool
+	kind string
+	of   string // kind of the model
 
 	root   [][]float64 // of the bread
 	score  []float64   // a hospital's own, cluster_site only
@@ -51,10 +51,12 @@ func newSandwich(args Args) (*sandwich, error) {
 		return nil, fmt.Errorf("%s: se %q, want one of %v", args.Kind, args.SE, standardErrors)
 	case args.Ridge != nil && *args.Ridge > 0:
 		return nil, fmt.Errorf("%s: a penalised model has no standard errors: leave out ridge or se", args.Kind)
+	case args.Kind == "cox" && args.SE != "cluster_site":
+		return nil, fmt.Errorf("cox: se: %s is not computed; want cluster_site, with strata: site", args.SE)
 	case args.Veil:
 		return nil, fmt.Errorf("%s: se: %s needs sums over rows at the model, which reveal: model does not open; use privacy.reveal: sums", args.Kind, args.SE)
 	}
-	return &sandwich{kind: args.SE, linear: args.Kind == "linear"}, nil
+	return &sandwich{kind: args.SE, of: args.Kind}, nil
 }
 
 func (s *sandwich) clustered() bool { return s.kind == "cluster_site" }
@@ -188,6 +190,9 @@ func (s *sandwich) row(x []float64, e, w float64) {
 	}
 }
 
+// own takes a hospital's score as a whole.
+func (s *sandwich) own(score []float64, rows int) { s.score, s.count = score, int64(rows) }
+
 // put writes the hospital's term.
 func (s *sandwich) put(out *fixed.Sums) {
 	if s.clustered() {
@@ -245,7 +250,8 @@ func (s *sandwich) around(v *symmetric, n int64) (*symmetric, string) {
 		return nil, "there is a row without which a coefficient has no estimate (leverage near 1); use se: hc1"
 	case s.clustered() && s.count < 2:
 		return nil, "fewer than two hospitals have rows"
-	case s.clustered() && s.linear:
+	case s.of == "cox":
+	case s.clustered() && s.of == "linear":
 		factor = g / (g - 1) * (rows - 1) / (rows - k)
 	case s.clustered():
 		factor = g / (g - 1)

@@ -61,4 +61,11 @@ func TestRobustErrorsAreNullWhereThereAreNone(t *testing.T) {
 			t.Errorf("se %s, ridge %v, veil %v is accepted", args.SE, args.Ridge, args.Veil)
 		}
 	}
+	lung := readReference(t, "../../testdata/lung")
+	for _, args := range []Args{{SE: "hc0", Strata: OneOrMore{"site"}}, {SE: "cluster_site"}, {SE: "cluster_site", Strata: OneOrMore{"sex"}}} {
+		args.Kind, args.Time, args.Event, args.Formula = "cox", "time", "death", "~ age"
+		if _, err := (Cox{}).Begin(args, lung.schema); err == nil || !strings.Contains(err.Error(), "strata: site") {
+			t.Errorf("cox, se %s, strata %v: %v", args.SE, args.Strata, err)
+		}
+	}
 }

@@ -12,6 +12,7 @@ cgd$treat <- factor(cgd$treat, c("placebo", "interferon"))
 cgd$inherit <- factor(cgd$inherit, c("x_linked", "autosomal"))
 cgd$sex <- factor(cgd$sex, c("male", "female"))
 lung <- read("lung", c("c1", "c2", "c3", "c4", "c5"))
+lung$sex <- factor(lung$sex, c("male", "female"))
 cat("#", R.version.string, "\n")
 cat("analysis,table,row,key,value\n")
 put <- function(id, table, row, key, x) cat(sprintf('%s,%s,"%s",%s,%s\n', id, table, row, key, ifelse(is.finite(x), sprintf("%.17g", x), "null")), sep = "")
@@ -220,3 +221,8 @@ profile <- function(id, f, data) {
 }
 profile("firth_profile", low ~ age + lwt + smoke + ht, birthwt)
 profile("firth_profile_rare", ht ~ smoke * ui, birthwt)
+
+## Cox within hospitals, standard errors clustered by them
+cl <- coxph(Surv(time, death) ~ age + sex + ph_ecog + strata(site), lung, cluster = site, eps = 1e-14)
+for (t in names(coef(cl))) { put("cox_cluster", "tidy", t, "estimate", coef(cl)[t]); put("cox_cluster", "tidy", t, "std_error", sqrt(cl$var[match(t, names(coef(cl))), match(t, names(coef(cl)))])) }
+put("cox_cluster", "glance", "", "wald", cl$wald.test)
