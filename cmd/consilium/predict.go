@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -90,11 +91,11 @@ const pieceRows = 4096
 
 // predictor is one application of a model to a file.
 type predictor struct {
+	ctx    context.Context // of the command: a scan ends with it
 	f      predictFlags
 	model  *stat.Predictor
 	schema *table.Schema // of the variables that the model needs
 	source table.Source
-	dir    string
 	site   string
 	done   predictions
 }
@@ -110,7 +111,7 @@ func predict(c *cobra.Command, args []string, f predictFlags) error {
 	if err != nil {
 		return err
 	}
-	p := &predictor{f: f, dir: "."}
+	p := &predictor{ctx: c.Context(), f: f}
 	if err := p.read(s, args[1]); err != nil {
 		return err
 	}
@@ -208,7 +209,15 @@ func (p *predictor) scan(each func(t *table.Table, kept [][]string, before int) 
 		return nil, fmt.Errorf("%s: %w", p.source.CSV, reason(err))
 	}
 	defer f.Close()
-	return table.ScanCSV(f, p.source.CSV, p.source, p.schema, p.site, p.f.keep, pieceRows, each)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file: it is read twice, to check it before anything is written", p.source.CSV)
+	}
+	return table.ScanCSV(f, p.source.CSV, p.source, p.schema, p.site, p.f.keep, pieceRows, func(t *table.Table, kept [][]string, before int) error {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		return each(t, kept, before)
+	})
 }
 
 // check reads the whole file before anything is written.
