@@ -13,7 +13,7 @@ import (
 // The same sources, built in two directories with nothing shared between the
 // two builds but the modules, are the same program to the byte.
 func TestBuildIsReproducible(t *testing.T) {
-	out, err := goTool(t, "../..", nil, "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", "./cmd/consilium")
+	out, err := goTool(t, "../..", nil, "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}} {{join $.GoFiles \" \"}} {{join $.EmbedFiles \" \"}}{{end}}{{end}}", "./cmd/consilium")
 	if err != nil {
 		t.Fatal(out)
 	}
@@ -27,19 +27,17 @@ func TestBuildIsReproducible(t *testing.T) {
 		for _, name := range []string{"go.mod", "go.sum"} {
 			place(t, filepath.Join(root, name), filepath.Join(dir, name))
 		}
-		for _, pkg := range strings.Fields(out) {
-			at, err := filepath.Rel(root, pkg)
+		for _, pkg := range strings.Split(out, "\n") {
+			files := strings.Fields(pkg)
+			if len(files) == 0 {
+				continue
+			}
+			at, err := filepath.Rel(root, files[0])
 			if err != nil {
 				t.Fatal(err)
 			}
-			files, err := os.ReadDir(pkg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range files {
-				if !f.IsDir() && !strings.HasSuffix(f.Name(), "_test.go") {
-					place(t, filepath.Join(pkg, f.Name()), filepath.Join(dir, at, f.Name()))
-				}
+			for _, name := range files[1:] {
+				place(t, filepath.Join(files[0], name), filepath.Join(dir, at, name))
 			}
 		}
 		program := filepath.Join(dir, "consilium")
