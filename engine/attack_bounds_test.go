@@ -48,6 +48,7 @@ var overX = []string{
 // bits, or for the spread of the values: an error of the study file that names
 // variable and bound, or a refusal that gives both numbers; never a wrong or a missing figure.
 func TestASumThatCannotBeRepresentedIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []string{"1e15", "1e30", "1e100", "1e160", "1e300", "1.7e308"} {
 		for _, analysis := range overX {
 			m := wide(limit)
@@ -77,6 +78,7 @@ func TestASumThatCannotBeRepresentedIsRefused(t *testing.T) {
 
 // TestNoFigureIsNaNOrInfinite writes results of odd data and reads the files.
 func TestNoFigureIsNaNOrInfinite(t *testing.T) {
+	t.Parallel()
 	for name, line := range map[string]func(i int) string{
 		"everyone the same":        func(int) string { return "5,5,a,1" },
 		"nothing but missing":      func(int) string { return ",,," },

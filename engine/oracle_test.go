@@ -10,6 +10,7 @@ import (
 // CONSILIUM_ORACLES names, over the real path and compares each number that R
 // gave with ours. It prints how many of how many agree.
 func TestResultsAgreeWithR(t *testing.T) {
+	t.Parallel()
 	own, further := oracleFolders(t)
 	if len(further) == 0 {
 		t.Log("CONSILIUM_ORACLES is not set: further sets are skipped")

@@ -98,6 +98,7 @@ func load(t testing.TB, file string) (*study.Spec, map[party.ID]*table.Table) {
 }
 
 func TestTranscriptOpensOnlyWhatThePlanDeclares(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../testdata/*/oracle.yaml")
 	if err != nil || len(files) < 5 {
 		t.Fatalf("%d oracle studies, error %v", len(files), err)

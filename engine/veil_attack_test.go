@@ -272,6 +272,7 @@ func TestRepeatedMessagesChangeNothing(t *testing.T) {
 // TestRunawaySolveIsARefusal: where the solve of one model runs away, its corrections exceed every bound. That
 // blames nobody: the model is refused by name, and others of the study have their results.
 func TestRunawaySolveIsARefusal(t *testing.T) {
+	t.Parallel()
 	m := threeHospitals()
 	runsAway := `kind: logistic, formula: "y ~ a + offset(50 * b)", degree: 2, evaluate: {cells: 0}` // decides every outcome, mostly wrongly
 	s := m.spec(t, "reveal: model", []string{runsAway, veiledModel})
@@ -289,6 +290,7 @@ func TestRunawaySolveIsARefusal(t *testing.T) {
 
 // One that leaves the range of the ring before anything is opened ends the study, and says what to do.
 func TestSolveBeyondTheRingSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	m := threeHospitals()
 	s := m.spec(t, "reveal: model", []string{`kind: logistic, formula: "y ~ a + offset(1000 * b)", degree: 3, evaluate: {cells: 0}`})
 	_, err := engine.Simulate(t.Context(), s, m.tables(t, s), engine.InsecureTest(engine.Options{}, veiledRingOfAttacks))

@@ -30,6 +30,7 @@ var promised = map[string][]string{"cgd": {"lr_main"}, "aids2": {"lr_dead", "lr_
 // steps. It is within the bar, or, where nothing was promised, refused by name.
 // One set in a small ring; with -tags long all of them at the parameters of studies.
 func TestEncryptedModelsAgreeWithR(t *testing.T) {
+	t.Parallel()
 	own, further := oracleFolders(t)
 	for _, dir := range append(own, further...) {
 		s := readOracleSet(t, dir)

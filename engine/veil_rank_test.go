@@ -24,6 +24,7 @@ var thresholds = regexp.MustCompile(`, thresholds: \[[^]]*\]`)
 // TestEncryptedRanksAreTheOpenOnes runs every rank test and ROC curve of the
 // reference answers over masked sums, over encrypted products of histograms, and over these for the analyst alone.
 func TestEncryptedRanksAreTheOpenOnes(t *testing.T) {
+	t.Parallel()
 	analyst, err := party.NewIdentity(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

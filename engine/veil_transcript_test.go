@@ -30,6 +30,7 @@ var encryptedKinds = []string{
 // TestTranscriptOfEncryptedStudies reads every message: each masked number
 // belongs to an opening of the plan, each step under encryption is in the plan's count, and the result lists them all.
 func TestTranscriptOfEncryptedStudies(t *testing.T) {
+	t.Parallel()
 	studies := [][]string{encryptedKinds, encryptedKinds[8:]} // all under one key, and one that needs none
 	if veiledRing == 0 {
 		for _, one := range encryptedKinds {
@@ -85,6 +86,7 @@ func numbered(list []string) string {
 // depends on, and of the model nothing: its sum is never unlocked to them. What
 // the analyst opens is what an open study shows.
 func TestAnalystAloneSeesTheEncryptedModel(t *testing.T) {
+	t.Parallel()
 	analyses := numbered([]string{encryptedKinds[0], encryptedKinds[4], `kind: crosstab, rows: treat, columns: infection`})
 	analyst, err := party.NewIdentity(rand.Reader)
 	if err != nil {
