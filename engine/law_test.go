@@ -52,6 +52,13 @@ var lawStudies = map[string][]string{
 		`kind: linear, formula: "weight ~ age + sex + height"`,
 		`kind: logistic, formula: "infection ~ treat + age + inherit + propylac"`,
 	},
+	"lung": {
+		`kind: logistic, formula: "death ~ age + sex + ph_karno"`,
+		"kind: calibration, model: a0, bins: 5",
+		"kind: decision_curve, model: a0, thresholds: [0.5, 0.6, 0.7, 0.8]",
+		`kind: cox, time: time, event: death, formula: "~ age + sex", times: [180, 365], predict: [{age: 60, sex: male}, {age: 70, sex: female}]`,
+		`kind: cox, time: time, event: death, formula: "~ age", strata: sex, ties: breslow, grid: 10, times: [180], predict: [{age: 60}]`,
+	},
 	"wdbc": {
 		"kind: describe, variables: [area_worst, concavity_se, fractal_dim_mean], quantiles: [0.25, 0.5, 0.75]",
 		"kind: correlation, variables: [radius_mean, area_mean, smoothness_mean, fractal_dim_se]",
@@ -93,7 +100,7 @@ func TestResultsDoNotDependOnHowRowsAreDealtToHospitals(t *testing.T) {
 					if namesInfinite(whole[id]) {
 						tolerance = 1e-9
 					}
-					for _, table := range []string{"n", "excluded", "tidy", "glance", "vcov"} {
+					for _, table := range []string{"n", "excluded", "tidy", "glance", "vcov", "levels", "predicted", "reference", "baseline"} {
 						for _, diff := range differences(whole[id][table], got[id][table], tolerance) {
 							t.Errorf("%s: %s: %s%s", d.name, keys, table, diff)
 						}
