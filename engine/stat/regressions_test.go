@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/consilium-health/consilium/engine/table"
 )
 
 // regressions are the analyses of testdata/regressions/regressions.csv, on the pooled rows of a set.
@@ -185,5 +187,58 @@ func sameTables(t *testing.T, got, want Frame) {
 	same("glance", []Record{got.Glance}, []Record{want.Glance})
 	for i, w := range want.Tables {
 		same(w.Name, got.Tables[i].Rows, w.Rows)
+	}
+}
+
+// A declared level that nobody has, last of its factor, changes nothing but the warnings.
+func TestRegressionsDoNotMindALevelWithoutRows(t *testing.T) {
+	for _, c := range regressions {
+		t.Run(c.id, func(t *testing.T) {
+			set := readReference(t, "../../testdata/"+c.set)
+			kind, _ := Lookup(c.args.Kind)
+			want := run(t, begin(t, kind.Statistic, set, c.args), set.tables...)
+			more := *set.schema
+			more.Fields = slices.Clone(more.Fields)
+			for i := range more.Fields {
+				if f := &more.Fields[i]; f.Kind == table.Category && len(f.Levels) > 2 { // two may be an outcome
+					f.Levels = append(slices.Clone(f.Levels), "nobody")
+				}
+			}
+			var tables []*table.Table
+			for _, tab := range set.tables {
+				var cols [][]float64
+				for _, f := range more.Fields {
+					col, err := tab.Column(f.Name)
+					if err != nil {
+						t.Fatal(err)
+					}
+					cols = append(cols, col)
+				}
+				moved, err := table.New(&more, tab.Site, cols)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tables = append(tables, moved)
+			}
+			sameTables(t, run(t, programOf(t, &more, c.args), tables...), want)
+		})
+	}
+}
+
+// A copy of a column has no coefficient, and changes nothing of the others', whatever their standard errors.
+func TestRobustErrorsDoNotMindAnAliasedColumn(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt_hard")
+	for _, args := range []Args{{Kind: "linear", SE: "hc3"}, {Kind: "linear", SE: "cluster_site"}, {Kind: "logistic", SE: "hc2"}, {Kind: "logistic", SE: "cluster_site"}} {
+		kind, _ := Lookup(args.Kind)
+		outcome := map[string]string{"linear": "bwt ~ ", "logistic": "low ~ "}[args.Kind]
+		args.Formula = outcome + "lwt + smoke"
+		want := run(t, begin(t, kind.Statistic, set, args), set.tables...)
+		args.Formula += " + smoke_dup"
+		got := run(t, begin(t, kind.Statistic, set, args), set.tables...)
+		for i, r := range want.Tidy {
+			if got.Tidy[i].Get("std_error") == nil || !near(got.Tidy[i].Get("std_error"), r.Get("std_error")) {
+				t.Errorf("%s, %s: %v has %v, without the copy %v", args.Kind, args.SE, r.Get("term"), got.Tidy[i].Get("std_error"), r.Get("std_error"))
+			}
+		}
 	}
 }
