@@ -124,7 +124,7 @@ func bindOf(of Args, s *table.Schema) (*formula.Model, error) {
 // refitted is the program of an analysis with nothing but the fit.
 func refitted(of, args Args, s *table.Schema) (*program, error) {
 	of.Drop1, of.VIF, of.SE, of.Evaluate, of.PerHospital = false, false, "", &Evaluate{}, args.PerHospital
-	of.CrossValidate, of.Predict, of.Times = nil, nil, nil
+	of.CrossValidate, of.Predict, of.Times, of.Profile = nil, nil, nil, false
 	if of.Kind == "cox" {
 		of.ZPH = "none"
 	}

@@ -168,6 +168,9 @@ func TestMistakesAreToldWithLineAndRemedy(t *testing.T) {
 		{"no kind", "    kind: describe\n", "", 20, "analysis older has no kind"},
 		{"unknown kind", "kind: describe, ", "kind: descriibe, ", 19, `unknown kind "descriibe"; nearest is "describe"`},
 		{"model that is none", "kind: describe, ", "kind: calibration, model: risk}\n  - {id: x, kind: describe, ", 19, `no analysis "risk" before this one`},
+		{"models of which one is none", "kind: describe, ", "kind: linear, formula: age ~ oldpeak}\n  - {id: x, kind: lrtest, models: [all, risk]}\n  - {id: y, kind: describe, ", 20, `models: no analysis "risk" before this one`},
+		{"models with a condition", "kind: describe, ", "kind: linear, formula: age ~ oldpeak}\n  - {id: x, kind: lrtest, models: [all, all], where: age > 50}\n  - {id: y, kind: describe, ", 20, "the rows are those of all, all; leave it out"},
+		{"models that are not nested", "kind: describe, ", "kind: linear, formula: age ~ oldpeak}\n  - {id: x, kind: lrtest, models: [all, all]}\n  - {id: y, kind: describe, ", 20, "all and all are not nested"},
 		{"key of another kind", "by: disease", "formula: disease", 19, `analysis all (describe): unknown key "formula"`},
 		{"required key", "    variables: [crp]\n", "", 20, `analysis older: kind describe needs the key "variables"`},
 		{"unknown variable", "[age, oldpeak, sex]", "[age, oldpaek, sex]", 19, `no variable "oldpaek" in the dictionary; nearest is "oldpeak"`},
@@ -331,6 +334,26 @@ func TestAnalysesThatNameSiteShowSingleHospitals(t *testing.T) {
 	for _, a := range s.Analyses {
 		if !a.PerHospital {
 			t.Errorf("%s: the cohort names site, but it is not per hospital", a.ID)
+		}
+	}
+}
+
+// What compares hospitals shows their figures only where the study asks for it; strata within hospitals show none.
+func TestFiguresOfHospitalsAreAskedFor(t *testing.T) {
+	old := "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2"
+	for keys, want := range map[string]bool{
+		"kind: heterogeneity, model: m, term: oldpeak":                       false,
+		"kind: heterogeneity, model: m, term: oldpeak, per_hospital: true":   true,
+		"kind: cox, time: age, event: disease, formula: ~ crp, strata: site": false,
+		"kind: lrtest, models: [m, n]":                                       true, // n names site
+	} {
+		src := strings.Replace(example, "{id: all, "+old, "{id: m, kind: linear, formula: age ~ oldpeak}\n  - {id: n, kind: linear, formula: age ~ oldpeak + site}\n  - {id: all, "+keys, 1)
+		s, err := Parse("f", []byte(src))
+		if err != nil {
+			t.Fatalf("%s: %v", keys, err)
+		}
+		if got := s.Analyses[2].PerHospital; got != want {
+			t.Errorf("%s: per hospital %v, want %v", keys, got, want)
 		}
 	}
 }
