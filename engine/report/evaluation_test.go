@@ -77,6 +77,18 @@ func TestModelsAreReadBack(t *testing.T) {
 			t.Errorf("%s: %q for %q is read", id, change[1], change[0])
 		}
 	}
+	handed, err := r.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Decode(handed, r.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again strings.Builder
+	if err := back.WriteJSON(&again); err != nil || again.String() != b.String() {
+		t.Errorf("a report that a hospital hands on is another: %v", err)
+	}
 	if _, err := ReadModel([]byte("{"), "model"); err == nil {
 		t.Error("half a file is read")
 	}
