@@ -1,4 +1,5 @@
-# What further regressions give, on the pooled rows of ../../../../testdata. R >= 4 with MASS, survival, car. Run from this folder:
+# What further regressions give, on the pooled rows of ../../../../testdata. R >= 4.1 with MASS, survival,
+# car, sandwich, lmtest, metafor and brglm2 (Debian: r-cran-car r-cran-sandwich r-cran-lmtest r-cran-metafor r-cran-brglm2). Run from this folder:
 #   Rscript regressions.R > regressions.csv
 suppressMessages({library(MASS); library(survival)})
 options(warn = -1)
