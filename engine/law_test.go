@@ -32,6 +32,12 @@ var lawStudies = map[string][]string{
 		`kind: logistic, formula: "low ~ lwt + race", ridge: 1`,
 		`kind: logistic, formula: "low ~ bwt"`,
 		"kind: roc, outcome: low, score: lwt, thresholds: [100, 120]",
+		`kind: linear, formula: "bwt ~ age + lwt + race", se: hc3, vif: true`,
+		`kind: logistic, formula: "low ~ age + race + ht", se: hc2, vif: true`,
+		`kind: logistic, formula: "low ~ age + race", firth: true, profile: true`,
+		"kind: mantel_haenszel, rows: smoke, columns: low, strata: race",
+		`kind: propensity, formula: "smoke ~ age + race + ht", estimand: att, truncate: [0.1, 0.9], outcome: bwt`,
+		`kind: negbin, formula: "ftv ~ age + race"`,
 	},
 	"birthwt_hard": {
 		`kind: linear, formula: "bwt ~ age + lwt + age_plus_lwt + smoke"`,
@@ -51,6 +57,9 @@ var lawStudies = map[string][]string{
 		"kind: rank, variable: infections, by: treat",
 		`kind: linear, formula: "weight ~ age + sex + height"`,
 		`kind: logistic, formula: "infection ~ treat + age + inherit + propylac"`,
+		`kind: poisson, formula: "infections ~ treat + offset(log(days))", se: hc3`,
+		`kind: poisson, formula: "infections ~ treat * age + offset(log(days))"`,
+		"kind: lrtest, models: [a5, a6]",
 	},
 	"lung": {
 		`kind: logistic, formula: "death ~ age + sex + ph_karno"`,
