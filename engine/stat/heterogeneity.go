@@ -25,7 +25,7 @@ import (
 // Keys: model, the id of a regression before;
 // term, the name of one of its coefficients; per_hospital?: every hospital's own
 // estimate is opened and written, for a forest plot. Without, only sums over
-// hospitals are, six of two numbers each: fewer than five hospitals are refused,
+// hospitals are, six of two numbers each, after their number: fewer than five hospitals are refused,
 // whose numbers could be solved for. A hospital takes part when the rules hold for
 // its own rows alone and, with min_cell, it has ten rows for each coefficient.
 type Heterogeneity struct{}
@@ -108,7 +108,8 @@ type ownEstimate struct {
 }
 
 const (
-	heterogeneitySums = iota
+	heterogeneityCount = iota
+	heterogeneitySums
 	heterogeneitySpread
 	heterogeneityRandom
 	heterogeneityDone
@@ -180,7 +181,8 @@ func (h *heterogeneityPart) plan() []Opening {
 	}
 	what := "sums over hospitals of what each makes of its own estimate of " + h.column + ": no hospital's estimate"
 	return []Opening{
-		{What: what + ": how many take part, the weights w and w times the estimate", Cells: 3, MaxTimes: 1, Released: true},
+		{What: "how many hospitals can fit the model to their own rows by the rules: where they are too few nothing of a fit is opened", Cells: 1, MaxTimes: 1, Released: true},
+		{What: what + ": the weights w and w times the estimate", Cells: 2, MaxTimes: 1, Released: true},
 		{What: what + ": w times the squared distance from the mean, and squared weights", Cells: 2, MaxTimes: 1, Released: true},
 		{What: what + ": the weights with the variance between hospitals, and these times the estimate", Cells: 2, MaxTimes: 1, Released: true},
 	}
@@ -194,9 +196,8 @@ func (h *heterogeneityPart) begin() error {
 		return &Refusal{Rule: "rows", Message: "the term " + h.column + " has no coefficient: a level has no rows", Remedy: "choose another term"}
 	}
 	binary := func(bound float64, name string) Cell { return Cell{Cell: fixed.Binary(bound, h.rows), Name: name} }
-	if !h.shown {
-		h.asks = []Ask{{Opening: 0, Cells: []Cell{countCell("hospitals that take part", Plain),
-			binary(h.widest, "w"), binary(h.widest*largestOwn, "w times the estimate")}}}
+	if !h.shown { // the sums of one hospital would be its own estimate
+		h.asks = []Ask{{Opening: 0, Cells: []Cell{countCell("hospitals that take part", Plain)}}}
 		return nil
 	}
 	var cells []Cell
@@ -278,10 +279,11 @@ func (h *heterogeneityPart) add(rows *table.View, out *fixed.Sums) error {
 		out.Add(at, 1)
 		out.AddFloat(at+1, e.b)
 		out.AddFloat(at+2, e.se)
-	case h.stage == heterogeneitySums:
+	case h.stage == heterogeneityCount:
 		out.Add(0, 1)
-		out.AddFloat(1, w)
-		out.AddFloat(2, w*e.b)
+	case h.stage == heterogeneitySums:
+		out.AddFloat(0, w)
+		out.AddFloat(1, w*e.b)
 	case h.stage == heterogeneitySpread:
 		d := e.b - h.asks[0].State[1]
 		out.AddFloat(0, w*d*d)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/consilium-health/consilium/engine/table"
 )
 
 func heterogeneous(of Args, term string, apart bool, minCell int) Args {
@@ -19,6 +21,22 @@ func TestHeterogeneityOfFewHospitalsNeedsTheirConsent(t *testing.T) {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) || refusal.Rule != "hospitals" {
 		t.Errorf("sums over three hospitals: %v", err)
+	}
+	var views []*table.View
+	for _, tab := range set.tables {
+		v, err := tab.Select()
+		if err != nil {
+			t.Fatal(err)
+		}
+		views = append(views, v)
+	}
+	_, record, _ := drive(t, begin(t, Heterogeneity{}, set, heterogeneous(of, "age", false, 5)), views...)
+	for _, o := range record[1:] { // after the census
+		for _, c := range o.ask.Cells {
+			if c.Name != "hospitals that take part" {
+				t.Errorf("%q was opened before the analysis was refused", c.Name)
+			}
+		}
 	}
 	f := run(t, begin(t, Heterogeneity{}, set, heterogeneous(of, "age", true, 5)), set.tables...)
 	if len(f.Tidy) != 5 || f.Tidy[0].Get("estimate") == nil {

@@ -13,8 +13,8 @@ func (h *heterogeneityPart) reduce(t fixed.Totals) error {
 		return h.takeSites(t)
 	}
 	switch h.stage {
-	case heterogeneitySums:
-		h.count, h.weight, h.mean = t.Count(0), t.Float(1), t.Float(2)/t.Float(1)
+	case heterogeneityCount:
+		h.count = t.Count(0)
 		if least := int64(fewestApart); h.args.Rules.MinCell > 1 && h.count < least {
 			return &Refusal{Rule: "hospitals", Message: fmt.Sprintf("fewer than %d hospitals have rows enough for a fit of their own: each one's estimate could be solved for", least),
 				Remedy: "choose a smaller model, or let hospitals show their own estimates with per_hospital: true"}
@@ -22,6 +22,10 @@ func (h *heterogeneityPart) reduce(t fixed.Totals) error {
 		if h.count < 2 {
 			return h.tooFew()
 		}
+		h.stage = heterogeneitySums
+		h.asks = []Ask{{Opening: 1, Cells: []Cell{{Cell: fixed.Binary(h.widest, h.rows), Name: "w"}, {Cell: fixed.Binary(h.widest*largestOwn, h.rows), Name: "w times the estimate"}}}}
+	case heterogeneitySums:
+		h.weight, h.mean = t.Float(0), t.Float(1)/t.Float(0)
 		h.askSpread()
 	case heterogeneitySpread:
 		// State has the mean in 40 bits; what that changes of Q is of second order.
@@ -43,7 +47,7 @@ func (h *heterogeneityPart) askSpread() {
 	h.weight, h.mean = Round40(h.weight), Round40(h.mean)
 	far := math.Abs(h.mean) + largestOwn
 	h.stage = heterogeneitySpread
-	h.asks = []Ask{{Opening: 1, Cells: []Cell{
+	h.asks = []Ask{{Opening: 2, Cells: []Cell{
 		{Cell: fixed.Binary(1.01*h.weight*far*far, h.rows), Name: "w times the squared distance from the mean"},
 		{Cell: fixed.Binary(1.01*h.weight, h.rows), Name: "squared w, over the sum of w"}},
 		State: []float64{h.weight, h.mean}}}
@@ -58,7 +62,7 @@ func (h *heterogeneityPart) between() {
 	}
 	far := math.Abs(h.mean) + largestOwn
 	h.stage = heterogeneityRandom
-	h.asks = []Ask{{Opening: 2, Cells: []Cell{
+	h.asks = []Ask{{Opening: 3, Cells: []Cell{
 		{Cell: fixed.Binary(1.01*h.weight, h.rows), Name: "w with the variance between hospitals"},
 		{Cell: fixed.Binary(1.01*h.weight*far, h.rows), Name: "the same times the distance from the mean"}},
 		State: []float64{h.mean, h.tau2}}}
