@@ -17,8 +17,8 @@ import (
 //
 // Keys: rows, columns, strata (categories). With site among the strata every
 // hospital works out the terms of its own strata, and their sums over hospitals
-// are opened: no table. Fewer than five hospitals are refused then, whose tables
-// the sums could be solved for. Otherwise the strata's tables are opened, and
+// are opened: no table. Fewer than five hospitals with rows, or with a stratum that
+// tells anything, are refused then: their tables the sums could be solved for. Otherwise the strata's tables are opened, and
 // refused where a cell has fewer than min_cell people.
 type MantelHaenszel struct{}
 
@@ -53,13 +53,18 @@ func (MantelHaenszel) Begin(args Args, s *table.Schema) (Program, error) {
 	p := &program{census: c, parts: []part{m}, blind: !own}
 	p.start = func() error {
 		if own && args.Rules.MinCell > 1 && c.sites < fewestApart {
-			return &Refusal{Rule: "hospitals", Message: fmt.Sprintf("fewer than %d hospitals contribute: sums over their strata could be solved for their tables", fewestApart),
-				Remedy: "leave site out of the strata"}
+			return fewStrata("contribute")
 		}
 		return nil
 	}
 	p.finish = func() (Frame, error) { return m.finish(c.counts()) }
 	return p, nil
+}
+
+// fewStrata refuses sums over the strata of too few hospitals that do.
+func fewStrata(do string) error {
+	return &Refusal{Rule: "hospitals", Message: fmt.Sprintf("fewer than %d hospitals %s: sums over their strata could be solved for their tables", fewestApart, do),
+		Remedy: "leave site out of the strata"}
 }
 
 // mantelPart opens the strata's tables or the sums of their terms.
@@ -83,6 +88,13 @@ type breslowDay struct {
 	statistic, above, variance float64 // sum (a-A)^2/V, sum a-A, sum V
 }
 
+// Stages with site among the strata.
+const (
+	mantelHospitals = iota
+	mantelSums
+	mantelEven
+)
+
 func (m *mantelPart) groups() int {
 	n := 1
 	for _, f := range m.strata {
@@ -105,6 +117,7 @@ func (m *mantelPart) stratum(g int) string {
 func (m *mantelPart) plan() []Opening {
 	if m.own {
 		return []Opening{
+			{What: "how many hospitals have a stratum with people in both rows and both columns: where they are too few nothing of their tables is opened", Cells: 1, MaxTimes: 1},
 			{What: "sums over hospitals and their strata of the terms of the Cochran-Mantel-Haenszel test (ad/n, bc/n, expected count, variance and three products), each worked out by the hospital itself: no table", Cells: 9, MaxTimes: 1, Released: true},
 			{What: "sums over hospitals and their strata of how far each table is from the common odds ratio, worked out by the hospital itself: whether strata share it", Cells: 4, MaxTimes: 1, Released: true}}
 	}
@@ -116,7 +129,7 @@ func (m *mantelPart) ask() []Ask { return m.asks }
 
 func (m *mantelPart) begin() {
 	if m.own {
-		m.asks = []Ask{{Cells: mhCells("strata", m.args.Rules)}}
+		m.asks = []Ask{{Cells: []Cell{countCell("hospitals with a stratum that tells anything", Plain)}}}
 		return
 	}
 	var cells []Cell
@@ -174,7 +187,15 @@ func (m *mantelPart) add(rows *table.View, out *fixed.Sums) error {
 				out.Add(4*g+k, t[k/2][k%2])
 			}
 		}
-	case m.stage == 0:
+	case m.stage == mantelHospitals:
+		var own mhSums
+		for _, t := range counts {
+			own.stratum(t)
+		}
+		if own.variance > 0 {
+			out.Add(0, 1)
+		}
+	case m.stage == mantelSums:
 		var own mhSums
 		for _, t := range counts {
 			own.stratum(t)
@@ -230,15 +251,21 @@ func (m *mantelPart) reduce(t fixed.Totals) error {
 				m.even.stratum(c)
 			}
 		}
-	case m.stage == 0:
-		m.stage++
+	case m.stage == mantelHospitals:
+		if n := t.Count(0); m.args.Rules.MinCell > 1 && n < fewestApart {
+			return fewStrata("have people in both rows and both columns of a stratum")
+		}
+		m.stage = mantelSums
+		m.asks = []Ask{{Opening: 1, Cells: mhCells("strata", m.args.Rules)}}
+	case m.stage == mantelSums:
+		m.stage = mantelEven
 		m.sums.read(t)
 		m.even.ratio = Round40(m.sums.r / m.sums.s)
 		if r := m.even.ratio; r > 0 && !math.IsInf(r, 0) && m.sums.s > 0 {
 			// (a-A)^2 over any of the four counts is at most n times the ratio or one over it.
 			most := 8 * math.Max(r, 1/r)
 			rows := maxRows(m.args.Rules)
-			m.asks = []Ask{{Opening: 1, State: []float64{r}, Cells: []Cell{countCell("strata without an empty margin", Plain),
+			m.asks = []Ask{{Opening: 2, State: []float64{r}, Cells: []Cell{countCell("strata without an empty margin", Plain),
 				{Cell: fixed.Binary(most, rows), Name: "(a-A)^2 / V"}, {Cell: fixed.Binary(1, rows), Name: "a-A"}, {Cell: fixed.Binary(1, rows), Name: "V"}}}}
 		}
 	default:

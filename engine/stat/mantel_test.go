@@ -39,6 +39,32 @@ func TestMantelHaenszelRefusesSmallCellsAndFewHospitals(t *testing.T) {
 	}
 }
 
+// Seven hospitals, and smokers in one of them alone: every term of the sums but its own is 0.
+func TestMantelHaenszelOfOneHospitalThatTellsAnythingIsRefused(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	smoke, err := set.pooled(t).Column("smoke")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := make([]int, len(smoke))
+	for i := range order {
+		order[i] = i
+	}
+	for most, refused := range map[int]bool{1: true, 4: true, 5: false} {
+		tables := over(t, set, 7, order, func(i int) int {
+			if smoke[i] == 1 {
+				return i % most
+			}
+			return i % 7
+		})
+		_, err := try(t, programOf(t, tables[0].Schema, mantelOf(5, "site")), tables...)
+		var refusal *Refusal
+		if refused != (errors.As(err, &refusal) && refusal.Rule == "hospitals") || !refused && err != nil {
+			t.Errorf("smokers in %d of 7 hospitals: %v", most, err)
+		}
+	}
+}
+
 // With site among the strata nothing is opened but sums, and these give what the tables of the hospitals would.
 func TestMantelHaenszelWithinHospitalsEqualsItsTables(t *testing.T) {
 	set := readReference(t, "../../testdata/birthwt")
