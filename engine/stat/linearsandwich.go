@@ -15,15 +15,15 @@ func (l *linearPart) askSandwich() {
 	far := l.settleState()
 	n, rss := float64(l.n), rounded(l.rss)
 	var of []lean
-	put := func(name string, half float64) {
+	put := func(name string, half float64, two level) {
 		x := math.Sqrt(rounded(l.gram.products.at(l.fit.kept[len(of)], l.fit.kept[len(of)])))
-		of = append(of, lean{name, half * far, x * (math.Sqrt(rss) + far*math.Sqrt(n)*0x1p-40)})
+		of = append(of, lean{name, half * far, x * (math.Sqrt(rss) + far*math.Sqrt(n)*0x1p-40), two})
 	}
 	if len(l.beta) > len(l.kept) {
-		put("(Intercept)", 1)
+		put("(Intercept)", 1, level{})
 	}
 	for _, c := range l.kept {
-		put(c.Name, c.half)
+		put(c.Name, c.half, c.levelOf(l.n, 1))
 	}
 	opening := 2
 	if !l.exact {

@@ -117,7 +117,7 @@ func (l *logisticPart) askSandwich() {
 	var of []lean
 	for a, j := range m.cols { // squares of a standardised column sum up to n-1
 		state = append(state, Round40(m.estimate[a]))
-		of = append(of, lean{l.columns[j].Name, l.reach(j), float64(l.n) * (1 + 0x1p-20)})
+		of = append(of, lean{l.columns[j].Name, l.reach(j), float64(l.n) * (1 + 0x1p-20), l.columns[j].levelOf(l.n, l.scale[j])})
 	}
 	l.stage = logisticSandwich
 	l.asks = []Ask{l.sandwich.ask(l.place.sandwich, of, l.rows, state, v)}

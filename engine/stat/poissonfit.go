@@ -174,7 +174,7 @@ func (p *poissonPart) askSandwich() {
 	var of []lean
 	for a, j := range f.cols {
 		state = append(state, Round40(f.estimate[a]))
-		of = append(of, lean{p.columns[j].Name, p.reach(j) * far, math.Sqrt(p.pearson * f.info[a*len(f.cols)+a])})
+		of = append(of, lean{p.columns[j].Name, p.reach(j) * far, math.Sqrt(p.pearson * f.info[a*len(f.cols)+a]), p.columns[j].levelOf(p.n, p.scale[j])})
 	}
 	p.stage = poissonSandwich
 	p.asks = []Ask{p.sandwich.ask(4, of, p.rows, state, v)}

@@ -22,10 +22,14 @@ import (
 // information, which every hospital knows. Of a hospital's score s, its model's
 // lean, only the products' sum over hospitals is opened: of g scores that sum to
 // 0, (g-1) q numbers, it tells q (q+1)/2. Where hospitals are not many more than
-// columns that is near each score: fewer than q+3 are refused.
+// columns that is near each score: fewer than q+3 are refused. The others open
+// squared residuals over the people of two yes/no columns: not those of few people.
 type sandwich struct {
-	kind string
-	of   string // kind of the model
+	kind  string
+	of    string // kind of the model
+	least int64  // min_cell
+
+	crossing // of the columns of two values, all but cluster_site
 
 	root   [][]float64 // of the bread
 	score  []float64   // a hospital's own, cluster_site only
@@ -56,7 +60,7 @@ func newSandwich(args Args) (*sandwich, error) {
 	case args.Veil:
 		return nil, fmt.Errorf("%s: se: %s needs sums over rows at the model, which reveal: model does not open; use privacy.reveal: sums", args.Kind, args.SE)
 	}
-	return &sandwich{kind: args.SE, of: args.Kind}, nil
+	return &sandwich{kind: args.SE, of: args.Kind, least: int64(args.Rules.MinCell)}, nil
 }
 
 func (s *sandwich) clustered() bool { return s.kind == "cluster_site" }
@@ -74,7 +78,10 @@ func (s *sandwich) opening(q int) Opening {
 	if s.levered() {
 		what, cells = what+"; how many rows the model hangs on", cells+1
 	}
-	return Opening{What: what, Cells: cells, MaxTimes: 1, CountsPeople: s.levered()}
+	if s.least > 1 {
+		what, cells = what+"; how many people have both of two yes/no columns: where few do, no standard error is written", cells+pairCells(q-1)
+	}
+	return Opening{What: what, Cells: cells, MaxTimes: 1, CountsPeople: s.levered() || s.least > 1}
 }
 
 // few refuses clusters that are too few. sites is the number of hospitals that contribute.
@@ -92,6 +99,7 @@ func (s *sandwich) few(q int, sites int64, rules Rules) error {
 type lean struct {
 	name     string
 	one, all float64
+	level    // not of cluster_site
 }
 
 // ask is the sum at the state; v is the inverse information.
@@ -124,6 +132,9 @@ func (s *sandwich) ask(opening int, of []lean, rows uint64, state []float64, v *
 		for a := range s.root {
 			state = append(state, s.root[a][a:]...)
 		}
+	}
+	if !s.clustered() && s.least > 1 {
+		cells = append(cells, s.pairUp(of)...)
 	}
 	return Ask{Opening: opening, Cells: cells, State: state}
 }
@@ -159,6 +170,7 @@ func leverage(root [][]float64, x []float64) (h float64) {
 func (s *sandwich) begin(q int) {
 	n := pairCells(q)
 	s.score, s.low, s.meat, s.rest, s.count = make([]float64, q), make([]float64, q), make([]float64, n), make([]float64, n), 0
+	s.both = make([]int64, len(s.pairs))
 }
 
 // row adds a row x of the model matrix with residual e and weight w in the information.
@@ -170,6 +182,7 @@ func (s *sandwich) row(x []float64, e, w float64) {
 		s.count++
 		return
 	}
+	s.meet(x)
 	u := e * e
 	if s.levered() {
 		left := 1 - w*leverage(s.root, x)
@@ -209,8 +222,13 @@ func (s *sandwich) put(out *fixed.Sums) {
 		out.AddFloat(i, s.meat[i])
 		out.AddFloat(i, s.rest[i])
 	}
+	at := len(s.meat)
 	if s.clustered() || s.levered() {
-		out.Add(len(s.meat), s.count)
+		out.Add(at, s.count)
+		at++
+	}
+	for i, n := range s.both {
+		out.Add(at+i, n)
 	}
 }
 
@@ -220,8 +238,14 @@ func (s *sandwich) take(t fixed.Totals, q int) {
 	for i := range s.meat {
 		s.meat[i] = t.Float(i)
 	}
+	at := len(s.meat)
 	if s.count = 0; s.clustered() || s.levered() {
-		s.count = t.Count(len(s.meat))
+		s.count = t.Count(at)
+		at++
+	}
+	s.both = make([]int64, len(s.pairs))
+	for i := range s.both {
+		s.both[i] = t.Count(at + i)
 	}
 }
 
@@ -246,6 +270,8 @@ func (s *sandwich) around(v *symmetric, n int64) (*symmetric, string) {
 	switch {
 	case !s.opened:
 		return nil, "the model has no finite maximum"
+	case s.thin(n, s.least) != "":
+		return nil, fmt.Sprintf("fewer than %d people are alike in %s, whose outcomes robust standard errors would tell; use se: model, or merge levels", s.least, s.thin(n, s.least))
 	case s.levered() && s.count > 0:
 		return nil, "there is a row without which a coefficient has no estimate (leverage near 1); use se: hc1"
 	case s.clustered() && s.count < 2:

@@ -69,3 +69,65 @@ func TestRobustErrorsAreNullWhereThereAreNone(t *testing.T) {
 		}
 	}
 }
+
+// Of 12 women with hypertension 5 smoke and 7 do not: with min_cell 6 the meat of both columns would tell the residuals of few.
+func TestRobustErrorsOfFewPeopleAreNotGiven(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	for _, c := range []struct {
+		args    Args
+		minCell int
+		given   bool
+	}{
+		{Args{Kind: "linear", Formula: "bwt ~ smoke + ht + age", SE: "hc0"}, 5, true},
+		{Args{Kind: "linear", Formula: "bwt ~ smoke + ht + age", SE: "hc0"}, 6, false},
+		{Args{Kind: "linear", Formula: "bwt ~ factor(smoke) + age + I(2 * ht + 1)", SE: "hc3"}, 6, false},
+		{Args{Kind: "linear", Formula: "bwt ~ ht + age", SE: "hc0"}, 6, true},
+		{Args{Kind: "logistic", Formula: "low ~ smoke + ht + age", SE: "hc1"}, 5, true},
+		{Args{Kind: "logistic", Formula: "low ~ smoke + ht + age", SE: "hc1"}, 6, false},
+		{Args{Kind: "logistic", Formula: "low ~ smoke + race", SE: "hc1"}, 10, true}, // 10 black women smoke
+		{Args{Kind: "logistic", Formula: "low ~ smoke + race", SE: "hc1"}, 11, false},
+		{Args{Kind: "poisson", Formula: "ftv ~ age + smoke + ht", SE: "hc2"}, 6, false},
+		{Args{Kind: "logistic", Formula: "low ~ smoke + ht + age"}, 6, true}, // the model's own
+	} {
+		c.args.Rules = Rules{MinCell: c.minCell, MinSites: 1, MaxParametersPerRow: 0.33}
+		kind, _ := Lookup(c.args.Kind)
+		f := run(t, begin(t, kind.Statistic, set, c.args), set.tables...)
+		given := f.VCov != nil && f.Tidy[1].Get("std_error") != nil
+		told := strings.Contains(strings.Join(f.Warnings, "\n"), "would tell")
+		if given != c.given || told == given {
+			t.Errorf("%s, se %q, min_cell %d: given %v, warnings %q", c.args.Formula, c.args.SE, c.minCell, given, f.Warnings)
+		}
+	}
+}
+
+func TestThinCellsOfPairsAreFound(t *testing.T) {
+	column := func(name string, term int, ones int64) lean {
+		return lean{name: name, level: level{two: true, term: term, ones: ones}}
+	}
+	whole, part, other := column("a", 0, 20), column("a:b", 1, 12), column("c", 2, 40)
+	for _, c := range []struct {
+		columns []lean
+		both    [3]int64 // of the first and second, first and third, second and third
+		want    string
+	}{
+		{[]lean{whole, part, other}, [3]int64{12, 14, 6}, ""},
+		{[]lean{whole, part, other}, [3]int64{12, 8, 6}, "a, a:b and c"}, // two have a and c, not b
+		{[]lean{whole, part, other}, [3]int64{12, 7, 7}, ""},             // nobody does
+		{[]lean{whole, other, part}, [3]int64{8, 12, 6}, "a, a:b and c"},
+		{[]lean{whole, column("b", 1, 30), other}, [3]int64{10, 17, 20}, "a and c"}, // three have a and not c
+		{[]lean{whole, column("b", 1, 50), other}, [3]int64{0, 10, 28}, ""},
+		{[]lean{whole, column("b", 1, 78), other}, [3]int64{0, 10, 28}, "a and b"}, // two have neither
+	} {
+		x := crossing{}
+		x.pairUp(c.columns)
+		if x.both = []int64{0, 0, 0}; len(x.pairs) != 3 {
+			t.Fatalf("%d pairs", len(x.pairs))
+		}
+		for i, p := range x.pairs {
+			x.both[i] = c.both[p[0]+p[1]-1]
+		}
+		if got := x.thin(100, 5); got != c.want {
+			t.Errorf("%v: %q, want %q", c.both, got, c.want)
+		}
+	}
+}
