@@ -8,6 +8,13 @@ import (
 
 // header finds each variable's column.
 func (d *csvReader) header(header []string, src Source, s *Schema) {
+	// Otherwise all records would be names of columns, and the file one without any.
+	if slices.ContainsFunc(header, func(h string) bool { return strings.Contains(h, "\r") }) {
+		d.add(1, "", RuleHeader, func() string {
+			return "a carriage return stands within the header: the file's line ends are lone carriage returns; save it with LF or CRLF"
+		})
+		return
+	}
 	at := make(map[string]int, len(header))
 	twice := map[string]bool{}
 	names := make([]string, 0, len(header))
@@ -68,9 +75,6 @@ func notInHeader(f *Field, column string, header []string) string {
 	msg := fmt.Sprintf("the header has no such column, wanted for variable %q", f.Name)
 	if len(header) > 0 && strings.HasPrefix(header[0], "sep=") {
 		return msg + "; the first line is one that Excel writes for itself: remove it"
-	}
-	if len(header) == 1 && strings.Contains(header[0], "\r") {
-		return msg + "; the file's line ends are lone carriage returns: save it with LF or CRLF"
 	}
 	if near, ok := Near(column, header); ok {
 		msg += fmt.Sprintf("; nearest is %q", near)
