@@ -118,6 +118,9 @@ func predict(c *cobra.Command, args []string, f predictFlags) error {
 	if err := p.choose(s, args[2]); err != nil {
 		return err
 	}
+	if err := p.spares(args); err != nil {
+		return err
+	}
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -136,6 +139,26 @@ func predict(c *cobra.Command, args []string, f predictFlags) error {
 		return writeJSON(c.OutOrStdout(), p.done)
 	}
 	return p.say(c.ErrOrStderr())
+}
+
+// spares refuses to replace what the command reads, and what is not a file.
+func (p *predictor) spares(inputs []string) error {
+	if p.f.out == "" {
+		return nil
+	}
+	there, err := os.Stat(p.f.out)
+	if err != nil {
+		return nil // there is none: writing says whether there can be one
+	}
+	if !there.Mode().IsRegular() {
+		return fmt.Errorf("--out %s: that is not a file; name one, or leave out --out to write to standard output", p.f.out)
+	}
+	for _, path := range append(slices.Clone(inputs), filepath.Join(inputs[1], "result.json")) {
+		if read, err := os.Stat(path); err == nil && os.SameFile(there, read) {
+			return fmt.Errorf("--out %s: the command reads that file; name another", p.f.out)
+		}
+	}
+	return nil
 }
 
 // read takes the model from the result.
@@ -172,6 +195,9 @@ func (p *predictor) read(s *study.Spec, path string) error {
 		if t.Aliased {
 			p.done.Warnings = append(p.done.Warnings, fmt.Sprintf("%s is a combination of other terms in the records of the fit and has no coefficient: predictions hold for records in which it is the same one", t.Name))
 		}
+	}
+	if m.VCov == nil || len(m.VCov.Terms) == 0 {
+		p.done.Warnings = append(p.done.Warnings, "the result has no covariance of the coefficients: predictions have no standard errors and limits")
 	}
 	if s.Privacy.Digits == "4" {
 		p.done.Warnings = append(p.done.Warnings, "the result has 4 digits: so have predictions, their errors fewer")

@@ -77,6 +77,19 @@ func TestModelsAreReadBack(t *testing.T) {
 			t.Errorf("%s: %q for %q is read", id, change[1], change[0])
 		}
 	}
+	for _, change := range [][2]string{
+		{`"terms": ["age"]`, `"terms": ["sex"]`}, {`[[0.000081]]`, `[[null]]`}, {`[[0.000081]]`, `[[-1]]`}, {`[[0.000081]]`, `[]`},
+		{`"time": 20`, `"time": null`}, {`"cumulative_hazard": 0.034`, `"cumulative_hazard": -1`}, {`"variance": 0.00014`, `"variance": null`},
+		{`"estimate": 0.018`, `"estimate": 0.018, "infinite": "+"`}, {`"estimate": 0.018`, `"estimate": null, "infinite": "up"`},
+	} {
+		edited := strings.Replace(b.String(), change[0], change[1], 1)
+		if edited == b.String() {
+			t.Fatalf("no %s in %s", change[0], edited)
+		}
+		if m, err := ReadModel([]byte(edited), "model"); err == nil {
+			t.Errorf("%s for %s is read: %+v", change[1], change[0], m)
+		}
+	}
 	handed, err := r.Encode()
 	if err != nil {
 		t.Fatal(err)

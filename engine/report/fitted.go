@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/table"
@@ -96,30 +97,64 @@ func ReadModel(b []byte, id string) (*Model, error) {
 	return nil, fmt.Errorf("report: the result has no analysis %q; %s", id, table.Hint(id, names))
 }
 
-// check refuses tables that do not fit together.
+// check refuses tables that do not fit together, and numbers that no fit gives.
 func (m *Model) check() error {
+	var names []string
+	for _, t := range m.Terms {
+		switch {
+		case slices.Contains(names, t.Name):
+			return fmt.Errorf("report: tidy has the term %q twice", t.Name)
+		case t.Infinite != "" && t.Infinite != "+" && t.Infinite != "-":
+			return fmt.Errorf("report: term %q is infinite: %q, want + or -", t.Name, t.Infinite)
+		case !math.IsNaN(t.Estimate) && (t.Aliased || t.Infinite != ""):
+			return fmt.Errorf("report: term %q has an estimate and is aliased or infinite", t.Name)
+		}
+		names = append(names, t.Name)
+	}
 	if v := m.VCov; v != nil {
-		if len(v.Matrix) != len(v.Terms) {
-			return fmt.Errorf("report: vcov has %d rows for %d terms", len(v.Matrix), len(v.Terms))
+		if err := covariance(v, names); err != nil {
+			return err
 		}
-		for _, row := range v.Matrix {
-			if len(row) != len(v.Terms) {
-				return fmt.Errorf("report: vcov is not a square of %d terms", len(v.Terms))
-			}
-		}
-		for _, t := range v.Terms {
-			found := false
-			for _, u := range m.Terms {
-				found = found || u.Name == t
-			}
-			if !found {
-				return fmt.Errorf("report: vcov has a term %q that is not in tidy", t)
-			}
+		if m.Kind == "linear" && !(m.DF > 0) {
+			return fmt.Errorf("report: vcov without positive residual degrees of freedom (df_residual)")
 		}
 	}
+	last := make(map[string]stat.BaselinePoint)
 	for _, p := range m.Baseline {
 		if len(p.Means) != len(m.Terms) || len(m.Reference) != len(m.Terms) {
 			return fmt.Errorf("report: the baseline is not of the model's %d terms", len(m.Terms))
+		}
+		q, given := last[p.Stratum]
+		if math.IsNaN(p.Time) || given && !(p.Time > q.Time) || !(p.Hazard >= q.Hazard && p.Variance >= q.Variance) {
+			return fmt.Errorf("report: the baseline does not rise in order of time at %v", p.Time)
+		}
+		last[p.Stratum] = p
+	}
+	return nil
+}
+
+// covariance checks that a matrix can be one, of terms that the model has.
+func covariance(v *stat.Matrix, names []string) error {
+	if len(v.Matrix) != len(v.Terms) {
+		return fmt.Errorf("report: vcov has %d rows for %d terms", len(v.Matrix), len(v.Terms))
+	}
+	for a, row := range v.Matrix {
+		switch name := v.Terms[a]; {
+		case len(row) != len(v.Terms):
+			return fmt.Errorf("report: vcov is not a square of %d terms", len(v.Terms))
+		case !slices.Contains(names, name):
+			return fmt.Errorf("report: vcov has a term %q that is not in tidy", name)
+		case slices.Contains(v.Terms[:a], name):
+			return fmt.Errorf("report: vcov has the term %q twice", name)
+		}
+	}
+	for a, row := range v.Matrix {
+		for b, x := range row {
+			// The root of each variance, so that no product overflows; digits: 4 rounds each number by itself.
+			most := math.Sqrt(v.Matrix[a][a]) * math.Sqrt(v.Matrix[b][b])
+			if !(math.Abs(x) <= most*(1+1e-3)) || math.Abs(x-v.Matrix[b][a]) > 1e-3*most {
+				return fmt.Errorf("report: vcov of %s and %s is no covariance: want a symmetric matrix of numbers", v.Terms[a], v.Terms[b])
+			}
 		}
 	}
 	return nil
