@@ -33,10 +33,22 @@ func (a *Analyst) Fetch(ctx context.Context, run RunID) (*report.Report, error) 
 		if end && f.study == nil {
 			return true, fmt.Errorf("%w: %s", ErrUnknownRun, run)
 		}
-		if n.Run != run {
+		if !end && n.Run != run {
 			return false, nil
 		}
-		return f.take(n)
+		if f.told = f.told || end; !end {
+			if err := f.take(n); err != nil {
+				return true, err
+			}
+		}
+		done, err := f.complete()
+		if done || err != nil || !f.told || f.over == nil {
+			return done, err
+		}
+		// All is done, and a hub that died in between has not passed all of it on. What it says when
+		// it is asked again stands in the log behind that word.
+		f.told, f.over = false, nil
+		return false, errAgain
 	})
 	return f.report, err
 }
@@ -49,30 +61,31 @@ type fetching struct {
 	outcomes map[party.ID]map[uint32]*control.Outcome // by the conclusion they answer; 0: the study was finished
 	handed   map[uint32][][]byte                      // sealed sums, by attempt
 	over     *Status
+	told     bool // the hub has answered: what it had of the run is there
 	report   *report.Report
 }
 
-// take takes a notice and reports whether all is there.
-func (f *fetching) take(n *control.Notice) (done bool, err error) {
+// take takes a notice.
+func (f *fetching) take(n *control.Notice) (err error) {
 	a := f.analyst
 	switch n.Act {
 	case control.Submits:
 		sub, err := control.ReadSubmission(n, a.cfg.Identity.Public())
 		if err != nil || f.study != nil {
-			return false, nil // not what this analyst signed
+			return nil // not what this analyst signed
 		}
 		if f.study, err = readSubmission(sub, a.cfg.Roster, a.cfg.insecureTest); err != nil {
-			return true, err
+			return err
 		}
 	case control.Delivers:
 		number, err := control.Concluded(n)
 		if err != nil || f.outcomes[n.Sender][number] != nil || len(f.outcomes[n.Sender]) > 64 {
-			return false, nil
+			return nil
 		}
 		o, err := control.ReadOutcome(n, a.keys[n.Sender].Gateway, a.cfg.Identity)
 		if err != nil {
 			a.cfg.Log.Warn("a report was dropped", "from", n.Sender, "why", err)
-			return false, nil
+			return nil
 		}
 		if f.outcomes[n.Sender] == nil {
 			f.outcomes[n.Sender] = map[uint32]*control.Outcome{}
@@ -81,7 +94,7 @@ func (f *fetching) take(n *control.Notice) (done bool, err error) {
 	case control.Hands:
 		h, err := control.ReadHanding(n)
 		if err != nil {
-			return false, nil
+			return nil
 		}
 		if f.handed[h.Attempt] == nil {
 			f.handed[h.Attempt] = make([][]byte, h.Of)
@@ -94,7 +107,7 @@ func (f *fetching) take(n *control.Notice) (done bool, err error) {
 			f.over = &s
 		}
 	}
-	return f.complete()
+	return nil
 }
 
 // complete makes the report when all there is of it has come.
@@ -104,14 +117,10 @@ func (f *fetching) complete() (bool, error) {
 	}
 	all := f.signed()
 	if all == nil {
-		switch over := f.over; {
-		case over == nil:
-			return false, nil
-		case over.Code != control.CodeDone:
+		if over := f.over; over != nil && over.Code != control.CodeDone {
 			return true, fmt.Errorf("%w (%v)", ErrOver, over.Code)
 		}
-		f.over = nil // a hub that died in between has not passed all of it on
-		return false, errAgain
+		return false, nil
 	}
 	if err := sameReport(all); err != nil {
 		return true, err
@@ -142,7 +151,7 @@ func (f *fetching) complete() (bool, error) {
 	done, err := f.open(all, roster)
 	if !done {
 		f.report = nil
-		if f.over != nil && f.over.Code == control.CodeDone && all[0].Conclusion > 0 {
+		if f.told && f.over != nil && f.over.Code == control.CodeDone && all[0].Conclusion > 0 {
 			return true, fmt.Errorf("%w: the hub has lost the sealed sums of what was finished", ErrOver)
 		}
 	}

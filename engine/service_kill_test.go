@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/engine/internal/control"
 	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
 )
@@ -177,5 +178,38 @@ func TestHubDiesAtEveryMessage(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A report that was lost with a hub that died lies in the log behind the word that all is done:
+// the analyst asks until it is there, and reads on.
+func TestReportBehindTheEndIsFetched(t *testing.T) {
+	w := newTown(t)
+	inner := w.network
+	var once sync.Once
+	lost := make(chan struct{})
+	w.network = func(self party.ID) engine.Network {
+		if self != party.Hub {
+			return inner(self)
+		}
+		return between{send: func(_ string, _ uint32, to party.ID, b []byte) (out [][]byte) {
+			out = [][]byte{b}
+			if n, err := control.Read(b); err == nil && to == "ana" && n.Act == control.Delivers {
+				once.Do(func() {
+					out = nil
+					close(lost)
+				})
+			}
+			return out
+		}}.network(inner(self))
+	}
+	w.all()
+	a := w.newAnalyst()
+	run := w.submit(a, smallStudy)
+	equal(t, tidy(t, w.fetch(a, run)), tidy(t, simulated(t, smallStudy, hospitals...)))
+	select {
+	case <-lost:
+	default:
+		t.Error("no report was lost")
 	}
 }
