@@ -67,10 +67,11 @@ func (c *calibrationPart) addOwn(m *Panels, site string, out *fixed.Sums) {
 
 // takeOwn makes a row for each hospital.
 func (c *calibrationPart) takeOwn(t fixed.Totals) {
+	hidden := c.hidden(t)
 	for h, site := range c.sites {
 		at := hospitalCells * h
 		r := Record{}.Put("hospital", site)
-		if t.Count(at) != 1 {
+		if hidden[h] {
 			for _, key := range []string{"n", "n_event", "mean_predicted", "observed", "brier", "auc", "auc_std_error", "auc_low", "auc_high"} {
 				r = r.Put(key, nil)
 			}
@@ -85,4 +86,45 @@ func (c *calibrationPart) takeOwn(t fixed.Totals) {
 		c.hospitals = append(c.hospitals, r.Put("n", t.Count(at+1)).Put("n_event", t.Count(at+2)).Put("mean_predicted", t.Float(at+3)/n).Put("observed", float64(t.Count(at+2))/n).
 			Put("brier", t.Float(at+4)/n).Put("auc", auc).Put("auc_std_error", se).Put("auc_low", math.Max(0, auc-z975*se)).Put("auc_high", math.Min(1, auc+z975*se)))
 	}
+}
+
+// hidden says which hospitals show nothing: those for whose rows the rules do
+// not hold and, since all hospitals' figures are in the result, those without which
+// the hidden ones' could be told by subtraction: of one hospital, or of few people.
+// The smallest go first.
+func (c *calibrationPart) hidden(t fixed.Totals) []bool {
+	least := int64(c.args.Rules.MinCell)
+	few := func(n int64) bool { return n > 0 && n < least }
+	hidden, count := make([]bool, len(c.sites)), 0
+	var rest riskSum // of the hidden
+	for _, k := range c.classes {
+		rest.n, rest.events = rest.n+k.n, rest.events+k.events
+	}
+	of := func(h int) (n, events int64) { return t.Count(hospitalCells*h + 1), t.Count(hospitalCells*h + 2) }
+	for h := range hidden {
+		if hidden[h] = t.Count(hospitalCells*h) != 1; hidden[h] {
+			count++
+			continue
+		}
+		n, events := of(h)
+		rest.n, rest.events = rest.n-n, rest.events-events
+	}
+	for least > 1 && rest.n > 0 && count < len(hidden) && (count == 1 || few(rest.events) || few(rest.n-rest.events)) {
+		next := -1
+		for h := range hidden {
+			if hidden[h] {
+				continue
+			}
+			n, _ := of(h)
+			if next < 0 {
+				next = h
+			} else if smallest, _ := of(next); n < smallest {
+				next = h
+			}
+		}
+		n, events := of(next)
+		hidden[next], rest.n, rest.events = true, rest.n+n, rest.events+events
+		count++
+	}
+	return hidden
 }

@@ -92,6 +92,16 @@ func (c *calibrationPart) finish(f Frame) Frame {
 		Put("hosmer_lemeshow", test).Put("hosmer_lemeshow_df", df).Put("hosmer_lemeshow_p", p)
 	if c.hospitals != nil {
 		f.Tables = append(f.Tables, Table{"hospitals", c.hospitals})
+		hidden := 0
+		for _, r := range c.hospitals {
+			if r.Get("suppressed") == true {
+				hidden++
+			}
+		}
+		if hidden > 0 {
+			f.Suppressed = true
+			f.Warnings = append(f.Warnings, fmt.Sprintf("%d of %d hospitals show no figures of their own: they have few people with the event, or without, or those of others could be told by subtraction", hidden, len(c.hospitals)))
+		}
 	}
 	return f
 }
