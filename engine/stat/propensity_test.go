@@ -26,6 +26,30 @@ func TestPropensityHidesTheBalanceOfFewPeople(t *testing.T) {
 	}
 }
 
+// Of 13 smokers with ui 7 have low and 6 have not: the means of ui and ui:low would tell that.
+func TestPropensityHidesInteractionsWithCellsOfFewPeople(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	for minCell, hidden := range map[int]bool{6: false, 7: true} {
+		args := Args{Kind: "propensity", Formula: "smoke ~ age + ui * low", Rules: Rules{MinCell: minCell, MinSites: 1, MaxParametersPerRow: 0.33}}
+		f := run(t, begin(t, Propensity{}, set, args), set.tables...)
+		for _, r := range f.Tidy {
+			if got := r.Get("mean_treated") == nil; got != (hidden && r.Get("term") != "age") {
+				t.Errorf("min_cell %d: %v", minCell, r)
+			}
+		}
+	}
+}
+
+func TestPropensityHidesHowManyAreNotTruncated(t *testing.T) {
+	for cut, shown := range map[int64]bool{0: true, 4: false, 5: true, 95: true, 96: false, 100: true} {
+		w := &propensityPart{args: Args{Rules: Rules{MinCell: 5}}, cut: cut, model: &logisticPart{regression: &regression{n: 100}}}
+		f := Frame{}
+		if got := w.shownCut(&f) != nil; got != shown || f.Suppressed == shown {
+			t.Errorf("%d of 100 truncated: shown %v", cut, got)
+		}
+	}
+}
+
 func TestPropensityRefusesGroupsWithoutCounterpart(t *testing.T) {
 	set := readReference(t, "../../testdata/birthwt")
 	for _, c := range []struct {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/consilium-health/consilium/engine/formula"
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 )
 
@@ -106,9 +107,22 @@ func (w *propensityPart) take(t fixed.Totals) error {
 	return nil
 }
 
-// small are the terms of which nothing is written, since a level or one of two
-// values has few people in a group: their means would tell how many. A term
-// with a variable of such a one goes, too.
+// sum is that of column j over a group.
+func (w *propensityPart) sum(g, j int) float64 {
+	c, n := w.model.columns[j], float64(w.groups[g].n)
+	switch a := slices.Index(w.covariates(), j); {
+	case c.Term < 0:
+		return n
+	case a < 0: // the same for everyone
+		return math.Round(rounded(c.sum) / float64(w.model.n) * n)
+	default:
+		return n*c.centre + w.model.scale[j]*w.groups[g].x[a]
+	}
+}
+
+// small are the terms of which nothing is written, since a level, one of two
+// values or a cell of an interaction has few people in a group: their means would
+// tell how many. A term with a variable of such a one goes, too.
 func (w *propensityPart) small() map[int]bool {
 	least := float64(w.args.Rules.MinCell)
 	rare := func(n float64) bool { n = math.Round(n); return n > 0 && n < least }
@@ -132,6 +146,18 @@ func (w *propensityPart) small() map[int]bool {
 			}
 			if few || counts && rare(rest) { // the rest has the reference level
 				variables = append(variables, term.Variables...)
+			}
+		}
+	}
+	for _, table := range w.model.design.CrossTables() {
+		for g := range w.groups {
+			var sums []float64
+			for _, j := range table.Columns {
+				sums = append(sums, w.sum(g, j))
+			}
+			if n, ok := cellCounts(table.Rows, sums); ok && slices.ContainsFunc(n, func(k int64) bool { return rare(float64(k)) }) {
+				i := slices.IndexFunc(w.model.model.Terms, func(t formula.Term) bool { return t.Label == table.Label })
+				variables = append(variables, w.model.model.Terms[i].Variables...)
 			}
 		}
 	}
@@ -201,9 +227,10 @@ func (w *propensityPart) finish(f Frame) Frame {
 	return f
 }
 
-// shownCut is how many rows were truncated, nil when few were.
+// shownCut is how many rows were truncated, nil when few were, or were not.
 func (w *propensityPart) shownCut(f *Frame) any {
-	if w.cut > 0 && w.cut < int64(w.args.Rules.MinCell) {
+	least := int64(w.args.Rules.MinCell)
+	if rest := w.model.n - w.cut; w.cut > 0 && w.cut < least || rest > 0 && rest < least {
 		f.Suppressed = true
 		return nil
 	}
