@@ -32,6 +32,9 @@ func (c *coxPart) takeRound(t fixed.Totals) error {
 		}
 		f.take(score, unpack(p.info, q), -2*logLik)
 	}
+	if len(f.cols) == 0 {
+		return &Refusal{Rule: "rows", Message: "every column of the model is the same for everyone at risk at each event: there is nothing to compare", Remedy: "leave out strata, or widen the cohort"}
+	}
 	if f.rounds == 1 {
 		c.null, c.first = -f.start/2, f.decrement
 	}

@@ -290,6 +290,9 @@ func (m *mantelPart) finish(f Frame) (Frame, error) {
 			continue
 		}
 		a, b, c, d := float64(t[0][0]), float64(t[0][1]), float64(t[1][0]), float64(t[1][1])
+		if a*b*c*d == 0 {
+			f.Warnings = append(f.Warnings, "stratum "+m.stratum(g)+" has an empty cell: its odds ratio is 0, infinite or none, without limits")
+		}
 		se := math.Sqrt(1/a + 1/b + 1/c + 1/d)
 		f.Tidy = append(f.Tidy, Record{}.Put("stratum", m.stratum(g)).Put("n", n).Put("n11", t[0][0]).Put("n12", t[0][1]).Put("n21", t[1][0]).Put("n22", t[1][1]).
 			Put("odds_ratio", a*d/(b*c)).Put("odds_low", a*d/(b*c)*math.Exp(-z975*se)).Put("odds_high", a*d/(b*c)*math.Exp(z975*se)))

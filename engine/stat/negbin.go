@@ -196,8 +196,11 @@ func (b *negbinPart) reduce(t fixed.Totals) error {
 
 // begin starts from Poisson's coefficients and the theta that its dispersion suggests.
 func (b *negbinPart) begin() error {
-	over := b.pearson/(float64(b.n)-float64(len(b.fit.cols))) - 1
-	b.theta = Round40(b.total / float64(b.n) / math.Max(over, 0.01))
+	rest := float64(b.n) - float64(len(b.fit.cols))
+	if rest <= 0 {
+		return &Refusal{Rule: "dispersion", Message: "there are as many coefficients as rows: nothing tells how much counts vary", Remedy: "leave out terms, or widen the cohort"}
+	}
+	b.theta = Round40(math.Min(1e5, math.Max(1e-3, b.total/float64(b.n)/math.Max(b.pearson/rest-1, 0.01))))
 	b.fit.beta = make([]float64, len(b.fit.cols))
 	for a, x := range b.fit.estimate {
 		b.fit.beta[a] = Round40(x)

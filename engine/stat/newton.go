@@ -234,7 +234,7 @@ func (f *newton) end(estimate []float64, converged bool) {
 	switch {
 	case f.separated:
 		f.deviance = math.Max(0, f.deviance-2*f.decrement)
-	case converged && slices.Max(f.penalty) == 0:
+	case converged && !slices.ContainsFunc(f.penalty, func(x float64) bool { return x > 0 }):
 		f.deviance -= f.decrement
 	}
 }

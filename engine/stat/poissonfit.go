@@ -171,10 +171,13 @@ func (p *poissonPart) askSandwich() {
 	}
 	state := append(centres(p.columns), p.scale...)
 	far := math.Max(math.Exp(p.far())*(1+0x1p-10), p.model.OutcomeColumn.Max)
+	// Where the fit is perfect, what is left is the rounding of the coefficients.
+	rounding := math.Max(1, p.far()) * 0x1p-38
+	pearson := p.pearson + p.total*rounding*rounding
 	var of []lean
 	for a, j := range f.cols {
 		state = append(state, Round40(f.estimate[a]))
-		of = append(of, lean{p.columns[j].Name, p.reach(j) * far, math.Sqrt(p.pearson * f.info[a*len(f.cols)+a]), p.columns[j].levelOf(p.n, p.scale[j])})
+		of = append(of, lean{p.columns[j].Name, p.reach(j) * far, math.Sqrt(pearson * f.info[a*len(f.cols)+a]), p.columns[j].levelOf(p.n, p.scale[j])})
 	}
 	p.stage = poissonSandwich
 	p.asks = []Ask{p.sandwich.ask(4, of, p.rows, state, v)}
