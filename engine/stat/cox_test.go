@@ -289,3 +289,43 @@ func TestErrorOfTheConcordanceAgreesWithR(t *testing.T) {
 		}
 	}
 }
+
+// At every time one of each sex has the event: the score is 0 at the start, and no step is taken.
+func TestCoxOfAModelThatIsItsOwnStart(t *testing.T) {
+	set := readReference(t, "../../testdata/lung")
+	pooled := set.pooled(t)
+	column := func(name string) []float64 {
+		x, err := pooled.Column(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	sex, death := column("sex"), column("death")
+	var first [2]int
+	for i := range sex {
+		if death[i] == 1 {
+			first[int(sex[i])] = i
+		}
+	}
+	var cols [][]float64
+	for _, f := range set.schema.Fields {
+		x := column(f.Name)
+		if f.Name == "time" {
+			x = slices.Clone(x)
+			x[first[1]] = x[first[0]]
+		}
+		cols = append(cols, x)
+	}
+	same, err := table.New(set.schema, set.schema.Sites[0], cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, strata := range []OneOrMore{nil, {"site"}} {
+		args := Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ sex", Ties: "breslow", Strata: strata, Rules: rules(1, 1)}
+		f := run(t, begin(t, Cox{}, set, args), some(t, same, []int{first[0], first[1], first[0], first[1]}))
+		if e := f.Tidy[0].Get("estimate"); e != 0.0 {
+			t.Errorf("strata %v: estimate %v, want 0", strata, e)
+		}
+	}
+}

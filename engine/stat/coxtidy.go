@@ -103,6 +103,9 @@ func (c *coxPart) coefficient(name string, e, se float64, aliased bool, infinite
 // infinite says for each coefficient of a monotone likelihood whether it grows
 // without end, "+" or "-": the last step has converged to the direction.
 func (c *coxPart) infinite() []string {
+	if !c.fit.separated {
+		return nil // where the score is 0 at the start there was no step
+	}
 	const noise = 1e-4
 	largest := 0.0
 	for _, d := range c.fit.step {

@@ -312,6 +312,9 @@ func (s *sandwich) around(v *symmetric, n int64) (*symmetric, string) {
 			}
 			x.Mul(x, newBig(factor))
 		}
+		if out.at(a, a).Sign() <= 0 { // rounding of residuals that are 0
+			return nil, "the residuals leave a coefficient no robust variance: the fit is perfect for its rows"
+		}
 	}
 	return out, ""
 }
