@@ -329,3 +329,20 @@ func TestCoxOfAModelThatIsItsOwnStart(t *testing.T) {
 		}
 	}
 }
+
+// Risks that differ by more than float64 holds leave no risk set without weight: the later ones have their own factor.
+func TestCoxRiskSetsOfRisksFarApart(t *testing.T) {
+	likelihood := func(far float64) (p, e *partial) {
+		m := &coxRows{cols: []int{0}, x: []float64{1, -1, 0.5, 2}, eta: []float64{0, 0.5, far, far + 1}, stop: []float64{4, 3, 2, 1},
+			event: []bool{true, true, true, true}, stratum: make([]int, 4),
+			start: slices.Repeat([]float64{math.Inf(-1)}, 4), entries: []int{0, 1, 2, 3}}
+		return m.likelihood(true, nil)
+	}
+	p, e := likelihood(2000)
+	// With 1 and 2 far above, they alone are at risk where they are.
+	late := []float64{1, (1 - math.Exp(0.5)) / (1 + math.Exp(0.5)), 0.5, (0.5 + 2*math.E) / (1 + math.E)}
+	want := late[0] + late[1] + late[2] + late[3]
+	if math.Abs(p.score[0]-want) > 1e-12 || math.Abs(e.logLik+p.logLik-(0.5-math.Log(1+math.Exp(0.5))+1-math.Log(1+math.E))) > 1e-12 {
+		t.Errorf("score %v, want %v; log-likelihood %v", p.score[0], want, e.logLik+p.logLik)
+	}
+}

@@ -130,10 +130,14 @@ func (m *coxRows) likelihood(efron bool, g func(time float64) float64) (p *parti
 	n, out := len(m.stop), 0
 	for from := 0; from < n; {
 		to := from
-		top := math.Inf(-1)
+		top, least := math.Inf(-1), math.Inf(1)
 		for to < n && m.stratum[to] == m.stratum[from] {
-			top = max(top, m.eta[to]) // the likelihood does not change with a common factor
+			top, least = max(top, m.eta[to]), min(least, m.eta[to]) // the likelihood does not change with a common factor
 			to++
+		}
+		wide := top-least > 600 // a factor for all would leave some risk sets without weight
+		if wide {
+			top = math.Inf(-1)
 		}
 		risk.reset()
 		for i := from; i < to; {
@@ -143,6 +147,13 @@ func (m *coxRows) likelihood(efron bool, g func(time float64) float64) (p *parti
 			weight := 1.0
 			if g != nil {
 				weight = g(t)
+			}
+			if wide {
+				before := top
+				for k := i; k < to && m.stop[k] == t; k++ {
+					top = max(top, m.eta[k])
+				}
+				risk.scale(math.Exp(before - top))
 			}
 			for ; i < to && m.stop[i] == t; i++ {
 				w := math.Exp(m.eta[i] - top)

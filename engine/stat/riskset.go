@@ -52,6 +52,17 @@ func newPartial(q int) *partial {
 	return &partial{score: make([]float64, q), info: make([]float64, n), gScore: make([]float64, q), gInfo: make([]float64, n), ggInfo: make([]float64, n), mean: make([]float64, q)}
 }
 
+// scale multiplies the sums by f.
+func (s *riskSums) scale(f float64) {
+	s.w *= f
+	for a := range s.wx {
+		s.wx[a] *= f
+	}
+	for k := range s.wxx {
+		s.wxx[k] *= f
+	}
+}
+
 // time adds a time with d events: risk are the sums over everyone at risk,
 // events those over the events. Efron (JASA 1977;72:557) takes the events out of the risk set
 // one after the other, each leaving as the average of them; Breslow leaves them all in.
