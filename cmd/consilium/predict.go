@@ -181,11 +181,13 @@ func (p *predictor) read(s *study.Spec, path string) error {
 	if p.model, err = stat.NewPredictor(s.Analyses[i], s.Schema, m.Fitted); err != nil {
 		return fmt.Errorf("analysis %s: %w", p.f.analysis, err)
 	}
+	for i, t := range p.f.times {
+		if math.IsNaN(t) || math.IsInf(t, 0) || i > 0 && t <= p.f.times[i-1] {
+			return errors.New("--times: want finite times in increasing order, each once")
+		}
+	}
 	if len(p.f.times) > 0 && m.Baseline == nil {
 		return fmt.Errorf("analysis %s: the result has no baseline to predict survival from: a cox model has one with times: or predict: in the study, and without site among its strata", p.f.analysis)
-	}
-	if !slices.IsSorted(p.f.times) {
-		return errors.New("--times: want increasing times")
 	}
 	p.done = predictions{Study: s.Name, Analysis: p.f.analysis, Kind: m.Kind, Out: p.f.out, Warnings: []string{}, MissingIn: map[string]int{}}
 	if plan, err := engine.Plan(s); err != nil || plan.Digest != m.PlanDigest {
