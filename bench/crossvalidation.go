@@ -40,7 +40,7 @@ func crossValidated(_ context.Context, s Scenario) (*Work, error) {
 		return nil, err
 	}
 	w.Run = func(ctx context.Context) (*Sample, error) {
-		r, x, err := simulate(ctx, train, tables)
+		r, x, err := simulate(ctx, train, tables, true)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func crossValidated(_ context.Context, s Scenario) (*Work, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, y, err := simulate(ctx, evaluate, scored)
+		r, y, err := simulate(ctx, evaluate, scored, true)
 		if err != nil {
 			return nil, err
 		}

@@ -35,7 +35,7 @@ func crossValidatedByKey(_ context.Context, s Scenario) (*Work, error) {
 		return nil, err
 	}
 	w.Run = func(ctx context.Context) (*Sample, error) {
-		r, x, err := simulate(ctx, spec, tables)
+		r, x, err := simulate(ctx, spec, tables, true)
 		if err != nil {
 			return nil, err
 		}

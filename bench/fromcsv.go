@@ -46,7 +46,7 @@ func fromCSV(kind recipe) func(context.Context, Scenario) (*Work, error) {
 			_, err := kind.plain(c, answer)
 			return err
 		}
-		w.Run = func(ctx context.Context) (*Sample, error) {
+		run := func(ctx context.Context, metered bool) (*Sample, error) {
 			var tables map[party.ID]*table.Table
 			took, err := stopwatch(func() (err error) {
 				tables, err = readCSV(dir, spec)
@@ -55,7 +55,7 @@ func fromCSV(kind recipe) func(context.Context, Scenario) (*Work, error) {
 			if err != nil {
 				return nil, err
 			}
-			r, x, err := simulate(ctx, spec, tables)
+			r, x, err := simulate(ctx, spec, tables, metered)
 			if err != nil {
 				return nil, err
 			}
@@ -63,6 +63,8 @@ func fromCSV(kind recipe) func(context.Context, Scenario) (*Work, error) {
 			x.Error, x.Metrics["read-seconds"] = &off, took.Seconds()
 			return x, nil
 		}
+		w.Run = func(ctx context.Context) (*Sample, error) { return run(ctx, false) }
+		w.Metered = func(ctx context.Context) (*Sample, error) { return run(ctx, true) }
 		return w, nil
 	}
 }

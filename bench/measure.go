@@ -55,6 +55,15 @@ func measure(ctx context.Context, s Scenario, runs int) (r Row, err error) {
 		}
 		samples = append(samples, *x)
 	}
+	if w.Metered != nil {
+		x, err := w.Metered(ctx)
+		if err != nil {
+			return r, err
+		}
+		for i := range samples {
+			samples[i].Parties = x.Parties
+		}
+	}
 	return rowOf(s, w, samples), nil
 }
 

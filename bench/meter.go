@@ -33,6 +33,14 @@ func (m *meter) around(id party.ID, part func()) {
 	part()
 }
 
+// beside calls part and notes only that there is such a party.
+func (m *meter) beside(id party.ID, part func()) {
+	m.mu.Lock()
+	m.cpu[id] += 0
+	m.mu.Unlock()
+	part()
+}
+
 // parties lists what every party spent, given its traffic.
 func (m *meter) parties(traffic func(party.ID) (up, down int64)) (all []Party) {
 	for id, cpu := range m.cpu {

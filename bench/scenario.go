@@ -48,6 +48,8 @@ func (s Scenario) Key() string {
 type Work struct {
 	// Run does the work once. What it takes is measured by the caller, unless the sample has Seconds.
 	Run func(context.Context) (*Sample, error)
+	// Metered does it once more and finds the processor time of every party, which makes it slower; nil where Run does so itself.
+	Metered func(context.Context) (*Sample, error)
 	// Plain does the same work in clear, on the pooled records; nil where there is no such thing.
 	Plain func(context.Context) error
 	// Close gives back what Prepare took; may be nil.

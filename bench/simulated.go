@@ -11,10 +11,15 @@ import (
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
-// simulate runs a study with all parties in this process and keeps what each of them spent.
-func simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Table) (*report.Report, *Sample, error) {
+// simulate runs a study with all parties in this process and keeps what each of them sent
+// and, metered, spent: a run in which every party is held to a thread takes longer.
+func simulate(ctx context.Context, s *study.Spec, tables map[party.ID]*table.Table, metered bool) (*report.Report, *Sample, error) {
 	m := newMeter()
-	r, err := engine.Simulate(ctx, s, tables, engine.Options{Around: m.around})
+	around := m.around
+	if !metered {
+		around = m.beside
+	}
+	r, err := engine.Simulate(ctx, s, tables, engine.Options{Around: around})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,8 +100,8 @@ func inMemory(kind recipe) func(context.Context, Scenario) (*Work, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.Run = func(ctx context.Context) (*Sample, error) {
-			r, x, err := simulate(ctx, spec, tables)
+		run := func(ctx context.Context, metered bool) (*Sample, error) {
+			r, x, err := simulate(ctx, spec, tables, metered)
 			if err != nil {
 				return nil, err
 			}
@@ -104,6 +109,8 @@ func inMemory(kind recipe) func(context.Context, Scenario) (*Work, error) {
 			x.Error = &off
 			return x, nil
 		}
+		w.Run = func(ctx context.Context) (*Sample, error) { return run(ctx, false) }
+		w.Metered = func(ctx context.Context) (*Sample, error) { return run(ctx, true) }
 		w.Plain = func(context.Context) error {
 			_, err := kind.plain(c, answer)
 			return err
