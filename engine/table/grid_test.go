@@ -2,6 +2,7 @@ package table
 
 import (
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -149,5 +150,33 @@ func TestAFarNameIsNotSuggested(t *testing.T) {
 	}
 	if got, want := Hint("q", strings.Split("aa bb cc dd ee ff gg hh ii", " ")), "want one of aa, bb, cc, dd, ee, ff, gg, hh, ..."; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The short way to tell whether a value is on a grid agrees with the long one.
+func TestOnGridIsTheValueOfItsPoint(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, e := range []int{0, -1, -2, -3, -7, -15, -16, -22, 1, 3} {
+		f := &Field{Name: "x", Kind: Number, Grid: Grid{M: 1, E10: e}}
+		on := 0
+		for range 20000 {
+			x := f.Value(r.Int64N(1<<uint(r.IntN(54)))) * float64(1-2*r.IntN(2))
+			switch r.IntN(3) {
+			case 1:
+				x = math.Nextafter(x, math.Inf(1))
+			case 2:
+				x += math.Pow10(e) * r.Float64()
+			}
+			want := f.Value(f.Point(x)) == x
+			if got := f.OnGrid(x); got != want {
+				t.Fatalf("step 1e%d: %v on the grid: got %v, want %v", e, x, got, want)
+			}
+			if want {
+				on++
+			}
+		}
+		if on == 0 || on == 20000 {
+			t.Errorf("step 1e%d: %d of 20000 are on the grid", e, on)
+		}
 	}
 }

@@ -79,8 +79,14 @@ func (f *Field) Value(k int64) float64 {
 
 // OnGrid reports whether x is exactly the value of a grid point.
 func (f *Field) OnGrid(x float64) bool {
-	if f.Grid == (Grid{M: 1}) {
+	switch g := f.Grid; {
+	case g == Grid{M: 1}:
 		return x == math.Trunc(x)
+	case g.M == 1 && g.E10 < 0 && -g.E10 < len(tens):
+		// What follows, for the steps of most files: they are asked about with every value.
+		if n := math.RoundToEven(x * tens[-g.E10]); math.Abs(n) < maxPoint {
+			return n/tens[-g.E10] == x
+		}
 	}
 	return f.Value(f.Point(x)) == x
 }
