@@ -42,13 +42,10 @@ func (Calibration) Begin(args Args, s *table.Schema) (Program, error) {
 	case args.Veil:
 		return nil, fmt.Errorf("calibration: the risks of an encrypted model are not opened; use privacy.reveal: sums")
 	}
-	of := *args.Of
-	of.Drop1, of.Evaluate, of.CrossValidate = false, &Evaluate{}, nil
-	p, err := Logistic{}.Begin(of, s)
+	q, err := refitted(*args.Of, *args.Of, s)
 	if err != nil {
 		return nil, err
 	}
-	q := p.(*program)
 	c := &calibrationPart{args: args, model: q.parts[0].(*logisticPart)}
 	if args.Apart {
 		c.sites = s.Sites
@@ -171,13 +168,7 @@ func (c *calibrationPart) add(rows *table.View, out *fixed.Sums) error {
 
 // each visits a hospital's rows with outcome and predicted risk.
 func (c *calibrationPart) each(m *Panels, visit func(y, p float64)) {
-	eta := make([]float64, PanelRows)
-	for k := range m.Len() {
-		m.eta(k, c.model.main.cols, c.state, eta)
-		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			visit(m.Y[k*PanelRows+i], 1/(1+math.Exp(-v)))
-		}
-	}
+	m.each(c.model.main.cols, c.state, func(row int, eta float64) { visit(m.Y[row], 1/(1+math.Exp(-eta))) })
 }
 
 func riskPoint(p float64) int64 { return int64(math.RoundToEven(math.Ldexp(p, riskBits))) }
@@ -211,7 +202,7 @@ func (c *calibrationPart) reduce(t fixed.Totals) error {
 func (c *calibrationPart) fitted() error {
 	m := c.model.main
 	if m.separated {
-		return &Refusal{Rule: "separation", Message: "the model has no finite maximum: the outcomes separate", Remedy: "leave out the terms that separate, or add ridge: to the model"}
+		return separatedRefusal()
 	}
 	for _, b := range m.estimate {
 		c.state = append(c.state, Round40(b))

@@ -126,3 +126,17 @@ func TestPerformanceOfEachHospitalAgreesWithR(t *testing.T) {
 		}
 	}
 }
+
+// What a model is asked for beside its fit is opened for the model alone, not again for its calibration.
+func TestCalibrationOpensNoMoreForWhatTheModelIsAskedFor(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	plan := func(model Args) []Opening {
+		return begin(t, Calibration{}, set, Args{Kind: "calibration", Model: "m", Of: &model, Rules: rules(1, 1)})().Plan()
+	}
+	bare := Args{Kind: "logistic", Formula: "low ~ age + lwt", Rules: rules(1, 1)}
+	more := bare
+	more.Drop1, more.VIF, more.SE, more.CrossValidate = true, true, "hc0", &CrossValidate{Folds: 5, Seed: 1}
+	if got, want := plan(more), plan(bare); !slices.Equal(got, want) {
+		t.Errorf("opened: %v, want %v", got, want)
+	}
+}

@@ -48,14 +48,8 @@ func (c *crossPart) far() (far float64) {
 
 // each visits a hospital's rows with outcome and the log odds predicted without their fold.
 func (c *crossPart) each(f *foldCache, visit func(y, odds float64)) {
-	eta := make([]float64, PanelRows)
 	for k, m := range f.folds {
-		for p := range m.Len() {
-			m.eta(p, c.of.main.cols, c.beta(k), eta)
-			for i, v := range eta[:min(PanelRows, m.N-p*PanelRows)] {
-				visit(m.Y[p*PanelRows+i], v)
-			}
-		}
+		m.each(c.of.main.cols, c.beta(k), func(row int, eta float64) { visit(m.Y[row], eta) })
 	}
 }
 

@@ -173,11 +173,6 @@ func eventsOf(m *Panels) (n int64) {
 
 func (c *crossPart) addFits(f *foldCache, out *fixed.Sums) {
 	at := 0
-	put := func(high, low float64) {
-		out.AddFloat(at, high)
-		out.AddFloat(at, low)
-		at++
-	}
 	for k, fit := range c.fits {
 		if fit.done {
 			continue
@@ -192,15 +187,8 @@ func (c *crossPart) addFits(f *foldCache, out *fixed.Sums) {
 				NewtonBlock(m, 0, m.Len(), fit.cols, fit.beta, f.sums)
 			}
 		}
-		for a := range q {
-			put(f.sums.Score[a], f.sums.scoreLow[a])
-		}
-		for a := range q {
-			for b := a; b < q; b++ {
-				put(f.sums.Information[a*q+b], f.sums.informationLow[a*q+b])
-			}
-		}
-		put(f.sums.Deviance, f.sums.devianceLow)
+		f.sums.write(out.Slice(at, at+newtonCells(q)))
+		at += newtonCells(q)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/consilium-health/consilium/engine/table"
 )
 
 // R 4.2.2 on the folds that Folds(n, 5, 7, site) gives: glm without each fold, control = list(epsilon = 1e-15), predictions
@@ -93,7 +92,7 @@ func TestSmallFoldsAreNotLeftOut(t *testing.T) {
 	one := slices.Clone(s.tables)
 	for i, tab := range one {
 		if tab.Site != "north" {
-			one[i] = firstRows(t, tab, 4)
+			one[i] = first(t, tab, 4)
 		}
 	}
 	f, err := try(t, programOf(t, s.schema, Args{ID: "m", Kind: "logistic", Formula: "low ~ lwt + age", CrossValidate: &CrossValidate{Folds: 2, Seed: 1}, Rules: rules(5, 1)}), one...)
@@ -112,22 +111,4 @@ func TestCrossValidationIsRefusedWhereItCannotBe(t *testing.T) {
 	if _, err := (Logistic{}).Begin(Args{Kind: "logistic", Formula: "event ~ x", CrossValidate: &CrossValidate{Folds: 3}, Veil: true, Rules: rules(1, 1)}, s); err == nil {
 		t.Error("an encrypted model is cross-validated")
 	}
-}
-
-// firstRows is the first n rows of a table.
-func firstRows(t *testing.T, tab *table.Table, n int) *table.Table {
-	t.Helper()
-	var cols [][]float64
-	for _, f := range tab.Schema.Fields {
-		c, err := tab.Column(f.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cols = append(cols, c[:n])
-	}
-	few, err := table.New(tab.Schema, tab.Site, cols)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return few
 }

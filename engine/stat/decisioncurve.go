@@ -89,17 +89,13 @@ func (d *decisionPart) add(rows *table.View, out *fixed.Sums) error {
 	if err != nil {
 		return err
 	}
-	eta := make([]float64, PanelRows)
-	for k := range m.Len() {
-		m.eta(k, d.model.main.cols, d.asks[0].State, eta)
-		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			at := 2 * d.class(1/(1+math.Exp(-v)))
-			if m.Y[k*PanelRows+i] == 1 {
-				at++
-			}
-			out.Add(at, 1)
+	m.each(d.model.main.cols, d.asks[0].State, func(row int, eta float64) {
+		at := 2 * d.class(1/(1+math.Exp(-eta)))
+		if m.Y[row] == 1 {
+			at++
 		}
-	}
+		out.Add(at, 1)
+	})
 	return nil
 }
 
@@ -125,7 +121,7 @@ func (d *decisionPart) reduce(t fixed.Totals) error {
 		return err
 	}
 	if d.model.main.separated {
-		return &Refusal{Rule: "separation", Message: "the model has no finite maximum: the outcomes separate", Remedy: "leave out the terms that separate, or add ridge: to the model"}
+		return separatedRefusal()
 	}
 	d.fitted = true
 	var cells []Cell

@@ -68,14 +68,10 @@ func (e *evaluation) add(m *Panels, cols []int, beta []float64, out *fixed.Sums)
 
 // each visits the rows of m predicted at beta, with their class, outcome and prediction.
 func (e *evaluation) each(m *Panels, cols []int, beta []float64, visit func(class int, y, p float64)) {
-	eta := make([]float64, PanelRows)
-	for k := range m.Len() {
-		m.eta(k, cols, beta, eta)
-		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			p := 1 / (1 + math.Exp(-v))
-			visit(min(int(p*float64(e.cells)), e.cells-1), m.Y[k*PanelRows+i], p)
-		}
-	}
+	m.each(cols, beta, func(row int, eta float64) {
+		p := 1 / (1 + math.Exp(-eta))
+		visit(min(int(p*float64(e.cells)), e.cells-1), m.Y[row], p)
+	})
 }
 
 func (e *evaluation) take(t fixed.Totals) {

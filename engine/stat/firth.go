@@ -108,20 +108,15 @@ func (l *logisticPart) addFirth(m *Panels, out *fixed.Sums) {
 func addHats(m *Panels, cols []int, beta []float64, root [][]float64, out *fixed.Sums) {
 	q := len(cols)
 	high, low := make([]float64, q), make([]float64, q)
-	eta, x := make([]float64, PanelRows), make([]float64, q)
-	for k := range m.Len() {
-		m.eta(k, cols, beta, eta)
-		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			for a, j := range cols {
-				x[a] = m.column(k, j)[i]
-			}
-			p := 1 / (1 + math.Exp(-v))
-			u := leverage(root, x) * p * (1 - p) * (0.5 - p)
-			for a := range x {
-				add(&high[a], &low[a], u*x[a])
-			}
+	x := make([]float64, q)
+	m.each(cols, beta, func(row int, eta float64) {
+		m.row(row, cols, x)
+		p := 1 / (1 + math.Exp(-eta))
+		u := leverage(root, x) * p * (1 - p) * (0.5 - p)
+		for a := range x {
+			add(&high[a], &low[a], u*x[a])
 		}
-	}
+	})
 	for a := range high {
 		out.AddFloat(a, high[a])
 		out.AddFloat(a, low[a])

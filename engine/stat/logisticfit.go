@@ -127,18 +127,13 @@ func (l *logisticPart) askSandwich() {
 func (l *logisticPart) addSandwich(m *Panels, out *fixed.Sums) {
 	cols := l.main.cols
 	beta := l.asks[0].State[2*len(l.columns):][:len(cols)]
-	eta, x := make([]float64, PanelRows), make([]float64, len(cols))
+	x := make([]float64, len(cols))
 	l.sandwich.begin(len(cols))
-	for k := range m.Len() {
-		m.eta(k, cols, beta, eta)
-		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			for a, j := range cols {
-				x[a] = m.column(k, j)[i]
-			}
-			p := 1 / (1 + math.Exp(-v))
-			l.sandwich.row(x, m.Y[k*PanelRows+i]-p, p*(1-p))
-		}
-	}
+	m.each(cols, beta, func(row int, eta float64) {
+		m.row(row, cols, x)
+		p := 1 / (1 + math.Exp(-eta))
+		l.sandwich.row(x, m.Y[row]-p, p*(1-p))
+	})
 	l.sandwich.put(out)
 }
 

@@ -12,16 +12,10 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// rModel is a regression of testdata/models/models.csv: what R has under "key term".
-type rModel struct {
-	kind, formula string
-	rows          int
-	want          map[string]any
-}
-
-func rModels(t *testing.T) (all []*rModel) {
+// rLines are the lines of a file of R's numbers, below its header.
+func rLines(t *testing.T, path string) [][]string {
 	t.Helper()
-	f, err := os.Open("testdata/models/models.csv")
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +26,32 @@ func rModels(t *testing.T) (all []*rModel) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range lines[1:] {
+	return lines[1:]
+}
+
+// rValue is one of R's numbers; nil where it has none.
+func rValue(t *testing.T, s string) any {
+	t.Helper()
+	if s == "null" {
+		return nil
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// rModel is a regression of testdata/models/models.csv: what R has under "key term".
+type rModel struct {
+	kind, formula string
+	rows          int
+	want          map[string]any
+}
+
+func rModels(t *testing.T) (all []*rModel) {
+	t.Helper()
+	for _, l := range rLines(t, "testdata/models/models.csv") {
 		n, err := strconv.Atoi(l[1])
 		if err != nil {
 			t.Fatal(err)
@@ -40,13 +59,7 @@ func rModels(t *testing.T) (all []*rModel) {
 		if last := len(all) - 1; last < 0 || all[last].kind != l[0] || all[last].formula != l[2] || all[last].rows != n {
 			all = append(all, &rModel{kind: l[0], formula: l[2], rows: n, want: map[string]any{}})
 		}
-		var value any
-		if l[5] != "null" {
-			if value, err = strconv.ParseFloat(l[5], 64); err != nil {
-				t.Fatal(err)
-			}
-		}
-		all[len(all)-1].want[strings.TrimSpace(l[3]+" "+l[4])] = value
+		all[len(all)-1].want[strings.TrimSpace(l[3]+" "+l[4])] = rValue(t, l[5])
 	}
 	return all
 }

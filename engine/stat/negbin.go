@@ -95,9 +95,7 @@ func (b *negbinPart) add(rows *table.View, out *fixed.Sums) error {
 	switch b.step {
 	case negbinFit:
 		b.each(m, beta, func(row int, y, mean float64) {
-			for a, j := range b.fit.cols {
-				x[a] = m.column(row/PanelRows, j)[row%PanelRows]
-			}
+			m.row(row, b.fit.cols, x)
 			shrink := 1 / (1 + mean/theta)
 			at := q
 			for a := range x {

@@ -146,6 +146,24 @@ func (s *NewtonSums) write(out *fixed.Sums) {
 	put(s.Deviance, s.devianceLow)
 }
 
+// each visits the rows in their order, with the linear predictor at beta, which has a number for each of cols.
+func (m *Panels) each(cols []int, beta []float64, visit func(row int, eta float64)) {
+	eta := make([]float64, PanelRows)
+	for k := range m.Len() {
+		m.eta(k, cols, beta, eta)
+		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
+			visit(k*PanelRows+i, v)
+		}
+	}
+}
+
+// row puts what a row has in some columns into x.
+func (m *Panels) row(row int, cols []int, x []float64) {
+	for a, j := range cols {
+		x[a] = m.column(row/PanelRows, j)[row%PanelRows]
+	}
+}
+
 // NewtonBlock adds the terms of panels first to last-1 at beta to s. cols are
 // the columns in use, beta has a number for each. Rows are taken in fixed
 // order; nothing is allocated.

@@ -216,9 +216,7 @@ func (p *poissonPart) addSandwich(m *Panels, out *fixed.Sums) {
 	x := make([]float64, len(cols))
 	p.sandwich.begin(len(cols))
 	p.each(m, p.asks[0].State[2*len(p.columns):], func(row int, y, mean float64) {
-		for a, j := range cols {
-			x[a] = m.column(row/PanelRows, j)[row%PanelRows]
-		}
+		m.row(row, cols, x)
 		p.sandwich.row(x, y-mean, mean)
 	})
 	p.sandwich.put(out)
@@ -226,13 +224,7 @@ func (p *poissonPart) addSandwich(m *Panels, out *fixed.Sums) {
 
 // each visits the rows with their panel place, count and fitted mean.
 func (p *poissonPart) each(m *Panels, beta []float64, visit func(row int, y, mean float64)) {
-	eta := make([]float64, PanelRows)
-	for k := range m.Len() {
-		m.eta(k, p.fit.cols, beta, eta)
-		for i, e := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			visit(k*PanelRows+i, m.Y[k*PanelRows+i], math.Exp(e))
-		}
-	}
+	m.each(p.fit.cols, beta, func(row int, eta float64) { visit(row, m.Y[row], math.Exp(eta)) })
 }
 
 // addNewton adds a hospital's terms of a round.

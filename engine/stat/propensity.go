@@ -173,18 +173,14 @@ func (w *propensityPart) each(rows *table.View, m *Panels, visit func(row, group
 			y = append(y, col[i]-w.middle())
 		}
 	}
-	eta := make([]float64, PanelRows)
-	for k := range m.Len() {
-		m.eta(k, w.model.main.cols, w.beta, eta)
-		for i, v := range eta[:min(PanelRows, m.N-k*PanelRows)] {
-			row, out := k*PanelRows+i, 0.0
-			if y != nil {
-				out = y[row]
-			}
-			weight, cut := w.weigh(v, m.Y[row] == 1)
-			visit(row, int(m.Y[row]), weight, out, cut)
+	m.each(w.model.main.cols, w.beta, func(row int, eta float64) {
+		out := 0.0
+		if y != nil {
+			out = y[row]
 		}
-	}
+		weight, cut := w.weigh(eta, m.Y[row] == 1)
+		visit(row, int(m.Y[row]), weight, out, cut)
+	})
 	return nil
 }
 

@@ -1,12 +1,9 @@
 package stat
 
 import (
-	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/consilium-health/consilium/engine/table"
@@ -74,26 +71,9 @@ type rNumber struct {
 
 func rNumbers(t *testing.T) map[string][]rNumber {
 	t.Helper()
-	f, err := os.Open("testdata/regressions/regressions.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r := csv.NewReader(f)
-	r.Comment = '#'
-	lines, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := make(map[string][]rNumber)
-	for _, l := range lines[1:] {
-		var value any
-		if l[4] != "null" {
-			if value, err = strconv.ParseFloat(l[4], 64); err != nil {
-				t.Fatal(err)
-			}
-		}
-		all[l[0]] = append(all[l[0]], rNumber{l[1], l[2], l[3], value})
+	for _, l := range rLines(t, "testdata/regressions/regressions.csv") {
+		all[l[0]] = append(all[l[0]], rNumber{l[1], l[2], l[3], rValue(t, l[4])})
 	}
 	return all
 }

@@ -93,3 +93,8 @@ func (l *logisticPart) separation(infinite []string) []string {
 	}
 	return []string{what + ": there is no finite estimate of " + strings.Join(grow, ", ") + "; ridge gives one"}
 }
+
+// separatedRefusal refuses to evaluate the risks of a model that has none.
+func separatedRefusal() *Refusal {
+	return &Refusal{Rule: "separation", Message: "the model has no finite maximum: the outcomes separate", Remedy: "leave out the terms that separate, or add ridge: to the model"}
+}
