@@ -11,17 +11,7 @@ func (p *printer) rates(f *stat.Frame) {
 	p.line("Coefficients:")
 	p.coefficients("logistic", f.Tidy) // z values, as there
 	p.errors(f.Glance)
-	g := grid{left: 1}
-	g.add("", "Rate ratio", "95% CI (Wald)")
-	for _, r := range f.Tidy {
-		if text(r, "term") != "(Intercept)" && r.Get("rate_ratio") != nil {
-			g.add(text(r, "term"), precise(number(r, "rate_ratio"), 3), orGone(precise(number(r, "rate_low"), 3), r)+" to "+orGone(precise(number(r, "rate_high"), 3), r))
-		}
-	}
-	if len(g.rows) > 1 {
-		p.line("")
-		g.write(&p.Builder, "")
-	}
+	p.ratios(f.Tidy, "Rate ratio", "rate", "Wald")
 	p.line("")
 	if x := number(f.Glance, "theta"); !math.IsNaN(x) {
 		within := ""

@@ -38,7 +38,7 @@ func (p *printer) model(kind string, args stat.Args, f *stat.Frame) {
 		if text(f.Glance, "limits") == "profile" {
 			limits = "profile"
 		}
-		p.odds(rows, limits)
+		p.ratios(rows, "Odds ratio", "odds", limits)
 		p.logisticFit(f.Glance)
 	} else {
 		p.linearFit(f.Glance)
@@ -151,25 +151,25 @@ func coefficientFormat(xs []float64, digits int) []string {
 	return column(cut, digits)
 }
 
-// odds prints odds ratios with limits of a kind; the intercept's is left to the CSV.
-func (p *printer) odds(rows []stat.Record, kind string) {
-	if !has(rows, "odds_ratio") {
+// ratios prints the ratios of a kind (odds, rate, hazard) under a title, with limits of a kind; the intercept's is left to the CSV.
+func (p *printer) ratios(rows []stat.Record, title, of, kind string) {
+	if !has(rows, of+"_ratio") {
 		return
 	}
 	g := grid{left: 1}
-	limits := has(rows, "odds_low") || has(rows, "odds_high") // ridge has none
-	g.add("", "Odds ratio")
+	limits := has(rows, of+"_low") || has(rows, of+"_high") // ridge has none
+	g.add("", title)
 	if limits {
 		g.rows[0] = append(g.rows[0], "95% CI ("+kind+")")
 	}
 	for _, r := range rows {
 		term := text(r, "term")
-		if term == "(Intercept)" || r.Get("odds_ratio") == nil {
+		if term == "(Intercept)" || r.Get(of+"_ratio") == nil {
 			continue
 		}
-		cells := []string{term, precise(number(r, "odds_ratio"), 3)}
+		cells := []string{term, precise(number(r, of+"_ratio"), 3)}
 		if limits {
-			cells = append(cells, orGone(precise(number(r, "odds_low"), 3), r)+" to "+orGone(precise(number(r, "odds_high"), 3), r))
+			cells = append(cells, orGone(precise(number(r, of+"_low"), 3), r)+" to "+orGone(precise(number(r, of+"_high"), 3), r))
 		}
 		g.add(cells...)
 	}

@@ -78,17 +78,7 @@ func (p *printer) cox(args stat.Args, f *stat.Frame) {
 	p.line("Coefficients:")
 	p.coefficients("logistic", f.Tidy) // z values, as there
 	p.errors(f.Glance)
-	g := grid{left: 1}
-	g.add("", "Hazard ratio", "95% CI (Wald)")
-	for _, r := range f.Tidy {
-		if r.Get("hazard_ratio") != nil {
-			g.add(text(r, "term"), precise(number(r, "hazard_ratio"), 3), orGone(precise(number(r, "hazard_low"), 3), r)+" to "+orGone(precise(number(r, "hazard_high"), 3), r))
-		}
-	}
-	if len(g.rows) > 1 {
-		p.line("")
-		g.write(&p.Builder, "")
-	}
+	p.ratios(f.Tidy, "Hazard ratio", "hazard", "Wald")
 	p.line("")
 	if c := number(f.Glance, "concordance"); !math.IsNaN(c) {
 		within := ""

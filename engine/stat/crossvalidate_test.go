@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"testing"
-
 )
 
 // R 4.2.2 on the folds that Folds(n, 5, 7, site) gives: glm without each fold, control = list(epsilon = 1e-15), predictions
