@@ -68,7 +68,7 @@ func (w *town) check(restored bool) {
 		w.t.Errorf("totals were unlocked for several sets of hospitals: %v", rosters)
 	}
 	w.remembered()
-	w.followed(plan, restored)
+	w.followed(plan, restored, all)
 	if !w.wiped && !w.cleared {
 		w.accounted(all)
 	}
@@ -217,7 +217,7 @@ func (w *town) journal(id party.ID, p store.Plan, f func(kind string, record []b
 
 // followed compares what the journals of gateways say of each other: what one has
 // seen of another, the other knows to have sent, just so. And nobody sent what is not in its own.
-func (w *town) followed(plan store.Digest, restored bool) {
+func (w *town) followed(plan store.Digest, restored bool, said []sent) {
 	if plan.IsZero() || restored {
 		return // nobody has said anything; or there is somebody whose journal has forgotten what it said
 	}
@@ -238,8 +238,8 @@ func (w *town) followed(plan store.Digest, restored bool) {
 				}
 			}
 		}
-		for _, m := range w.said(id) {
-			if m.channel == "control" || m.parsed != nil {
+		for _, m := range said {
+			if m.from != id || m.channel == "control" || m.parsed != nil {
 				continue
 			}
 			switch m.object.kind {
