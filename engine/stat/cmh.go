@@ -1,6 +1,7 @@
 package stat
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -17,11 +18,23 @@ import (
 // limits of the odds ratio are those of Robins, Breslow and Greenland
 // (Biometrics 1986;42:311), as in R's mantelhaen.test. A hospital of fewer
 // than two rows is no stratum.
+//
+// Of the eight sums five do not follow from the others and the pooled table,
+// which a hospital has, too, less its own counts: nine equations in the four
+// counts of every other hospital with people in both rows and both columns.
+// So the sums are opened when these are enough not to be solved for.
 type cmhPart struct {
 	rows, cols table.Factor
+	rules      Rules
+	counts     *countPart // asked for in the round of the sums
 	asks       []Ask
+	few        bool // too few hospitals tell anything: the sums stay closed
 	mhSums
 }
+
+// fewestTelling is the least number of hospitals over which the sums are
+// opened: then the three others have twelve counts.
+const fewestTelling = 4
 
 // mhSums are the terms of the test summed over strata.
 type mhSums struct {
@@ -72,14 +85,27 @@ func mhCells(what string, rules Rules) []Cell {
 	return cells
 }
 
-func newCMHPart(rows, cols table.Factor, rules Rules) *cmhPart {
-	return &cmhPart{rows: rows, cols: cols, asks: []Ask{{Cells: mhCells("hospitals", rules)}}}
+// newCMHPart makes the test of a table. With cell rules the hospitals that tell
+// anything are counted first, and the table waits for that: with release:
+// analyst, hospitals see their number and nothing else.
+func newCMHPart(counts *countPart, rules Rules) *cmhPart {
+	m := &cmhPart{rows: counts.rows, cols: counts.cols, rules: rules, counts: counts}
+	if rules.MinCell <= 1 {
+		m.askSums()
+		return m
+	}
+	counts.waits = true
+	m.asks = []Ask{{Cells: []Cell{countCell("hospitals with people in both rows and both columns", Plain)}}}
+	return m
 }
 
+func (m *cmhPart) askSums() { m.asks = []Ask{{Opening: 1, Cells: mhCells("hospitals", m.rules)}} }
+
 func (m *cmhPart) plan() []Opening {
-	return []Opening{{
-		What:  "sums over hospitals of the terms of the Cochran-Mantel-Haenszel test (ad/n, bc/n, expected count, variance and three products), each worked out by the hospital itself: no hospital's table",
-		Cells: 9, MaxTimes: 1, Released: true}}
+	return []Opening{
+		{What: fmt.Sprintf("how many hospitals have people in both rows and both columns: where fewer than %d do, no term of the Cochran-Mantel-Haenszel test is opened", fewestTelling), Cells: 1, MaxTimes: 1, Shown: true},
+		{What: "sums over hospitals of the terms of the Cochran-Mantel-Haenszel test (ad/n, bc/n, expected count, variance and three products), each worked out by the hospital itself: no hospital's table",
+			Cells: 9, MaxTimes: 1, Released: true}}
 }
 
 func (m *cmhPart) ask() []Ask { return m.asks }
@@ -91,13 +117,27 @@ func (m *cmhPart) add(rows *table.View, out *fixed.Sums) error {
 	}
 	var own mhSums
 	own.stratum(counts)
-	own.write(out)
+	switch {
+	case m.asks[0].Opening == 1:
+		own.write(out)
+	case own.variance > 0 && len(rows.Rows) >= m.rules.MinCell:
+		out.Add(0, 1)
+	}
 	return nil
 }
 
 func (m *cmhPart) reduce(t fixed.Totals) error {
-	m.read(t)
+	counted := m.asks[0].Opening == 0
 	m.asks = nil
+	switch {
+	case !counted:
+		m.read(t)
+	case t.Count(0) < max(fewestTelling, int64(m.rules.MinSites)):
+		m.few, m.counts.waits = true, false
+	default:
+		m.counts.waits = false
+		m.askSums()
+	}
 	return nil
 }
 

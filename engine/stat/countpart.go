@@ -10,6 +10,7 @@ import (
 // countPart opens a table of counts.
 type countPart struct {
 	rows, cols table.Factor
+	waits      bool // for another part
 	asks       []Ask
 	counts     [][]int64
 }
@@ -33,7 +34,12 @@ func (p *countPart) plan() []Opening {
 		Cells: len(p.rows.Levels) * len(p.cols.Levels), MaxTimes: 1, CountsPeople: true, Released: true}}
 }
 
-func (p *countPart) ask() []Ask { return p.asks }
+func (p *countPart) ask() []Ask {
+	if p.waits {
+		return nil
+	}
+	return p.asks
+}
 
 func (p *countPart) add(rows *table.View, out *fixed.Sums) error {
 	counts, err := countTable(rows, p.rows, p.cols)

@@ -9,7 +9,8 @@ import (
 )
 
 // Crosstab is the kind of that name: a table of counts of two categories and
-// what is computed from it. Its one sum does not depend on earlier totals.
+// what is computed from it. Its counts do not depend on earlier totals; the
+// Cochran-Mantel-Haenszel test over hospitals does, where these are too few.
 type Crosstab struct{}
 
 var _ Statistic = Crosstab{}
@@ -30,7 +31,7 @@ func (Crosstab) Begin(args Args, s *table.Schema) (Program, error) {
 	x := &crosstabResult{rows: rows, cols: cols, minCell: args.Rules.MinCell, counts: newCountPart(rows, cols)}
 	p := &program{census: c, parts: []part{x.counts}, blind: true}
 	if len(rows.Levels) == 2 && len(cols.Levels) == 2 && rows.Name != table.Site && cols.Name != table.Site {
-		x.cmh = newCMHPart(rows, cols, args.Rules)
+		x.cmh = newCMHPart(x.counts, args.Rules)
 		p.parts = append(p.parts, x.cmh)
 	}
 	p.finish = func() (Frame, error) { return x.frame(c.counts()), nil }
@@ -134,7 +135,10 @@ func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings 
 		}
 	}
 	if x.cmh != nil {
-		if x.cmh.strata < 2 {
+		switch {
+		case x.cmh.few:
+			warnings = append(warnings, fmt.Sprintf("fewer than %d hospitals have people in both rows and both columns: there is no Cochran-Mantel-Haenszel test, whose sums could be solved for the others' tables (min_cell: 1 switches this off)", max(fewestTelling, x.cmh.rules.MinSites)))
+		case x.cmh.strata < 2:
 			warnings = append(warnings, "fewer than two hospitals have two people: there is no Cochran-Mantel-Haenszel test")
 		}
 		g = x.cmh.put(g, square && !suppressed && x.cmh.strata >= 2)

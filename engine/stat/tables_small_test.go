@@ -184,8 +184,8 @@ func TestMantelHaenszelOpensNoHospitalsTable(t *testing.T) {
 	for _, o := range record {
 		cells = append(cells, len(o.ask.Cells))
 	}
-	// Census with four levels, the table, nine sums of terms; whatever the number of hospitals.
-	if !slices.Equal(cells, []int{8, 4, 9}) || f.Glance.Get("cmh_p") == nil {
+	// Census with four levels, hospitals that tell anything, the table, nine sums of terms; whatever the number of hospitals.
+	if !slices.Equal(cells, []int{8, 1, 4, 9}) || f.Glance.Get("cmh_p") == nil {
 		t.Errorf("opened %v cells; glance %v", cells, f.Glance)
 	}
 	args.Rows, args.Columns = "site", "treat"
