@@ -84,7 +84,7 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 	}
 	c.vars = vars
 	c.lay()
-	p := &program{census: n, parts: []part{c}}
+	p := &program{census: n, parts: append([]part{c}, r.spread(vars, c.u.event)...)}
 	p.start = func() error {
 		c.nEvent = n.levels[0][1]
 		if err := r.settle(n); err != nil {

@@ -41,7 +41,7 @@ func (Linear) Begin(args Args, s *table.Schema) (Program, error) {
 	l := &linearPart{regression: r}
 	l.gram = &gram{regression: r, centred: r.model.Intercept, read: l.read}
 	l.exact = exactColumns(append(r.most.Columns[:len(r.most.Columns):len(r.most.Columns)], l.outcome()))
-	p := &program{census: c, parts: []part{l}}
+	p := &program{census: c, parts: append([]part{l}, r.spread(c.vars, table.Factor{})...)}
 	p.start = func() error {
 		if err := r.settle(c); err != nil {
 			return err

@@ -56,7 +56,7 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 		}
 	}
 	l.lay()
-	p := &program{census: c, parts: []part{l}}
+	p := &program{census: c, parts: append([]part{l}, r.spread(c.vars, table.Factor{})...)}
 	p.start = func() error {
 		l.nEvent = c.levels[0][1]
 		if err := r.settle(c); err != nil {

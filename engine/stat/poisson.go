@@ -54,7 +54,7 @@ func newPoissonPart(args Args, s *table.Schema) (*poissonPart, *census, error) {
 
 // program runs the sums of q, p itself or what goes on from it, after the census.
 func (p *poissonPart) program(c *census, q part, finish func(Frame) Frame) *program {
-	all := &program{census: c, parts: []part{q}}
+	all := &program{census: c, parts: append([]part{q}, p.spread(c.vars, table.Factor{})...)}
 	all.start = func() error {
 		if err := p.settle(c); err != nil {
 			return err

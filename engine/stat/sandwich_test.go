@@ -131,3 +131,52 @@ func TestThinCellsOfPairsAreFound(t *testing.T) {
 		}
 	}
 }
+
+// Nine hospitals, but who inherited the disease otherwise is in two of them alone: their scores sum to 0, and the square in the meat tells both.
+func TestClusteredErrorsOfAColumnThatFewHospitalsTellOfAreRefused(t *testing.T) {
+	set := readReference(t, "../../testdata/cgd")
+	column := func(name string) []float64 {
+		c, err := set.pooled(t).Column(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	inherit, infection := column("inherit"), column("infection")
+	alone := func(of []float64, most int) func(int) int { // all who are 1 in the first hospitals, the others everywhere
+		return func(i int) int {
+			if of[i] == 1 {
+				return i % most
+			}
+			return i % 9
+		}
+	}
+	most := func(of []float64, n int) func(int) int { // who is 0 in the first hospitals
+		return func(i int) int {
+			if of[i] == 0 {
+				return i % n
+			}
+			return i % 9
+		}
+	}
+	cox := Args{Kind: "cox", Time: "days", Event: "infection", Formula: "~ inherit", Strata: OneOrMore{"site"}}
+	linear, logistic := Args{Kind: "linear", Formula: "weight ~ inherit"}, Args{Kind: "logistic", Formula: "infection ~ inherit"}
+	for name, c := range map[string]struct {
+		args    Args
+		of      func(int) int
+		refused bool
+	}{
+		"linear, two": {linear, alone(inherit, 2), true}, "linear, four": {linear, alone(inherit, 4), true}, "linear, five": {linear, alone(inherit, 5), false},
+		"logistic, two": {logistic, alone(inherit, 2), true}, "logistic, reference level in two": {logistic, most(inherit, 2), true},
+		"poisson, two": {Args{Kind: "poisson", Formula: "infections ~ inherit"}, alone(inherit, 2), true},
+		"cox, two":     {cox, alone(inherit, 2), true}, "cox, events in two": {cox, alone(infection, 2), true}, "cox, everywhere": {cox, func(i int) int { return i % 9 }, false},
+	} {
+		c.args.SE, c.args.Rules = "cluster_site", Rules{MinCell: 5, MinSites: 3, MaxParametersPerRow: 0.33}
+		tables := over(t, set, 9, upToZero(len(inherit)), c.of)
+		_, record, err := drive(t, programOf(t, tables[0].Schema, c.args), views(t, tables)...)
+		var refusal *Refusal
+		if c.refused != (errors.As(err, &refusal) && refusal.Rule == "clusters") || !c.refused && err != nil || c.refused && len(record) > 4 { // census and the round of sums
+			t.Errorf("%s: %v after %d sums, want a refusal: %v", name, err, len(record), c.refused)
+		}
+	}
+}
