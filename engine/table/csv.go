@@ -50,6 +50,9 @@ func reason(err error) string {
 // never nil. maxRows bounds the records; 0 means no bound.
 func ReadCSV(r io.Reader, name string, src Source, s *Schema, site string, maxRows uint64) (*Table, *Conformance, error) {
 	d := &csvReader{maxRows: maxRows, report: &Conformance{Site: site, File: name}}
+	if src.Encoding == "" || src.Encoding == "utf-8" {
+		d.size = sizeOf(r)
+	}
 	err := d.read(r, src, s)
 	if err == nil {
 		err = d.err(name)
@@ -66,6 +69,19 @@ func ReadCSV(r io.Reader, name string, src Source, s *Schema, site string, maxRo
 	return t, d.report, err
 }
 
+// sizeOf is how many bytes a reader will give, 0 when it does not say.
+func sizeOf(r io.Reader) int64 {
+	switch r := r.(type) {
+	case interface{ Len() int }:
+		return int64(r.Len())
+	case interface{ Stat() (os.FileInfo, error) }:
+		if info, err := r.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return 0
+}
+
 // csvReader is one reading of a file.
 type csvReader struct {
 	problems
@@ -74,6 +90,7 @@ type csvReader struct {
 	text    *checkedText
 	rows    uint64
 	maxRows uint64
+	size    int64 // of the file, where its length is that of its text; 0: not known
 	report  *Conformance
 
 	// Of ScanCSV.
@@ -142,11 +159,32 @@ func (d *csvReader) read(r io.Reader, src Source, s *Schema) error {
 			continue
 		}
 		d.record(record)
+		if d.rows == guessAfter && d.records.csv == nil {
+			d.guess()
+		}
 		if d.flush != nil {
 			if err := d.pass(record); err != nil {
 				return err
 			}
 		}
+	}
+}
+
+// guessAfter is how many records tell how long they are.
+const guessAfter = 1 << 11
+
+// guess makes room for as many records as the file has if the rest are as long as those so far, and
+// a few more: columns then need not be copied once their length is known.
+func (d *csvReader) guess() {
+	n := int(float64(d.size) / float64(d.records.taken()) * guessAfter * 33 / 32)
+	if n <= blockRows {
+		return
+	}
+	if d.maxRows > 0 {
+		n = int(min(uint64(n), d.maxRows))
+	}
+	for i := range d.columns {
+		d.columns[i].out.reserve(n)
 	}
 }
 

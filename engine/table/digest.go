@@ -30,7 +30,7 @@ func (t *Table) hash() [32]byte {
 		for values := range slices.Chunk(t.cols[i], cap(block)/8) {
 			block = block[:0]
 			for _, x := range values {
-				block = binary.LittleEndian.AppendUint64(block, bits(x))
+				block = binary.LittleEndian.AppendUint64(block, pattern(x))
 			}
 			h.Write(block)
 		}
@@ -38,8 +38,8 @@ func (t *Table) hash() [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// bits is one pattern for every missing value and one for zero.
-func bits(x float64) uint64 {
+// pattern is one pattern for every missing value and one for zero.
+func pattern(x float64) uint64 {
 	switch {
 	case math.IsNaN(x):
 		return math.MaxUint64

@@ -1,7 +1,7 @@
 package table
 
-// growing is a column of unknown length. It grows by blocks that are copied
-// once, when the length is known, so that a column is never held twice over for long.
+// growing is a column whose length is guessed on the way. Where the guess was short it grows by blocks
+// that are copied once, when the length is known, so that a column is never held twice over for long.
 type growing struct {
 	values []float64 // after join
 	blocks [][]float64
@@ -20,8 +20,19 @@ func (g *growing) append(x float64) {
 	g.last = append(g.last, x)
 }
 
+// reserve makes room for a column of n in one block.
+func (g *growing) reserve(n int) {
+	g.join()
+	g.last = append(make([]float64, 0, max(n, len(g.values))), g.values...)
+	g.values = nil
+}
+
 // join makes values of the blocks and lets them go.
 func (g *growing) join() {
+	if len(g.blocks) == 0 {
+		g.values, g.last = g.last, nil
+		return
+	}
 	n := len(g.last)
 	for _, b := range g.blocks {
 		n += len(b)
