@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/stat"
 )
@@ -66,25 +67,23 @@ func (p *printer) performance(rows []stat.Record) {
 	for _, r := range rows {
 		g.rows[0] = append(g.rows[0], text(r, "performance"))
 	}
-	for _, m := range []struct{ key, name string }{{"auc", "AUC"}, {"brier", "Brier score"}, {"log_loss", "log loss"}, {"slope", "calibration slope"}, {"intercept", "calibration intercept"}} {
-		cells := []string{m.name}
+	for _, m := range []struct{ key, name string }{{"auc", "AUC"}, {"concordance", "concordance"}, {"brier", "Brier score"}, {"log_loss", "log loss"},
+		{"log_lik_gain", "log likelihood above the null model's"}, {"slope", "calibration slope"}, {"intercept", "calibration intercept"}} {
+		if !has(rows, m.key) {
+			continue
+		}
+		cells, limits := []string{m.name}, []string{"  95% CI"}
 		for _, r := range rows {
-			shown := ""
+			shown, between := "", ""
 			if x := number(r, m.key); !math.IsNaN(x) {
 				shown = decimals(x, 4)
 			}
-			cells = append(cells, shown)
-		}
-		g.add(cells...)
-		if m.key == "auc" {
-			limits := []string{"  95% CI"}
-			for _, r := range rows {
-				shown := ""
-				if !math.IsNaN(number(r, "auc_low")) {
-					shown = decimals(number(r, "auc_low"), 3) + " to " + decimals(number(r, "auc_high"), 3)
-				}
-				limits = append(limits, shown)
+			if low := number(r, m.key+"_low"); !math.IsNaN(low) {
+				between = decimals(low, 3) + " to " + decimals(number(r, m.key+"_high"), 3)
 			}
+			cells, limits = append(cells, shown), append(limits, between)
+		}
+		if g.add(cells...); slices.ContainsFunc(limits[1:], func(s string) bool { return s != "" }) {
 			g.add(limits...)
 		}
 	}

@@ -36,6 +36,10 @@ func evaluated() *Report {
 		{Tidy: []stat.Record{rec("term", "age", "estimate", 0.018, "std_error", 0.009, "statistic", 2.0, "p_value", 0.048, "hazard_ratio", 1.018, "hazard_low", 1.0, "hazard_high", 1.036, "aliased", false)},
 			Glance: rec("n", 228, "n_event", 165, "log_lik", -746.7, "aic", 1497.4, "concordance", 0.6139, "concordance_bound", 0.0083, "concordance_std_error", 0.0269, "iterations", 4),
 			Tables: []stat.Table{
+				{Name: "cross_validation", Rows: []stat.Record{
+					rec("performance", "apparent", "concordance", 0.6293, "concordance_bound", 0.0, "concordance_std_error", 0.0267, "concordance_low", 0.577, "concordance_high", 0.6816, "slope", 1.0, "log_lik", -471.526, "log_lik_gain", 15.9065),
+					rec("performance", "cross-validated", "concordance", 0.6183, "concordance_bound", 0.0, "concordance_std_error", 0.0268, "concordance_low", 0.5659, "concordance_high", 0.6708, "slope", 0.8516, "slope_std_error", 0.1705, "log_lik", -609.572, "log_lik_gain", 12.9727),
+					rec("performance", "optimism", "concordance", 0.011, "log_lik_gain", 2.9338)}},
 				{Name: "predicted", Rows: []stat.Record{rec("person", 1, "covariates", "age = 60", "time", 180.0, "estimate", 0.688, "std_error", 0.0361, "conf_low", 0.6207, "conf_high", 0.7625), rec("person", 1, "covariates", "age = 60", "time", 3650.0, "estimate", nil, "std_error", nil, "conf_low", nil, "conf_high", nil)}},
 				{Name: "reference", Rows: []stat.Record{rec("term", "age", "value", 62.45)}},
 				{Name: "baseline", Rows: []stat.Record{rec("time", 20.0, "cumulative_hazard", 0.034, "variance", 0.00014, "means", []float64{0.1})}}}},

@@ -42,7 +42,7 @@ const (
 // ranges are the columns of limits, each pair of which the page shows as one.
 var ranges = []struct{ low, high, word string }{
 	{"conf_low", "conf_high", "ci"}, {"odds_low", "odds_high", "odds_ci"}, {"hazard_low", "hazard_high", "odds_ci"}, {"rate_low", "rate_high", "odds_ci"}, {"median_low", "median_high", "median_ci"},
-	{"auc_low", "auc_high", "auc_ci"},
+	{"auc_low", "auc_high", "auc_ci"}, {"concordance_low", "concordance_high", "concordance_ci"},
 }
 
 // limitsOf names the limits of a figure of a glance.

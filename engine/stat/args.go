@@ -12,7 +12,7 @@ type Args struct {
 	ID   string
 	Kind string
 
-	CrossValidate *CrossValidate `yaml:"cross_validate"` // logistic
+	CrossValidate *CrossValidate `yaml:"cross_validate"` // logistic; cox with strata: site
 
 	Variables    []string            `yaml:"variables"`
 	By           string              `yaml:"by"`

@@ -19,7 +19,7 @@ func Catalog() []Kind {
 		{Name: "roc", Statistic: ROC{}, Required: []string{"outcome", "score"}, Optional: []string{"thresholds", "grid"}},
 		{Name: "km", Statistic: KaplanMeier{}, Required: []string{"time", "event"}, Optional: []string{"by", "entry", "grid", "times", "tau"}},
 		{Name: "logrank", Statistic: LogRank{}, Required: []string{"time", "event", "by"}, Optional: []string{"strata", "grid"}},
-		{Name: "cox", Statistic: Cox{}, Required: []string{"time", "event", "formula"}, Optional: []string{"ties", "strata", "entry", "grid", "zph", "vif", "se", "predict", "times"}},
+		{Name: "cox", Statistic: Cox{}, Required: []string{"time", "event", "formula"}, Optional: []string{"ties", "strata", "entry", "grid", "zph", "vif", "se", "cross_validate", "predict", "times"}},
 		{Name: "propensity", Statistic: Propensity{}, Required: []string{"formula"}, Optional: []string{"estimand", "stabilized", "truncate", "outcome"}},
 		{Name: "lrtest", Statistic: LRTest{}, Required: []string{"models"}},
 		{Name: "heterogeneity", Statistic: Heterogeneity{}, Required: []string{"model", "term"}, Optional: []string{"per_hospital"}},

@@ -1,10 +1,6 @@
 package stat
 
-import (
-	"math"
-	"slices"
-	"sort"
-)
+import "math"
 
 // concordance counts the pairs of people of whom one has the event while the
 // other is still at risk: with the higher risk first (concordant), the lower
@@ -30,116 +26,6 @@ func (c concordance) stdError() float64 {
 	all := c.concordant + c.discordant + c.tied
 	value, _ := c.value()
 	return math.Sqrt(math.Max(0, c.aa/4-value*c.ab+value*value*c.bb)) / all
-}
-
-// shares are the pairs of each person within the strata of a hospital: a counts
-// those in the right order twice and tied ones once, b all.
-func (m *coxRows) shares() (a, b []int64) {
-	n := len(m.stop)
-	a, b = make([]int64, n), make([]int64, n)
-	for from, to := 0, 0; from < n; from = to {
-		for to = from; to < n && m.stratum[to] == m.stratum[from]; to++ {
-		}
-		risks := slices.Clone(m.eta[from:to])
-		slices.Sort(risks)
-		risks = slices.Compact(risks)
-		rank := func(i int) int { return sort.SearchFloat64s(risks, m.eta[i]) }
-		// As those who have the event: against whoever is still at risk, the last times first.
-		tree, out := newCounts1(len(risks)), from
-		for i := from; i < to; {
-			t, end := m.stop[i], i
-			for ; end < to && m.stop[end] == t; end++ {
-				if !m.event[end] {
-					tree.add(rank(end), 1)
-				}
-			}
-			for ; out < to && m.start[m.entries[out]] >= t; out++ {
-				tree.add(rank(m.entries[out]), -1)
-			}
-			for k := i; k < end; k++ {
-				if m.event[k] {
-					below, upTo := tree.below(rank(k)), tree.below(rank(k)+1)
-					a[k] += below + upTo
-					b[k] += tree.total
-				}
-			}
-			for ; i < end; i++ {
-				if m.event[i] {
-					tree.add(rank(i), 1)
-				}
-			}
-		}
-		// As those at risk: against the events between their entry and their own end, the first times first.
-		tree, out = newCounts1(len(risks)), to-1
-		against := func(k int, sign int64) {
-			below, upTo := tree.below(rank(k)), tree.below(rank(k)+1)
-			a[k] += sign * (2*tree.total - below - upTo)
-			b[k] += sign * tree.total
-		}
-		for i := to - 1; i >= from; {
-			t, end := m.stop[i], i
-			for ; out >= from && m.start[m.entries[out]] < t; out-- {
-				against(m.entries[out], -1)
-			}
-			for ; end >= from && m.stop[end] == t; end-- {
-				if m.event[end] {
-					against(end, 1)
-				}
-			}
-			for k := i; k > end; k-- {
-				if m.event[k] {
-					tree.add(rank(k), 1)
-				}
-			}
-			for ; i > end; i-- {
-				if !m.event[i] {
-					against(i, 1)
-				}
-			}
-		}
-	}
-	return a, b
-}
-
-// pairs counts those within the strata of a hospital.
-func (m *coxRows) pairs() (c [3]int64) {
-	n := len(m.stop)
-	for from, to := 0, 0; from < n; from = to {
-		for to = from; to < n && m.stratum[to] == m.stratum[from]; to++ {
-		}
-		risks := slices.Clone(m.eta[from:to])
-		slices.Sort(risks)
-		risks = slices.Compact(risks)
-		tree := newCounts1(len(risks))
-		rank := func(i int) int { return sort.SearchFloat64s(risks, m.eta[i]) }
-		out := from
-		for i := from; i < to; {
-			t, end := m.stop[i], i
-			for ; end < to && m.stop[end] == t; end++ {
-				if !m.event[end] {
-					tree.add(rank(end), 1)
-				}
-			}
-			for ; out < to && m.start[m.entries[out]] >= t; out++ {
-				tree.add(rank(m.entries[out]), -1)
-			}
-			for k := i; k < end; k++ {
-				if m.event[k] {
-					r := rank(k)
-					below, upTo := tree.below(r), tree.below(r+1)
-					c[0] += below
-					c[1] += tree.total - upTo
-					c[2] += upTo - below
-				}
-			}
-			for ; i < end; i++ {
-				if m.event[i] {
-					tree.add(rank(i), 1)
-				}
-			}
-		}
-	}
-	return c
 }
 
 // counts1 are counts whose partial sums are found in logarithmic time (Fenwick 1994).

@@ -240,6 +240,20 @@ func TestCoxRefusesWhatItCannotFit(t *testing.T) {
 	}
 }
 
+// Rows whose observation ends before it begins have no risk sets, also where hospitals work out their own.
+func TestCoxRefusesRowsThatEndBeforeTheyBegin(t *testing.T) {
+	late := slices.Clone(trialEntry)
+	late[3] = trialTime[3]
+	for _, strata := range []OneOrMore{nil, {"site"}} {
+		s, tables := trial(t, 3, late, trialTime, trialEvent, trialX, trialG)
+		_, err := try(t, programOf(t, s, Args{Kind: "cox", Time: "time", Event: "event", Entry: "entry", Formula: "~ x", Strata: strata, Rules: rules(1, 1)}), tables...)
+		var refusal *Refusal
+		if !errors.As(err, &refusal) || refusal.Rule != "entry" {
+			t.Errorf("strata %v: %v, want a refusal", strata, err)
+		}
+	}
+}
+
 // A column that runs to infinity is named with its sign, and the others have the estimates of the limit.
 func TestMonotoneLikelihoodIsNamed(t *testing.T) {
 	event := []float64{1, 0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0}

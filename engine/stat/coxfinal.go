@@ -22,13 +22,7 @@ func (c *coxPart) finalAsk() {
 	state := append(append(centres(c.columns), c.scale...), c.estimate...)
 	var cells []Cell
 	if c.own {
-		for _, name := range []string{"in the right order", "in the wrong order", "of equal risk"} {
-			cells = append(cells, Cell{Cell: fixed.Cell{Max: float64(c.rows), Step: fixed.One()}, Name: "pairs " + name})
-		}
-		r := float64(c.rows)
-		for _, name := range []string{"square of the pairs in the right order", "product of these and all pairs", "square of all pairs"} {
-			cells = append(cells, Cell{Cell: fixed.Cell{Max: 4 * r * r, Step: fixed.One()}, Name: "sum over people: " + name})
-		}
+		cells = c.orderCells()
 		if c.transform != "none" {
 			cells = append(cells, Cell{Cell: fixed.Binary(1, c.rows), Name: "transform of time over the events"})
 			for _, what := range []string{"score weighted by time of ", "score of "} {
@@ -115,15 +109,7 @@ func (c *coxPart) addFinal(m *coxRows, out *fixed.Sums) {
 		out = out.Slice(0, n)
 	}
 	if c.own {
-		for k, n := range m.pairs() {
-			out.Add(k, n)
-		}
-		a, b := m.shares()
-		for i := range a {
-			out.AddProduct(3, a[i], a[i])
-			out.AddProduct(4, a[i], b[i])
-			out.AddProduct(5, b[i], b[i])
-		}
+		m.addPairs(out)
 		if c.transform == "none" {
 			return
 		}
@@ -217,7 +203,7 @@ func (c *coxPart) takeFinal(t fixed.Totals) {
 		if n := pairCells(q) + 1; c.clustered {
 			c.sandwich.take(t.Slice(t.Len()-n, t.Len()), q)
 		}
-		c.ranking = concordance{concordant: t.Float(0), discordant: t.Float(1), tied: t.Float(2), aa: t.Float(3), ab: t.Float(4), bb: t.Float(5)}
+		c.ranking = pairsOf(t)
 		if c.transform != "none" {
 			at, n := 7+2*q, pairCells(q)
 			c.test = newZPH(t.Float(6)/d, floats(7, q), floats(7+q, q), floats(at, n), floats(at+n, n), floats(at+2*n, n))

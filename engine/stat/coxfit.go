@@ -38,7 +38,8 @@ func (c *coxPart) takeRound(t fixed.Totals) error {
 	if f.rounds == 1 {
 		c.null, c.first = -f.start/2, f.decrement
 	}
-	c.monotone()
+	f.monotone(c.before)
+	c.before = f.decrement
 	if !f.done {
 		if !c.own && !c.fits(f.beta) {
 			return &Refusal{Rule: "resolution", Message: "the linear predictor reaches so far over the declared ranges that sums of its exponential do not keep their digits",
@@ -58,10 +59,9 @@ func (c *coxPart) fits(beta []float64) bool { return c.far(beta) < 50 }
 // monotone finds a likelihood that rises for ever: towards infinity Newton's
 // decrement falls by exp(-1) a step, not with its square. Where it was no more
 // than a slow start, newton takes it back when the decrement falls.
-func (c *coxPart) monotone() {
-	f := c.fit
-	if !f.done && !f.separated && !f.leapt && f.rounds >= separationFrom && f.length == 1 && c.before > 0 && f.decrement > 0.1*c.before && f.decrement < 2 {
+// before is the squared decrement a round ago.
+func (f *newton) monotone(before float64) {
+	if !f.done && !f.separated && !f.leapt && f.rounds >= separationFrom && f.length == 1 && before > 0 && f.decrement > 0.1*before && f.decrement < 2 {
 		f.separated = true
 	}
-	c.before = f.decrement
 }

@@ -18,6 +18,7 @@ type coxRows struct {
 
 	stratum         []int
 	stop, start     []float64 // start -Inf without entries
+	place           []int     // among the rows used, in the order of the hospital's file
 	event           []bool
 	entries         []int // rows by stratum, those who come last first
 	cols            []int
@@ -53,12 +54,12 @@ func (c *coxPart) sorted(rows *table.View) (*coxRows, error) {
 		return nil, err
 	}
 	type person struct {
-		row, stratum, event int
-		stop, start         float64
+		row, place, stratum, event int
+		stop, start                float64
 	}
 	var people []person
 	if _, err := c.u.stop.values(rows, func(i int, k int64, x float64) {
-		people = append(people, person{i, group(i), event(i), c.u.stop.time(k, x), math.Inf(-1)})
+		people = append(people, person{i, len(people), group(i), event(i), c.u.stop.time(k, x), math.Inf(-1)})
 	}); err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func (c *coxPart) sorted(rows *table.View) (*coxRows, error) {
 	})
 	order := make([]int, len(people))
 	for i, p := range people {
-		order[i] = p.row
+		order[i], m.place = p.row, append(m.place, p.place)
 		m.stratum, m.stop, m.start, m.event = append(m.stratum, p.stratum), append(m.stop, p.stop), append(m.start, p.start), append(m.event, p.event == 1)
 	}
 	m.entries = make([]int, len(people))
@@ -183,9 +184,8 @@ func (m *coxRows) likelihood(efron bool, g func(time float64) float64) (p *parti
 	return p, events
 }
 
-// ownCells are the cells of a round within hospitals.
-func (c *coxPart) ownCells() []Cell {
-	f := c.fit
+// ownCells are the cells of a fit's round within hospitals.
+func (c *coxPart) ownCells(f *newton) []Cell {
 	var cells []Cell
 	for _, j := range f.cols {
 		cells = append(cells, Cell{Cell: fixed.Binary(2*c.reach(j), c.rows), Name: "score of " + c.columns[j].Name})
@@ -207,8 +207,13 @@ func (c *coxPart) informationCells(name string) (cells []Cell) {
 // addOwn adds a hospital's terms of a round within hospitals.
 func (c *coxPart) addOwn(m *coxRows, out *fixed.Sums) {
 	m.use(c.fit.cols, c.fit.beta)
-	p, e := m.likelihood(c.efron, nil)
-	q := len(c.fit.cols)
+	m.addLikelihood(c.efron, out)
+}
+
+// addLikelihood adds score, information and minus twice the log partial likelihood at the linear predictors in use.
+func (m *coxRows) addLikelihood(efron bool, out *fixed.Sums) {
+	p, e := m.likelihood(efron, nil)
+	q := len(m.cols)
 	for a := range q {
 		out.AddFloat(a, e.score[a]-p.score[a])
 	}

@@ -160,7 +160,7 @@ func (c *coxPart) next() {
 	f := c.fit
 	state := append(append(centres(c.columns), c.scale...), f.beta...)
 	if c.own {
-		c.asks = []Ask{{Opening: c.place.fit, Cells: c.ownCells(), State: state}}
+		c.asks = []Ask{{Opening: c.place.fit, Cells: c.ownCells(c.fit), State: state}}
 		return
 	}
 	c.asks = nil

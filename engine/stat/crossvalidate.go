@@ -2,12 +2,15 @@ package stat
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// CrossValidate asks for the performance of a model among people it was not fitted to.
+// CrossValidate asks for the performance of a model among people it was not
+// fitted to (Stone, J R Stat Soc B 1974;36:111): the model is fitted once without each
+// fold of the rows, and every row is predicted by the model that has not seen it.
 type CrossValidate struct {
 	Folds int `yaml:"folds"`
 	Seed  int `yaml:"seed"`
@@ -19,48 +22,34 @@ const maxFolds = 50
 func (c *CrossValidate) check(args Args) error {
 	switch {
 	case c.Folds < 2 || c.Folds > maxFolds:
-		return fmt.Errorf("logistic: cross_validate: folds is %d, want 2 to %d", c.Folds, maxFolds)
+		return fmt.Errorf("%s: cross_validate: folds is %d, want 2 to %d", args.Kind, c.Folds, maxFolds)
+	case args.Kind == "cox" && !slices.Contains(args.Strata, table.Site):
+		return fmt.Errorf("cox: cross_validate needs strata: site, with which hospitals work out their own likelihoods: by time, the sums of a fit without a fold would tell of the few people of the fold who leave then")
 	case args.Firth:
 		return fmt.Errorf("logistic: cross_validate: the fits without each fold have no Firth penalty; leave out firth or cross_validate")
 	case args.Veil:
-		return fmt.Errorf("logistic: cross_validate: the fits without each fold are not encrypted; use privacy.reveal: sums")
+		return fmt.Errorf("%s: cross_validate: the fits without each fold are not encrypted; use privacy.reveal: sums", args.Kind)
 	}
 	return nil
 }
 
-// crossPart fits a logistic model once without each fold of the rows, from the
-// estimate of the whole on, and predicts every row by the model that has not
-// seen it (Stone, J R Stat Soc B 1974;36:111). Every hospital deals its own rows to folds: how people
-// are split over hospitals decides the folds, unlike everything else here.
+// folding is what the cross-validations of all kinds have in common. Every
+// hospital deals its own rows to folds: how people are split over hospitals
+// decides the folds, unlike everything else here.
 //
 // The sums of a fit less those of the whole are sums over one fold: its people
 // are as many as the rules want of the rows of a model, for every hospital also
 // when its own are taken away. Otherwise there is no cross-validation, and a warning.
-type crossPart struct {
-	of    *logisticPart
+type folding struct {
 	k     int
 	seed  uint64
 	stage int
 	asks  []Ask
 
-	n, events []int64 // of each fold
-	fits      []*newton
-	why       string // there is none
-	state     []float64
-	classes   *evaluation
-	most      int // classes at most
-	deviance  float64
-	slope     *newton // of the outcome on the predicted log odds
-
-	cache *foldCache
-}
-
-// foldCache are a hospital's rows, a matrix for each fold.
-type foldCache struct {
-	of       *table.Table
-	selected int
-	folds    []*Panels
-	sums     *NewtonSums
+	n      []int64   // people of each fold
+	fits   []*newton // without each fold
+	before []float64 // squared decrement of each, a round ago
+	why    string    // there is none
 }
 
 const (
@@ -68,32 +57,22 @@ const (
 	crossCounts
 	crossObjections
 	crossFits
-	crossClasses
+	crossPredictions
 	crossSlope
 	crossDone
 )
 
-func (c *crossPart) plan() []Opening {
-	q := len(c.of.most.Columns)
+// openings are those of the folds themselves.
+func (c *folding) openings() []Opening {
 	return []Opening{
 		{What: "people and events of each fold of the cross-validation", Cells: 2 * c.k, MaxTimes: 1, CountsPeople: true},
 		{What: "how many hospitals find that the other hospitals' people in a fold are too few", Cells: 1, MaxTimes: 1},
-		{What: "how the model fits without each fold, at each step: score, information, deviance. Less those of the whole model they are sums over the people of one fold", Cells: c.k * newtonCells(q), MaxTimes: maxNewton},
-		{What: "people with and without the event in each class of the risk predicted without their fold, sums of squared errors and of deviances: cross-validated AUC, Brier score and log loss", Cells: 2*c.most + 2, MaxTimes: 1, CountsPeople: true},
-		{What: "score, information and deviance of the outcome on these predicted log odds: slope and intercept of calibration", Cells: newtonCells(2), MaxTimes: maxNewton},
 	}
 }
 
-// ask implements part; the fit of the whole has to be there first.
-func (c *crossPart) ask() []Ask {
-	if m := c.of.main; c.stage == crossWaits && m != nil && m.done {
-		c.begin()
-	}
-	return c.asks
-}
-
-func (c *crossPart) begin() {
-	if c.of.main.separated || !c.of.main.converged {
+// begin asks for the sizes of the folds, once the model is fitted to the whole.
+func (c *folding) begin(whole *newton) {
+	if whole.separated || !whole.converged {
 		c.end("the model itself has no finite maximum")
 		return
 	}
@@ -106,194 +85,133 @@ func (c *crossPart) begin() {
 }
 
 // end leaves the cross-validation out.
-func (c *crossPart) end(why string) { c.stage, c.asks, c.why = crossDone, nil, why }
+func (c *folding) end(why string) { c.stage, c.asks, c.why = crossDone, nil, why }
 
-// matrices returns the hospital's rows by fold.
-func (c *crossPart) matrices(rows *table.View) (*foldCache, error) {
-	if f := c.cache; f != nil && f.of == rows.Table && f.selected == len(rows.Rows) {
-		return f, nil
+// addCounts adds a hospital's term of the first two sums, from how many of its rows and events each fold has.
+func (c *folding) addCounts(n, events []int64, rules Rules, out *fixed.Sums) {
+	for k := range c.k {
+		if c.stage == crossCounts {
+			out.Add(2*k, n[k])
+			out.Add(2*k+1, events[k])
+		} else if rest := c.n[k] - n[k]; rest > 0 && rest < int64(rules.MinCell) {
+			out.Add(0, 1)
+			return
+		}
 	}
-	m, err := c.of.matrix(rows)
-	if err != nil {
-		return nil, err
+}
+
+// takeCounts applies the rules on the rows of a model of q coefficients to the
+// folds, and to what is left without them, and reports whether the fits can
+// begin. enough says what a fold of so many people and events lacks, "" for nothing.
+func (c *folding) takeCounts(t fixed.Totals, r *regression, q int, enough func(n, events int64) string) bool {
+	rules := r.args.Rules
+	for k := range c.k {
+		n := t.Count(2 * k)
+		c.n = append(c.n, n)
+		if rules.MinCell > 1 && n < int64(q)+2 {
+			c.end(fmt.Sprintf("a fold has fewer people than the model's coefficients and two: %d", q+2))
+			return false
+		}
+		if why := enough(n, t.Count(2*k+1)); why != "" {
+			c.end(why)
+			return false
+		}
+		if rules.MaxParametersPerRow > 0 && float64(q) > rules.MaxParametersPerRow*float64(r.n-n) {
+			c.end("without a fold there are too many coefficients for the rows (max_parameters_per_row)")
+			return false
+		}
 	}
-	f := &foldCache{of: rows.Table, selected: len(rows.Rows)}
+	if rules.MinCell > 1 {
+		c.stage = crossObjections
+		c.asks = []Ask{{Opening: 1, Cells: []Cell{countCell("hospitals that object", Plain)}}}
+		return false
+	}
+	return true
+}
+
+// heard reports whether no hospital objects, so that the fits can begin.
+func (c *folding) heard(t fixed.Totals) bool {
+	if t.Count(0) > 0 {
+		c.end("in a fold the people of all hospitals but one are too few")
+		return false
+	}
+	return true
+}
+
+// startFits begins the fits at the estimate of the whole.
+func (c *folding) startFits(whole *newton, aliased func(*newton, *symmetric) *factored) {
+	c.stage, c.before = crossFits, make([]float64, c.k)
 	for range c.k {
-		f.folds = append(f.folds, NewPanels(m.P, m.N/c.k+1, m.Offset != nil))
-	}
-	x, offset := make([]float64, m.P), []float64(nil)
-	for i, k := range Folds(m.N, c.k, c.seed, rows.Table.Site) {
-		for j := range x {
-			x[j] = m.column(i/PanelRows, j)[i%PanelRows]
+		fit := newNewton(whole.cols, true, func(int) float64 { return 0 }, aliased)
+		fit.penalty = slices.Clone(whole.penalty)
+		for a, b := range whole.estimate {
+			fit.beta[a] = Round40(b)
 		}
-		if m.Offset != nil {
-			offset = m.Offset[i : i+1]
-		}
-		f.folds[k].Append(x, m.Y[i:i+1], offset)
+		c.fits = append(c.fits, fit)
 	}
-	c.cache = f
-	return f, nil
 }
 
-func (c *crossPart) add(rows *table.View, out *fixed.Sums) error {
-	f, err := c.matrices(rows)
-	if err != nil {
-		return err
-	}
-	switch c.stage {
-	case crossCounts:
-		for k, m := range f.folds {
-			out.Add(2*k, int64(m.N))
-			out.Add(2*k+1, eventsOf(m))
-		}
-	case crossObjections:
-		least := int64(c.of.args.Rules.MinCell)
-		for k, m := range f.folds {
-			if rest := c.n[k] - int64(m.N); rest > 0 && rest < least {
-				out.Add(0, 1)
-				break
-			}
-		}
-	case crossFits:
-		c.addFits(f, out)
-	case crossClasses:
-		c.addClasses(f, out)
-	case crossSlope:
-		c.addSlope(f, out)
-	}
-	return nil
-}
-
-func eventsOf(m *Panels) (n int64) {
-	for _, y := range m.Y[:m.N] {
-		n += int64(y)
-	}
-	return n
-}
-
-func (c *crossPart) addFits(f *foldCache, out *fixed.Sums) {
+// takeFits goes on with the fits from the sums of a round, and reports whether the model can be fitted without every fold.
+func (c *folding) takeFits(t fixed.Totals) bool {
 	at := 0
 	for k, fit := range c.fits {
 		if fit.done {
 			continue
 		}
 		q := len(fit.cols)
-		if f.sums == nil {
-			f.sums = NewNewtonSums(q)
+		fit.reduce(t.Slice(at, at+newtonCells(q)))
+		if at += newtonCells(q); len(fit.cols) < q {
+			c.end(fmt.Sprintf("without fold %d a column is a combination of others, or the same for everyone", k+1))
+			return false
 		}
-		f.sums.Reset()
-		for l, m := range f.folds {
-			if l != k {
-				NewtonBlock(m, 0, m.Len(), fit.cols, fit.beta, f.sums)
-			}
+		if fit.penalty[q-1] == 0 { // the intercept has none
+			fit.monotone(c.before[k])
 		}
-		f.sums.write(out.Slice(at, at+newtonCells(q)))
-		at += newtonCells(q)
+		if c.before[k] = fit.decrement; fit.done && (!fit.converged || fit.separated) {
+			c.end(fmt.Sprintf("without fold %d the model has no finite maximum", k+1))
+			return false
+		}
 	}
+	return true
 }
 
-func (c *crossPart) reduce(t fixed.Totals) error {
-	c.asks = nil
-	switch c.stage {
-	case crossCounts:
-		c.takeCounts(t)
-	case crossObjections:
-		if t.Count(0) > 0 {
-			c.end("in a fold the people of all hospitals but one are too few")
-			return nil
-		}
-		c.startFits()
-	case crossFits:
-		at := 0
-		for _, fit := range c.fits {
-			if !fit.done {
-				n := newtonCells(len(fit.cols))
-				fit.reduce(t.Slice(at, at+n))
-				at += n
-			}
-		}
-		c.next()
-	case crossClasses:
-		c.takeClasses(t)
-	case crossSlope:
-		c.slope.reduce(t)
-		c.nextSlope()
-	}
-	return nil
-}
-
-// takeCounts applies the rules on the rows of a model to the folds, and to what is left without them.
-func (c *crossPart) takeCounts(t fixed.Totals) {
-	r, q := c.of.args.Rules, int64(len(c.of.main.cols))
-	for k := range c.k {
-		n, events := t.Count(2*k), t.Count(2*k+1)
-		c.n, c.events = append(c.n, n), append(c.events, events)
-		least := int64(1)
-		if r.MinCell > 1 {
-			least = int64(r.MinCell)
-			if n < q+2 {
-				c.end(fmt.Sprintf("a fold has fewer people than the model's coefficients and two: %d", q+2))
-				return
-			}
-		}
-		switch rest := c.of.n - n; {
-		case events < least || n-events < least:
-			c.end(fmt.Sprintf("a fold has fewer than %d people with the event, or without", least))
-			return
-		case r.MaxParametersPerRow > 0 && float64(q) > r.MaxParametersPerRow*float64(rest):
-			c.end("without a fold there are too many coefficients for the rows (max_parameters_per_row)")
-			return
-		}
-	}
-	if r.MinCell <= 1 {
-		c.startFits()
-		return
-	}
-	c.stage = crossObjections
-	c.asks = []Ask{{Opening: 1, Cells: []Cell{countCell("hospitals that object", Plain)}}}
-}
-
-func (c *crossPart) startFits() {
-	c.stage = crossFits
-	l := c.of
-	for range c.k {
-		fit := newNewton(l.main.cols, true, func(j int) float64 {
-			if l.columns[j].Term < 0 {
-				return 0
-			}
-			return l.penalty()
-		}, nil)
-		for a, b := range l.main.estimate {
-			fit.beta[a] = Round40(b)
-		}
-		c.fits = append(c.fits, fit)
-	}
-	c.next()
-}
-
-// next asks for a round of every fit that goes on, or for the classes.
-func (c *crossPart) next() {
-	l := c.of
-	ask := Ask{Opening: 2, State: append(centres(l.columns), l.scale...)}
+// askFits asks for a round of every fit that goes on; false when none does.
+func (c *folding) askFits(state []float64, cells func(*newton) []Cell) bool {
+	ask := Ask{Opening: 2, State: state}
 	for k, fit := range c.fits {
 		if fit.done {
 			continue
 		}
-		for _, cell := range l.newtonCells(fit) {
+		for _, cell := range cells(fit) {
 			cell.Name += fmt.Sprintf(", without fold %d", k+1)
 			ask.Cells = append(ask.Cells, cell)
 		}
 		ask.State = append(ask.State, fit.beta...)
 	}
-	if len(ask.Cells) > 0 {
-		c.asks = []Ask{ask}
-		return
+	if len(ask.Cells) == 0 {
+		return false
 	}
-	for k, fit := range c.fits {
-		if !fit.converged {
-			c.end(fmt.Sprintf("without fold %d the model has no finite maximum, or a column that is the same for everyone", k+1))
-			return
+	c.asks = []Ask{ask}
+	return true
+}
+
+// estimates are those of all fits, one after the other, in 40 bits.
+func (c *folding) estimates() (all []float64) {
+	for _, fit := range c.fits {
+		for _, b := range fit.estimate {
+			all = append(all, Round40(b))
 		}
 	}
-	c.askClasses()
+	return all
+}
+
+// put appends apparent and cross-validated performance to the outcome, or says why there is none.
+func (c *folding) put(f *Frame, rows func() []Record) {
+	if c.why != "" {
+		f.Warnings = append(f.Warnings, "cross_validate: "+c.why+": no cross-validation; fewer folds, or a wider cohort")
+		return
+	}
+	f.Tables = append(f.Tables, Table{"cross_validation", rows()})
+	f.Glance = f.Glance.Put("folds", c.k)
+	f.Warnings = append(f.Warnings, fmt.Sprintf("cross_validate: each hospital deals its own rows to %d folds; other hospitals, or another order of the rows, give other folds", c.k))
 }

@@ -3,6 +3,7 @@ package stat
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -107,7 +108,35 @@ func TestCrossValidationIsRefusedWhereItCannotBe(t *testing.T) {
 			t.Errorf("%+v is accepted", v)
 		}
 	}
+	cox := Args{Kind: "cox", Time: "time", Event: "event", Formula: "~ x", Strata: OneOrMore{"g"}, CrossValidate: &CrossValidate{Folds: 3}, Rules: rules(1, 1)}
+	if _, err := (Cox{}).Begin(cox, s); err == nil || !strings.Contains(err.Error(), "cross_validate needs strata: site") {
+		t.Errorf("a Cox model whose hospitals do not finish their own likelihood: %v", err)
+	}
 	if _, err := (Logistic{}).Begin(Args{Kind: "logistic", Formula: "event ~ x", CrossValidate: &CrossValidate{Folds: 3}, Veil: true, Rules: rules(1, 1)}, s); err == nil {
 		t.Error("an encrypted model is cross-validated")
+	}
+}
+
+// Where outcomes separate without a fold, or a column is the same for everyone, there is no cross-validation, not one of whatever the last round gave.
+func TestFoldsWithoutWhichThereIsNoMaximum(t *testing.T) {
+	n := len(trialTime)
+	event, g, first := make([]float64, n), make([]float64, n), make([]float64, n)
+	for i, fold := range Folds(n, 3, 2, "one") {
+		if g[i] = float64(i % 2); g[i] == 0 || fold == 0 {
+			event[i] = trialEvent[i] // of the second level, in the first fold alone
+		}
+		if fold == 0 {
+			first[i] = 1
+		}
+	}
+	for _, c := range []struct {
+		event, g []float64
+		why      string
+	}{{event, g, "without fold 1 the model has no finite maximum"}, {trialEvent, first, "without fold 1 a column is a combination of others, or the same for everyone"}} {
+		s, tables := trial(t, 1, trialEntry, trialTime, c.event, trialX, c.g)
+		args := Args{Kind: "logistic", Formula: "event ~ x + g", CrossValidate: &CrossValidate{Folds: 3, Seed: 2}, Rules: rules(1, 1)}
+		if f := run(t, programOf(t, s, args), tables...); len(f.Tables) > 0 || !warned(f, c.why) {
+			t.Errorf("tables %v, warnings %q, want %s", f.Tables, f.Warnings, c.why)
+		}
 	}
 }

@@ -22,6 +22,8 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 	drawn, clustered := cox("~ age + sex"), cox("~ age + sex")
 	drawn.Times, drawn.Predict = []float64{100, 500}, []map[string]string{{"age": "60", "sex": "male"}}
 	clustered.Strata, clustered.SE = OneOrMore{"site"}, "cluster_site"
+	crossed := cox("~ age + sex")
+	crossed.Strata, crossed.CrossValidate = OneOrMore{"site"}, &CrossValidate{Folds: 3, Seed: 1}
 	cases := []struct {
 		set  string
 		args Args
@@ -48,6 +50,7 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 		{"birthwt", Args{Kind: "decision_curve", Of: logistic}},
 		{"lung", drawn},
 		{"lung", clustered},
+		{"lung", crossed},
 	}
 	for _, se := range []string{"hc0", "hc1", "hc2", "hc3", "cluster_site"} {
 		for _, a := range []Args{{Kind: "linear", Formula: "bwt ~ age + race + smoke"}, {Kind: "logistic", Formula: "low ~ age + race + smoke"}, {Kind: "poisson", Formula: "ftv ~ age + race + smoke"}} {

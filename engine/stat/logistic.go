@@ -70,11 +70,11 @@ func (Logistic) Begin(args Args, s *table.Schema) (Program, error) {
 		if most == 0 {
 			most = DefaultCells
 		}
-		x := &crossPart{of: l, k: v.Folds, seed: uint64(v.Seed), classes: &evaluation{cells: most}, most: most}
+		x := &crossPart{folding: folding{k: v.Folds, seed: uint64(v.Seed)}, of: l, classes: &evaluation{cells: most}, most: most}
 		p.parts = append(p.parts, x)
 		p.finish = func() (Frame, error) {
 			f := l.finish(c.counts())
-			x.put(&f)
+			x.put(&f, func() []Record { return x.performance(&f) })
 			return f, nil
 		}
 	}

@@ -1,7 +1,6 @@
 package stat
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -10,15 +9,11 @@ import (
 // askClasses asks for the counts of people by the risk that the model without their fold predicts.
 func (c *crossPart) askClasses() {
 	l := c.of
-	for _, fit := range c.fits {
-		for _, b := range fit.estimate {
-			c.state = append(c.state, Round40(b))
-		}
-	}
+	c.state = c.estimates()
 	if k := l.args.Rules.MinCell; k > 1 {
 		c.classes.cells = max(1, min(c.classes.cells, int(l.n)/k))
 	}
-	c.stage = crossClasses
+	c.stage = crossPredictions
 	cells := c.classes.ask(l.rows)
 	for i := range cells {
 		cells[i].Name += ", without their fold"
@@ -112,13 +107,9 @@ func (c *crossPart) addSlope(f *foldCache, out *fixed.Sums) {
 	}
 }
 
-// put appends apparent and cross-validated performance to the outcome.
-func (c *crossPart) put(f *Frame) {
+// performance are the rows of apparent and cross-validated performance, and of what the former has in advance.
+func (c *crossPart) performance(f *Frame) []Record {
 	l := c.of
-	if c.why != "" {
-		f.Warnings = append(f.Warnings, "cross_validate: "+c.why+": no cross-validation; fewer folds, or a wider cohort")
-		return
-	}
 	n := float64(l.n)
 	nothing := math.NaN()
 	row := func(name string, e *evaluation, deviance, slope, intercept float64) Record {
@@ -153,7 +144,5 @@ func (c *crossPart) put(f *Frame) {
 		b, _, _ := c.classes.auc()
 		rows = append(rows, Record{}.Put("performance", "optimism").Put("auc", a-b).Put("brier", within.squares/n-c.classes.squares/n).Put("log_loss", (l.main.deviance-c.deviance)/2/n))
 	}
-	f.Tables = append(f.Tables, Table{"cross_validation", rows})
-	f.Glance = f.Glance.Put("folds", c.k)
-	f.Warnings = append(f.Warnings, fmt.Sprintf("cross_validate: each hospital deals its own rows to %d folds; other hospitals, or another order of the rows, give other folds", c.k))
+	return rows
 }
