@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 	"github.com/consilium-health/consilium/engine/table"
@@ -55,12 +54,6 @@ func (Calibration) Begin(args Args, s *table.Schema) (Program, error) {
 	return q, nil
 }
 
-// riskBits is the resolution of predicted risks, 2^-36: risks that differ less count as equal.
-const riskBits = 36
-
-// probes is how many risks are probed at once on the way to a limit.
-const probes = 15
-
 // calibrationPart fits the model, searches the limits of the classes, and sums within them.
 type calibrationPart struct {
 	args  Args
@@ -69,8 +62,7 @@ type calibrationPart struct {
 	asks  []Ask
 	state []float64 // the fitted coefficients
 
-	limits  []*riskLimit
-	at      []int64 // the limits found
+	search  *riskSearch
 	classes []riskSum
 	recal   *newton // outcome on the predicted log odds
 	brier   float64
@@ -87,24 +79,14 @@ const (
 	calibrationDone
 )
 
-// riskLimit is a limit between two classes on its way: the lowest risk at or below which at least rank people are.
-type riskLimit struct {
-	rank   int64
-	lo, hi int64 // more than those at or below lo, at most those at or below hi
-	probed []int64
-	found  bool
-	below  int64 // people at or below lo
-}
-
 type riskSum struct {
 	n, events int64
 	risk      float64
 }
 
 func (c *calibrationPart) plan() []Opening {
-	k := c.args.Bins - 1
 	plan := append(c.model.plan(), []Opening{
-		{What: "how many people have at most a predicted risk, at probed risks: the search for the limits between classes of equally many people", Cells: k * probes, MaxTimes: riskBits/4 + 2, CountsPeople: true},
+		searchOpening(c.args.Bins),
 		{What: "people, events and the sum of predicted risks in each class, and the sum of squared errors: classes of too few people, events or others are merged before they are written", Cells: 3*c.args.Bins + 1, MaxTimes: 1, CountsPeople: true, Released: true},
 		{What: "score, information and deviance of the outcome on the predicted log odds: slope and intercept of calibration", Cells: newtonCells(2), MaxTimes: maxNewton},
 	}...)
@@ -132,20 +114,14 @@ func (c *calibrationPart) add(rows *table.View, out *fixed.Sums) error {
 	}
 	switch c.stage {
 	case calibrationSearch:
-		risks := c.risks(m)
-		slices.Sort(risks)
-		at := 0
-		for _, l := range c.limits {
-			for _, x := range l.probed {
-				out.Add(at, int64(sort.Search(len(risks), func(i int) bool { return risks[i] > x })))
-				at++
-			}
-		}
+		var risks []int64
+		c.each(m, func(_, p float64) { risks = append(risks, riskPoint(p)) })
+		c.search.add(risks, out)
 	case calibrationClasses:
 		high, low := 0.0, 0.0
-		sums, lows := make([]float64, len(c.at)+1), make([]float64, len(c.at)+1)
+		sums, lows := make([]float64, len(c.search.at)+1), make([]float64, len(c.search.at)+1)
 		c.each(m, func(y, p float64) {
-			k := sort.Search(len(c.at), func(i int) bool { return c.at[i] >= riskPoint(p) })
+			k := c.search.class(p)
 			out.Add(3*k, 1)
 			out.Add(3*k+1, int64(y))
 			add(&sums[k], &lows[k], p)
@@ -171,13 +147,6 @@ func (c *calibrationPart) each(m *Panels, visit func(y, p float64)) {
 	m.each(c.model.main.cols, c.state, func(row int, eta float64) { visit(m.Y[row], 1/(1+math.Exp(-eta))) })
 }
 
-func riskPoint(p float64) int64 { return int64(math.RoundToEven(math.Ldexp(p, riskBits))) }
-
-func (c *calibrationPart) risks(m *Panels) (risks []int64) {
-	c.each(m, func(_, p float64) { risks = append(risks, riskPoint(p)) })
-	return risks
-}
-
 func (c *calibrationPart) reduce(t fixed.Totals) error {
 	switch c.stage {
 	case calibrationFit:
@@ -188,7 +157,8 @@ func (c *calibrationPart) reduce(t fixed.Totals) error {
 			return c.fitted()
 		}
 	case calibrationSearch:
-		c.narrow(t)
+		c.search.narrow(t)
+		c.next()
 	case calibrationClasses:
 		c.take(t)
 	case calibrationSlope:
@@ -207,53 +177,27 @@ func (c *calibrationPart) fitted() error {
 	for _, b := range m.estimate {
 		c.state = append(c.state, Round40(b))
 	}
-	n := c.model.n
-	for k := 1; k < c.args.Bins; k++ { // R's type 7: the limit lies at order statistic (n-1) k/bins + 1 or between it and the next
-		rank := (n-1)*int64(k)/int64(c.args.Bins) + 1
-		c.limits = append(c.limits, &riskLimit{rank: rank, lo: -1, hi: 1 << riskBits})
-	}
+	c.search = newRiskSearch(c.model.n, c.args.Bins)
 	c.stage = calibrationSearch
-	c.search()
+	c.next()
 	return nil
 }
 
-// search probes for the limits that are not found, evenly between what is known.
-func (c *calibrationPart) search() {
-	var cells []Cell
-	for i, l := range c.limits {
-		l.probed = nil
-		if l.found {
-			continue
-		}
-		for k := int64(1); k <= probes; k++ {
-			if x := l.lo + (l.hi-l.lo)*k/(probes+1); x > l.lo && x < l.hi && (len(l.probed) == 0 || x > l.probed[len(l.probed)-1]) {
-				l.probed = append(l.probed, x)
-				cells = append(cells, countCell(fmt.Sprintf("people with a predicted risk of at most %s, limit %d", number(math.Ldexp(float64(x), -riskBits)), i+1), Plain))
-			}
-		}
-		l.found = len(l.probed) == 0
-	}
-	if len(cells) > 0 {
+// next goes on with the search, then asks for the sums of the classes.
+func (c *calibrationPart) next() {
+	cells := c.search.cells()
+	if cells != nil {
 		c.asks = []Ask{{Opening: len(c.model.plan()), Cells: cells, State: c.state}}
 		return
 	}
-	for _, l := range c.limits {
-		if l.hi == l.lo+1 && l.below == 0 {
-			continue // the lowest risk of all, which many have: R's first class begins there and ends at the next limit
-		}
-		if n := len(c.at); n == 0 || l.hi > c.at[n-1] { // equal limits leave no one between
-			c.at = append(c.at, l.hi)
-		}
-	}
 	c.stage = calibrationClasses
-	cells = nil
-	for k := range len(c.at) + 1 {
+	for k := range len(c.search.at) + 1 {
 		cells = append(cells, countCell(fmt.Sprintf("people in class %d", k+1), Plain), countCell(fmt.Sprintf("events in class %d", k+1), Plain),
 			Cell{Cell: fixed.Binary(1, c.model.rows), Name: fmt.Sprintf("sum of predicted risks in class %d", k+1)})
 	}
 	cells = append(cells, Cell{Cell: fixed.Binary(1, c.model.rows), Name: "sum of squared errors of prediction"})
 	state := slices.Clone(c.state)
-	for _, x := range c.at {
+	for _, x := range c.search.at {
 		state = append(state, float64(x))
 	}
 	c.asks = []Ask{{Opening: len(c.model.plan()) + 1, Cells: cells, State: state}}
@@ -262,30 +206,8 @@ func (c *calibrationPart) search() {
 	}
 }
 
-// narrow takes the counts at the probed risks.
-func (c *calibrationPart) narrow(t fixed.Totals) {
-	at := 0
-	for _, l := range c.limits {
-		lo, hi := l.lo, l.hi
-		for _, x := range l.probed {
-			switch n := t.Count(at); {
-			case n < l.rank:
-				if x > lo {
-					lo, l.below = x, n
-				}
-			case x < hi:
-				hi = x
-				l.found = l.found || n == l.rank
-			}
-			at++
-		}
-		l.lo, l.hi = lo, hi
-	}
-	c.search()
-}
-
 func (c *calibrationPart) take(t fixed.Totals) {
-	for k := range len(c.at) + 1 {
+	for k := range len(c.search.at) + 1 {
 		c.classes = append(c.classes, riskSum{t.Count(3 * k), t.Count(3*k + 1), t.Float(3*k + 2)})
 	}
 	c.brier = t.Float(3*len(c.classes)) / float64(c.model.n)

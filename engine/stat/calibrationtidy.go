@@ -109,30 +109,11 @@ func (c *calibrationPart) finish(f Frame) Frame {
 // mergedClasses joins each class with too few people, events or others with its smaller neighbour.
 func (c *calibrationPart) mergedClasses() []riskSum {
 	least := int64(c.args.Rules.MinCell)
-	out := append([]riskSum{}, c.classes...)
 	if least <= 1 {
-		return out
+		return c.classes
 	}
-	thin := func(r riskSum) bool {
-		few := func(n int64) bool { return n > 0 && n < least }
-		return r.n < least || few(r.events) || few(r.n-r.events)
-	}
-	for len(out) > 1 {
-		at := -1
-		for k, r := range out {
-			if thin(r) && (at < 0 || r.n < out[at].n) {
-				at = k
-			}
-		}
-		if at < 0 {
-			break
-		}
-		first := at
-		if at == len(out)-1 || at > 0 && out[at-1].n <= out[at+1].n {
-			first = at - 1
-		}
-		out[first] = riskSum{out[first].n + out[first+1].n, out[first].events + out[first+1].events, out[first].risk + out[first+1].risk}
-		out = append(out[:first+1], out[first+2:]...)
-	}
-	return out
+	few := func(n int64) bool { return n > 0 && n < least }
+	return joined(c.classes, func(r riskSum) int64 { return r.n },
+		func(r riskSum) bool { return r.n < least || few(r.events) || few(r.n-r.events) },
+		func(a, b riskSum) riskSum { return riskSum{a.n + b.n, a.events + b.events, a.risk + b.risk} })
 }
