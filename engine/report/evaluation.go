@@ -34,6 +34,10 @@ func (p *printer) rates(f *stat.Frame) {
 
 // calibration prints the classes of predicted risk, and what is said of them together.
 func (p *printer) calibration(f *stat.Frame) {
+	if f.Glance.Get("at") != nil {
+		p.calibrationAt(f)
+		return
+	}
 	predicted, observed := column(values(f.Tidy, "mean_predicted"), 3), column(values(f.Tidy, "observed"), 3)
 	g := grid{}
 	g.add("class", "n", "events", "mean predicted", "observed")
@@ -44,6 +48,26 @@ func (p *printer) calibration(f *stat.Frame) {
 	p.line("")
 	p.test(f.Glance, "Hosmer-Lemeshow test", "hosmer_lemeshow", "hosmer_lemeshow_df", "hosmer_lemeshow_p")
 	p.line("Calibration slope %s, intercept %s; Brier score %s", show(f.Glance, "slope"), show(f.Glance, "intercept"), show(f.Glance, "brier"))
+	p.tables(f)
+}
+
+// calibrationAt prints the classes of risk that a Cox model predicts by a time.
+func (p *printer) calibrationAt(f *stat.Frame) {
+	predicted, observed := column(values(f.Tidy, "mean_predicted"), 3), column(values(f.Tidy, "observed"), 3)
+	p.line("Risk of the event by %s:", show(f.Glance, "at"))
+	g := grid{}
+	g.add("class", "n", "events", "mean predicted", "observed", "95% CI (log-log)")
+	for i, r := range f.Tidy {
+		g.add(show(r, "bin"), show(r, "n"), show(r, "n_event"), predicted[i], observed[i], interval(r, "conf_low", "conf_high", 3))
+	}
+	g.write(&p.Builder, "")
+	p.line("")
+	p.line("Events by then: %s; still under observation: %s", show(f.Glance, "n_event"), show(f.Glance, "n_risk"))
+	p.line("Observed risk %s (%s, Kaplan-Meier), predicted %s: observed over expected %s", show(f.Glance, "observed_risk"), interval(f.Glance, "observed_low", "observed_high", 4),
+		show(f.Glance, "mean_predicted"), show(f.Glance, "observed_expected"))
+	p.line("Calibration slope %s, intercept %s", show(f.Glance, "slope"), show(f.Glance, "intercept"))
+	p.line("Time-dependent AUC %s%s, 95%% CI %s", show(f.Glance, "auc"), bound(f.Glance), interval(f.Glance, "auc_low", "auc_high", 4))
+	p.line("Brier score %s, of the same risk for everyone %s: index of prediction accuracy %s", show(f.Glance, "brier"), show(f.Glance, "brier_null"), show(f.Glance, "ipa"))
 	p.tables(f)
 }
 

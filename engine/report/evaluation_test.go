@@ -16,6 +16,7 @@ func evaluated() *Report {
 		{ID: "classes", Kind: "calibration", Model: "risk"},
 		{ID: "benefit", Kind: "decision_curve", Model: "risk"},
 		{ID: "model", Kind: "cox", Time: "time", Event: "death", Formula: "~ age"},
+		{ID: "yearly", Kind: "calibration", Model: "model", At: 365},
 	}
 	rate := func(name string, b, se, z, p, ratio, low, high any) stat.Record {
 		return rec("term", name, "estimate", b, "std_error", se, "statistic", z, "p_value", p, "rate_ratio", ratio, "rate_low", low, "rate_high", high, "aliased", false)
@@ -43,6 +44,12 @@ func evaluated() *Report {
 				{Name: "predicted", Rows: []stat.Record{rec("person", 1, "covariates", "age = 60", "time", 180.0, "estimate", 0.688, "std_error", 0.0361, "conf_low", 0.6207, "conf_high", 0.7625), rec("person", 1, "covariates", "age = 60", "time", 3650.0, "estimate", nil, "std_error", nil, "conf_low", nil, "conf_high", nil)}},
 				{Name: "reference", Rows: []stat.Record{rec("term", "age", "value", 62.45)}},
 				{Name: "baseline", Rows: []stat.Record{rec("time", 20.0, "cumulative_hazard", 0.034, "variance", 0.00014, "means", []float64{0.1})}}}},
+		{Tidy: []stat.Record{rec("bin", 1, "n", 69, "n_event", 22, "mean_predicted", 0.4192, "observed", 0.38214, "conf_low", 0.26675, "conf_high", 0.52631),
+			rec("bin", 2, "n", 36, "n_event", 17, "mean_predicted", 0.49983, "observed", 0.51991, "conf_low", 0.36006, "conf_high", 0.70068),
+			rec("bin", 3, "n", 12, "n_event", 12, "mean_predicted", 0.9, "observed", 1.0, "conf_low", nil, "conf_high", nil)},
+			Glance: rec("at", 365.0, "n_event", 120, "n_risk", 65, "mean_predicted", 0.59016, "observed_risk", 0.58896, "observed_low", 0.51963, "observed_high", 0.65974, "observed_expected", 0.99796,
+				"slope", 0.8748, "intercept", -0.04033, "auc", 0.65415, "auc_bound", 0.0917, "auc_std_error", 0.04136, "auc_low", 0.57309, "auc_high", 0.73521,
+				"brier", 0.2249, "brier_std_error", 0.0152, "brier_null", 0.24209, "ipa", 0.07099, "evaluate_cells", 100)},
 	}
 	r := &Report{Spec: s, Consilium: "v0.1.0", Cohort: Cohort{Rows: 228}}
 	for i, a := range s.Analyses {

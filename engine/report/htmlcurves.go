@@ -189,21 +189,28 @@ func (p *page) roc(id string, f *stat.Frame) (template.HTML, bool) {
 	return d.figure(id, 356, p.w("plot.roc"), p.w("plot.roc.desc")), true
 }
 
-// calibration draws the observed share of events against the mean prediction of each class.
+// calibration draws the observed share of events against the mean prediction of each class, of a Cox model with its limits.
 func (p *page) calibration(id string, f *stat.Frame) (template.HTML, bool) {
 	if !has(f.Tidy, "mean_predicted") || !has(f.Tidy, "observed") {
 		return "", false
 	}
 	d := &drawing{}
-	x, y := d.square(p.w("plot.predicted"), p.w("plot.observed"))
+	title, desc, up := p.w("plot.calibration"), p.w("plot.calibration.desc"), p.w("plot.observed")
+	if t := f.Glance.Get("at"); t != nil {
+		title, desc, up = p.w("plot.calibration.at", show(f.Glance, "at")), p.w("plot.calibration.at.desc"), p.w("plot.observed.at")
+	}
+	x, y := d.square(p.w("plot.predicted"), up)
 	line, area, colour := series(0)
 	var points []string
 	for _, r := range f.Tidy {
 		if a, b := number(r, "mean_predicted"), number(r, "observed"); !math.IsNaN(a) && !math.IsNaN(b) {
 			points = append(points, at(x.place(a))+","+at(y.place(b)))
+			if lo, hi := number(r, "conf_low"), number(r, "conf_high"); !math.IsNaN(lo) && !math.IsNaN(hi) {
+				d.put("line", "class", line, "x1", x.place(a), "y1", y.place(lo), "x2", x.place(a), "y2", y.place(hi), "stroke", colour, "stroke-width", "1.2")
+			}
 			d.put("circle", "class", area, "cx", x.place(a), "cy", y.place(b), "r", 3.5, "fill", colour)
 		}
 	}
 	d.put("polyline", "class", line, "points", strings.Join(points, " "), "fill", "none", "stroke", colour, "stroke-width", "1.5")
-	return d.figure(id, 356, p.w("plot.calibration"), p.w("plot.calibration.desc")), true
+	return d.figure(id, 356, title, desc), true
 }

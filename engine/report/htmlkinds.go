@@ -77,7 +77,7 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 		if svg, ok := p.calibration(id, f); ok {
 			out = append(out, block{Figure: svg, Name: id + "-calibration"})
 		}
-		result(p.w("table.classes"), nil)
+		result(p.w("table.classes"), map[string]string{"observed": "observed_share"})
 	case "decision_curve":
 		if svg, ok := p.benefit(id, f); ok {
 			out = append(out, block{Figure: svg, Name: id + "-benefit"})

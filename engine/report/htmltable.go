@@ -49,6 +49,7 @@ var ranges = []struct{ low, high, word string }{
 var limitsOf = map[string][2]string{
 	"odds_ratio": {"odds_low", "odds_high"}, "risk_ratio": {"risk_low", "risk_high"}, "risk_difference": {"rd_low", "rd_high"},
 	"fisher_odds_ratio": {"fisher_low", "fisher_high"}, "cmh_odds_ratio": {"cmh_low", "cmh_high"}, "median": {"median_low", "median_high"},
+	"observed_risk": {"observed_low", "observed_high"},
 }
 
 // table shows records under their own keys, leaving some out; names overrules the names of columns.

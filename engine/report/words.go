@@ -66,6 +66,8 @@ func kindTitle(a stat.Args, kind string) string {
 	switch {
 	case a.Term != "":
 		return title + ", " + a.Term + " of " + a.Model
+	case a.At != 0:
+		return title + " of " + a.Model + " at " + alone(a.At, 7)
 	case a.Model != "":
 		return title + " of " + a.Model
 	case len(a.Models) > 0:

@@ -60,6 +60,7 @@ type Args struct {
 	Term   string   `yaml:"term"`         // name of a coefficient of the model
 	Apart  bool     `yaml:"per_hospital"` // every hospital's own figure is opened and written
 	Bins   int      `yaml:"bins"`         // classes of predicted risk; 0 means 10
+	At     float64  `yaml:"at"`           // the time at which the risks of a Cox model are evaluated
 
 	Of           *Args            `yaml:"-"` // the analysis named by Model
 	OfAll        []*Args          `yaml:"-"` // the analyses named by Models

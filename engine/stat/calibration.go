@@ -9,13 +9,18 @@ import (
 	"github.com/consilium-health/consilium/engine/table"
 )
 
-// Calibration is the kind of that name: whether the risks that a logistic model
-// predicts are those observed, among the people it was fitted to. Classes of
-// equally many people by predicted risk, Hosmer and Lemeshow's test (1980), slope and
-// intercept of the outcome on the predicted log odds, and the Brier score.
+// Calibration is the kind of that name: whether the risks that a logistic or a
+// Cox model predicts are those observed, among the people it was fitted to. Classes of
+// equally many people by predicted risk; of a logistic model Hosmer and
+// Lemeshow's test (1980), slope and intercept of the outcome on the predicted log odds, and the Brier score.
 //
-// Keys: model, the id of a logistic analysis before this one; bins? (default 10); per_hospital? (every
-// hospital's own performance, which a gateway's policy can forbid).
+// Of a Cox model the risk is that of the event by one time, its horizon: the observed
+// one is Kaplan and Meier's in each class; slope and intercept are those of the event on
+// log(-log S), area under the time-dependent curve and Brier score those of R's
+// riskRegression, all weighted by the inverse probability of censoring.
+//
+// Keys: model, the id of a logistic or cox analysis before this one; at (cox: the horizon); bins?
+// (default 10); per_hospital? (logistic: every hospital's own performance, which a gateway's policy can forbid).
 // The model is fitted again, in the same sums. The limits between classes are searched for by
 // counting people at or below probed risks until a count is that of the class; a class with
 // fewer than min_cell people, events or others joins its neighbour.
@@ -32,10 +37,14 @@ func (Calibration) Begin(args Args, s *table.Schema) (Program, error) {
 		args.Bins = 10
 	}
 	switch {
-	case args.Of.Kind != "logistic":
-		return nil, fmt.Errorf("calibration: %s is of kind %s, want logistic", args.Model, args.Of.Kind)
+	case args.Of.Kind != "logistic" && args.Of.Kind != "cox":
+		return nil, fmt.Errorf("calibration: %s is of kind %s, want logistic or cox", args.Model, args.Of.Kind)
 	case args.Bins < 3 || args.Bins > 100:
 		return nil, fmt.Errorf("calibration: %d bins, want 3 to 100", args.Bins)
+	case args.Of.Kind == "cox":
+		return beginCoxCalibration(args, s)
+	case args.At != 0:
+		return nil, fmt.Errorf("calibration: at is of Cox models, %s is of kind logistic: leave it out", args.Model)
 	case args.Of.Firth:
 		return nil, fmt.Errorf("calibration: %s has a Firth penalty, whose risks are not evaluated", args.Model)
 	case args.Veil:

@@ -23,7 +23,7 @@ func Catalog() []Kind {
 		{Name: "propensity", Statistic: Propensity{}, Required: []string{"formula"}, Optional: []string{"estimand", "stabilized", "truncate", "outcome"}},
 		{Name: "lrtest", Statistic: LRTest{}, Required: []string{"models"}},
 		{Name: "heterogeneity", Statistic: Heterogeneity{}, Required: []string{"model", "term"}, Optional: []string{"per_hospital"}},
-		{Name: "calibration", Statistic: Calibration{}, Required: []string{"model"}, Optional: []string{"bins", "per_hospital"}},
+		{Name: "calibration", Statistic: Calibration{}, Required: []string{"model"}, Optional: []string{"at", "bins", "per_hospital"}},
 		{Name: "decision_curve", Statistic: DecisionCurve{}, Required: []string{"model"}, Optional: []string{"thresholds"}},
 	}
 }

@@ -19,7 +19,8 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 	logistic, one := of(Args{Kind: "logistic", Formula: "low ~ age + smoke"}), 1.0
 	ridge := of(Args{Kind: "logistic", Formula: "low ~ age + smoke", Ridge: &one})
 	cox := func(formula string) Args { return Args{Kind: "cox", Time: "time", Event: "death", Formula: formula} }
-	drawn, clustered := cox("~ age + sex"), cox("~ age + sex")
+	drawn, clustered, stratified := cox("~ age + sex"), cox("~ age + sex"), cox("~ age")
+	stratified.Strata = OneOrMore{"sex"}
 	drawn.Times, drawn.Predict = []float64{100, 500}, []map[string]string{{"age": "60", "sex": "male"}}
 	clustered.Strata, clustered.SE = OneOrMore{"site"}, "cluster_site"
 	crossed := cox("~ age + sex")
@@ -48,6 +49,8 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 		{"birthwt", Args{Kind: "calibration", Of: logistic, Apart: true, Bins: 4}},
 		{"birthwt", Args{Kind: "calibration", Of: ridge}},
 		{"birthwt", Args{Kind: "decision_curve", Of: logistic}},
+		{"lung", Args{Kind: "calibration", Of: of(cox("~ age + sex")), At: 300, Bins: 4}},
+		{"lung", Args{Kind: "calibration", Of: of(stratified), At: 200}},
 		{"lung", drawn},
 		{"lung", clustered},
 		{"lung", crossed},
