@@ -14,7 +14,7 @@ func Catalog() []Kind {
 		{Name: "linear", Statistic: Linear{}, Required: []string{"formula"}, Optional: []string{"ridge", "drop1", "vif", "se", "withhold", "condition"}},
 		{Name: "logistic", Statistic: Logistic{}, Required: []string{"formula"}, Optional: []string{"ridge", "evaluate", "cross_validate", "drop1", "vif", "se", "firth", "profile", "final_steps", "degree", "condition"}},
 		{Name: "poisson", Statistic: Poisson{}, Required: []string{"formula"}, Optional: []string{"vif", "se"}},
-		{Name: "negbin", Statistic: NegBin{}, Required: []string{"formula"}, Optional: []string{"vif"}},
+		{Name: "negbin", Statistic: NegBin{}, Required: []string{"formula"}, Optional: []string{"vif", "se"}},
 		{Name: "table1", Statistic: Table1{}, Required: []string{"variables"}, Optional: []string{"by", "medians"}},
 		{Name: "roc", Statistic: ROC{}, Required: []string{"outcome", "score"}, Optional: []string{"thresholds", "grid"}},
 		{Name: "km", Statistic: KaplanMeier{}, Required: []string{"time", "event"}, Optional: []string{"by", "entry", "grid", "times", "tau"}},

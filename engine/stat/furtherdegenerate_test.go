@@ -56,7 +56,7 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 		{"lung", crossed},
 	}
 	for _, se := range []string{"hc0", "hc1", "hc2", "hc3", "cluster_site"} {
-		for _, a := range []Args{{Kind: "linear", Formula: "bwt ~ age + race + smoke"}, {Kind: "logistic", Formula: "low ~ age + race + smoke"}, {Kind: "poisson", Formula: "ftv ~ age + race + smoke"}} {
+		for _, a := range []Args{{Kind: "linear", Formula: "bwt ~ age + race + smoke"}, {Kind: "logistic", Formula: "low ~ age + race + smoke"}, {Kind: "poisson", Formula: "ftv ~ age + race + smoke"}, {Kind: "negbin", Formula: "ftv ~ age + smoke"}} {
 			a.SE, a.VIF = se, true
 			cases = append(cases, struct {
 				set  string

@@ -108,7 +108,7 @@ func (p *poissonPart) lay() {
 		{What: "how the model fits at each step: score, information, log-likelihood. The first gives the products of any two columns; the result's vcov at full precision lets a reader compute sums of covariates", Cells: newtonCells(q), MaxTimes: maxNewton},
 		{What: "sum of squared Pearson residuals: whether counts vary more than the model says", Cells: 1, MaxTimes: 1},
 	}
-	if p.sandwich != nil {
+	if p.sandwich != nil { // number robustOpening
 		p.openings = append(p.openings, p.sandwich.opening(q))
 	}
 }
@@ -208,18 +208,6 @@ func (p *poissonPart) add(rows *table.View, out *fixed.Sums) error {
 		p.addSandwich(m, out)
 	}
 	return nil
-}
-
-// addSandwich adds a hospital's rows to the meat of robust standard errors.
-func (p *poissonPart) addSandwich(m *Panels, out *fixed.Sums) {
-	cols := p.fit.cols
-	x := make([]float64, len(cols))
-	p.sandwich.begin(len(cols))
-	p.each(m, p.asks[0].State[2*len(p.columns):], func(row int, y, mean float64) {
-		m.row(row, cols, x)
-		p.sandwich.row(x, y-mean, mean)
-	})
-	p.sandwich.put(out)
 }
 
 // each visits the rows with their panel place, count and fitted mean.

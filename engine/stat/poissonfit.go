@@ -19,7 +19,7 @@ func (p *poissonPart) reduce(t fixed.Totals) error {
 		return p.takeNewton(t)
 	case poissonPearson:
 		p.pearson = t.Float(0)
-		if p.stage = poissonDone; p.sandwich != nil {
+		if p.stage = poissonDone; p.sandwich != nil && p.args.Kind == "poisson" { // negbin's are at another model
 			p.askSandwich()
 		}
 	case poissonSandwich:
@@ -160,27 +160,6 @@ func (p *poissonPart) takeNewton(t fixed.Totals) error {
 	bound := math.Max(1, math.Max(p.model.OutcomeColumn.Max, 1)*math.Max(p.model.OutcomeColumn.Max, 1)*math.Exp(p.far()))
 	p.asks = []Ask{{Opening: 3, Cells: []Cell{{Cell: fixed.Binary(bound+math.Exp(p.far())+2*p.model.OutcomeColumn.Max, p.rows), Name: "sum of squared Pearson residuals"}}, State: state}}
 	return nil
-}
-
-// askSandwich asks for the meat of robust standard errors at the estimate.
-func (p *poissonPart) askSandwich() {
-	f := p.fit
-	v := f.covariance()
-	if v == nil {
-		return
-	}
-	state := append(centres(p.columns), p.scale...)
-	far := math.Max(math.Exp(p.far())*(1+0x1p-10), p.model.OutcomeColumn.Max)
-	// Where the fit is perfect, what is left is the rounding of the coefficients.
-	rounding := math.Max(1, p.far()) * 0x1p-38
-	pearson := p.pearson + p.total*rounding*rounding
-	var of []lean
-	for a, j := range f.cols {
-		state = append(state, Round40(f.estimate[a]))
-		of = append(of, lean{p.columns[j].Name, p.reach(j) * far, math.Sqrt(pearson * f.info[a*len(f.cols)+a]), p.columns[j].levelOf(p.n, p.scale[j])})
-	}
-	p.stage = poissonSandwich
-	p.asks = []Ask{p.sandwich.ask(4, of, p.rows, state, v)}
 }
 
 // endless reports whether the likelihood rises for ever: Newton's decrement

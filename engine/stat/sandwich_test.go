@@ -28,8 +28,8 @@ func TestClusteredErrorsKnowOnlyWhoIsTogether(t *testing.T) {
 	}
 	back := slices.Clone(order)
 	slices.Reverse(back)
-	for _, kind := range []string{"linear", "logistic", "poisson"} {
-		args := Args{Kind: kind, Formula: map[string]string{"linear": "weight", "logistic": "infection", "poisson": "infections"}[kind] + " ~ treat + age", SE: "cluster_site"}
+	for _, kind := range []string{"linear", "logistic", "poisson", "negbin"} {
+		args := Args{Kind: kind, Formula: map[string]string{"linear": "weight", "logistic": "infection", "poisson": "infections", "negbin": "infections"}[kind] + " ~ treat + age", SE: "cluster_site"}
 		k, _ := Lookup(kind)
 		want := run(t, begin(t, k.Statistic, set, args), over(t, set, 7, order, func(i int) int { return i % 7 })...)
 		got := run(t, begin(t, k.Statistic, set, args), over(t, set, 9, back, func(i int) int { return 8 - (n-1-i)%7 })...) // two are empty
@@ -87,6 +87,8 @@ func TestRobustErrorsOfFewPeopleAreNotGiven(t *testing.T) {
 		{Args{Kind: "logistic", Formula: "low ~ smoke + race", SE: "hc1"}, 10, true}, // 10 black women smoke
 		{Args{Kind: "logistic", Formula: "low ~ smoke + race", SE: "hc1"}, 11, false},
 		{Args{Kind: "poisson", Formula: "ftv ~ age + smoke + ht", SE: "hc2"}, 6, false},
+		{Args{Kind: "negbin", Formula: "ftv ~ age + smoke + ht", SE: "hc0"}, 5, true},
+		{Args{Kind: "negbin", Formula: "ftv ~ age + smoke + ht", SE: "hc0"}, 6, false},
 		{Args{Kind: "logistic", Formula: "low ~ smoke + ht + age"}, 6, true}, // the model's own
 	} {
 		c.args.Rules = Rules{MinCell: c.minCell, MinSites: 1, MaxParametersPerRow: 0.33}

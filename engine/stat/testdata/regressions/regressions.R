@@ -157,9 +157,14 @@ negbin <- function(id, f, data) {
   ll <- sum(dnbinom(y, size = th, mu = mu, log = TRUE)); fam <- negative.binomial(th)
   null <- glm(y ~ 1 + offset(o), family = fam, epsilon = 1e-15, maxit = 100)
   for (k in c(theta = th, theta_std_error = 1 / sqrt(j), log_lik = ll, aic = 2 * (length(b) + 1) - 2 * ll, deviance = sum(fam$dev.resids(y, mu, 1)), null_deviance = null$deviance) |> (\(v) split(v, names(v)))()) put(id, "glance", "", names(k), k)
+  fixed <- suppressWarnings(glm(f, negative.binomial(th), data, start = b, epsilon = 1e-300, maxit = 3)) # theta as given, as sandwich takes it
+  stopifnot(isTRUE(all.equal(sandwich::vcovHC(m, "HC3"), sandwich::vcovHC(fixed, "HC3"), tolerance = 1e-3)))
+  fixed
 }
-negbin("negbin", infections ~ treat + age + offset(log(days)), cgd)
-negbin("negbin_ftv", ftv ~ age + race + smoke, birthwt)
+nb1 <- negbin("negbin", infections ~ treat + age + offset(log(days)), cgd)
+for (hc in c("HC0", "HC1", "HC2", "HC3")) robust(paste0("negbin_", tolower(hc)), nb1, sandwich::vcovHC(nb1, hc))
+robust("negbin_cluster", nb1, sandwich::vcovCL(nb1, cgd$site))
+invisible(negbin("negbin_ftv", ftv ~ age + race + smoke, birthwt))
 
 ## propensity-score weighting
 propensity <- function(id, f, data, estimand, y = NULL, limits = c(0, 1), stabilized = FALSE) {
