@@ -67,7 +67,13 @@ func (c *calibrationPart) finish(f Frame) Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("many people have the same predicted risk: %d classes instead of %d", len(c.classes), c.args.Bins))
 	}
 	test := 0.0
+	var below, all riskSum
+	for _, r := range shown {
+		all = riskSum{all.n + r.n, all.events + r.events, 0}
+	}
 	for k, r := range shown {
+		f.cutByRisk(c.args.Of, below.n, all.n, below.events, all.events)
+		below = riskSum{below.n + r.n, below.events + r.events, 0}
 		n, mean := float64(r.n), r.risk/float64(r.n)
 		f.Tidy = append(f.Tidy, Record{}.Put("bin", k+1).Put("n", r.n).Put("n_event", r.events).Put("mean_predicted", mean).Put("observed", float64(r.events)/n))
 		test += (float64(r.events) - r.risk) * (float64(r.events) - r.risk) / (r.risk * (1 - mean))

@@ -157,6 +157,7 @@ func (d *decisionPart) finish(f Frame) Frame {
 	n := float64(all.with + all.without)
 	for i, c := range classes {
 		if i > 0 {
+			f.cutByRisk(d.args.Of, below.with+below.without, all.with+all.without, below.with, all.with)
 			tp, fp, odds := all.with-below.with, all.without-below.without, c.from/(1-c.from)
 			everyone := float64(all.with)/n - float64(all.without)/n*odds
 			benefit := float64(tp)/n - float64(fp)/n*odds

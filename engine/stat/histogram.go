@@ -125,7 +125,15 @@ func (h *classPart) frame(f Frame, minCell int) Frame {
 		return nil
 	}
 	f.Glance = Record{}.Put("below", outer(below, takeBelow, "below")).Put("above", outer(above, takeAbove, "above"))
+	place := below
+	if takeBelow {
+		place = 0
+	}
 	for _, c := range classes {
+		f.cutBy(place, f.N, h.field.Name)
+		if place += c.n; !small(c.n) {
+			f.cutBy(place, f.N, h.field.Name)
+		}
 		r := Record{}.Put("lower", c.lower).Put("upper", c.upper)
 		if small(c.n) {
 			r = r.Put("count", nil).Put("suppressed", true)

@@ -2,6 +2,7 @@ package stat
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -110,6 +111,7 @@ func (k *km) frame() Frame {
 		}
 		all = append(all, s)
 	}
+	k.cuts(&f, all, by)
 	for _, s := range all {
 		k.group(&f, s, tau, by)
 	}
@@ -125,6 +127,39 @@ func (k *km) frame() Frame {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("%d of %d times are shown: neighbouring ones are merged until at least %d people leave at each, and counted at the last of them", after, before, few))
 	}
 	return f
+}
+
+// cuts notes how many have left observation by the times shown, of each group and,
+// at times that all groups have, over all.
+func (k *km) cuts(f *Frame, all []shown, by *table.Factor) {
+	type left struct {
+		n, events int64
+		groups    int
+	}
+	together, events := make(map[float64]left), int64(0)
+	for _, s := range all {
+		if s.away {
+			continue
+		}
+		events += s.event
+		var to left
+		for _, e := range s.exits {
+			to.n, to.events = to.n+e.events+e.lost, to.events+e.events
+			if by != nil {
+				group := by.Name + " = " + s.group
+				f.cutBy(to.n, s.n, k.u.time.Name, group)
+				f.cutBy(to.events, s.event, k.u.time.Name, "event", group)
+			}
+			t := together[e.time]
+			together[e.time] = left{t.n + to.n, t.events + to.events, t.groups + 1}
+		}
+	}
+	for _, t := range slices.Sorted(maps.Keys(together)) {
+		if l := together[t]; l.groups == len(all) {
+			f.cutBy(l.n, f.N, k.u.time.Name)
+			f.cutBy(l.events, events, k.u.time.Name, "event")
+		}
+	}
 }
 
 // group writes the rows of one group.

@@ -155,6 +155,10 @@ func (r *roc) frame(c *census) Frame {
 	var from []float64 // where the curve is shown
 	for _, row := range f.Tidy {
 		if row.Get("tp") != nil {
+			with, without := row.Get("fn").(int64), row.Get("tn").(int64)
+			f.cutBy(with+without, c.n, r.args.Score)
+			f.cutBy(with, c.levels[0][1], r.args.Score, r.outcome.Name+" = "+r.outcome.Levels[1])
+			f.cutBy(without, c.levels[0][0], r.args.Score, r.outcome.Name+" = "+r.outcome.Levels[0])
 			from = append(from, row.Get("threshold").(float64))
 		}
 	}

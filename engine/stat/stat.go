@@ -118,6 +118,7 @@ type Frame struct {
 	Levels                       []FactorLevels // models only: the levels that their columns were made of
 	Drop1                        []Record       // models with drop1: the fit without each term
 	Tables                       []Table        // further ones, by name
+	Cuts                         []Cut          // places at which Tidy tells people apart by a quantity
 	Suppressed                   bool           // at least one cell was suppressed or merged
 	Warnings                     []string
 }

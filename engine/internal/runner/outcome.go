@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 
+	"github.com/consilium-health/consilium/engine/policy"
 	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/stat"
 	"github.com/consilium-health/consilium/engine/study"
@@ -18,6 +19,7 @@ func (l *lockstep) report(c secagg.Charter) *report.Report {
 	if l.vetoed {
 		r.Disclosed = append(r.Disclosed, disclosed(whole[1], l.vetoCells, 1, l.spec.Privacy))
 	}
+	l.cuts()
 	for _, a := range l.all {
 		one := report.Analysis{ID: a.args.ID, Kind: a.args.Kind, Refused: a.refused, N: a.n}
 		if a.refused == nil && a.done {
@@ -33,6 +35,25 @@ func (l *lockstep) report(c secagg.Charter) *report.Report {
 		r.Analyses = append(r.Analyses, one)
 	}
 	return r
+}
+
+// cuts applies the rule on outcomes that cut the same people nearly alike, which
+// is the study's own at every hospital and at the reader.
+func (l *lockstep) cuts() {
+	var told []policy.Told
+	for i, a := range l.all {
+		if a.refused == nil && a.done {
+			f := a.program.Result()
+			told = append(told, policy.Told{Index: i, ID: a.args.ID, Where: fmt.Sprint(a.args.Where), N: f.N, Cuts: f.Cuts})
+		}
+	}
+	refused, warnings := policy.New(l.spec.Privacy).Cuts(told)
+	for i, a := range l.all {
+		if r := refused[i]; r != nil {
+			a.refused = r
+		}
+		a.warnings = append(a.warnings, warnings[i]...)
+	}
 }
 
 // released: what a refused analysis opened on the way is not written to the result.
