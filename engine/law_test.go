@@ -69,6 +69,7 @@ var lawStudies = map[string][]string{
 		`kind: cox, time: time, event: death, formula: "~ age", strata: sex, ties: breslow, grid: 10, times: [180], predict: [{age: 60}]`,
 		"kind: calibration, model: a3, at: 365, bins: 5",
 		"kind: calibration, model: a4, at: 365, bins: 3",
+		"kind: decision_curve, model: a3, at: 365, thresholds: [0.5, 0.6, 0.7]",
 	},
 	"wdbc": {
 		"kind: describe, variables: [area_worst, concavity_se, fractal_dim_mean], quantiles: [0.25, 0.5, 0.75]",

@@ -81,7 +81,11 @@ func (p *printer) decisionCurve(f *stat.Frame) {
 	}
 	g.write(&p.Builder, "")
 	p.line("")
-	p.line("Events: %s of %s. Treating no one has a net benefit of 0.", show(f.Glance, "n_event"), show(f.Glance, "n"))
+	by := ""
+	if f.Glance.Get("at") != nil {
+		by = " by " + show(f.Glance, "at")
+	}
+	p.line("Events%s: %s of %s. Treating no one has a net benefit of 0.", by, show(f.Glance, "n_event"), show(f.Glance, "n"))
 }
 
 // performance prints apparent and cross-validated figures side by side.

@@ -24,6 +24,6 @@ func Catalog() []Kind {
 		{Name: "lrtest", Statistic: LRTest{}, Required: []string{"models"}},
 		{Name: "heterogeneity", Statistic: Heterogeneity{}, Required: []string{"model", "term"}, Optional: []string{"per_hospital"}},
 		{Name: "calibration", Statistic: Calibration{}, Required: []string{"model"}, Optional: []string{"at", "bins", "per_hospital"}},
-		{Name: "decision_curve", Statistic: DecisionCurve{}, Required: []string{"model"}, Optional: []string{"thresholds"}},
+		{Name: "decision_curve", Statistic: DecisionCurve{}, Required: []string{"model"}, Optional: []string{"at", "thresholds"}},
 	}
 }

@@ -65,48 +65,17 @@ type coxCalibrationPart struct {
 	recal   *newton // the event by the horizon on the predicted log cumulative hazard
 }
 
-// timedRisk is a class of people by predicted risk: how many leave at each time, with the event and without.
-type timedRisk struct {
-	n     int64
-	risk  float64
-	exits []exit
-}
-
-func (r timedRisk) plus(o timedRisk) timedRisk {
-	r.n, r.risk, r.exits = r.n+o.n, r.risk+o.risk, slices.Clone(r.exits)
-	for i, e := range o.exits {
-		r.exits[i].events += e.events
-		r.exits[i].lost += e.lost
-	}
-	return r
-}
-
-// left are those who leave, with the event and without.
-func (r timedRisk) left() (events, lost int64) {
-	for _, e := range r.exits {
-		events, lost = events+e.events, lost+e.lost
-	}
-	return events, lost
-}
-
 func (c *coxCalibrationPart) plan() []Opening {
 	by := fmt.Sprintf("%s = %s", c.args.Of.Time, number(c.args.At))
 	return append(slices.Clone(c.model.plan()), []Opening{
 		searchOpening(c.args.Bins),
 		{What: "people, the sum of predicted risks, and how many leave at each time up to " + by + ", with and without the event, in each class of predicted risk, single people included. " +
 			"Classes of too few people, events or others, and times at which too few of a class leave, are merged before the observed risks are written",
-			Cells: c.classCells(), MaxTimes: 1, CountsPeople: true, Released: true},
+			Cells: mostTimed(c.model, c.args.At, c.args.Bins) + c.args.Bins, MaxTimes: 1, CountsPeople: true, Released: true},
 		{What: fmt.Sprintf("those with the event by %s, weighted for those lost before, and those without it then, in %d classes of predicted risk: the area under the curve; weighted squared errors of prediction: the Brier score", by, DefaultCells),
 			Cells: 3*DefaultCells + 2, MaxTimes: 1, CountsPeople: true},
 		{What: "score, information and deviance of the event by " + by + ", weighted for those lost before, on the predicted log cumulative hazard: slope and intercept of calibration", Cells: newtonCells(2), MaxTimes: maxNewton},
 	}...)
-}
-
-// classCells bounds the cells of the classes: by the points of the grid of time where they are few.
-func (c *coxCalibrationPart) classCells() int {
-	stop := c.model.u.stop
-	points := stop.point(c.args.At) - stop.lo + 1
-	return 2*c.args.Bins + int(min(points*int64(2*c.args.Bins), maxGridCells))
 }
 
 func (c *coxCalibrationPart) ask() []Ask {
@@ -142,24 +111,16 @@ func (c *coxCalibrationPart) add(rows *table.View, out *fixed.Sums) error {
 func (c *coxCalibrationPart) addClasses(m *coxRows, out *fixed.Sums) (cells int) {
 	k := len(c.search.at) + 1
 	sums, lows := make([]float64, k), make([]float64, k)
-	each := 2 * (1 + len(c.horizon.exits))
-	c.horizon.each(m, func(p person) {
+	n := addTimed(c.horizon, m, out, func(p person) int {
 		at := c.search.class(p.risk)
 		add(&sums[at], &lows[at], p.risk)
-		out.Add(each*at, 1)
-		switch {
-		case p.at == len(c.horizon.exits):
-		case p.event:
-			out.Add(each*at+2+2*p.at, 1)
-		default:
-			out.Add(each*at+3+2*p.at, 1)
-		}
-	})
+		return at
+	}) * k
 	for at := range k {
-		out.AddFloat(each*at+1, sums[at])
-		out.AddFloat(each*at+1, lows[at])
+		out.AddFloat(n+at, sums[at])
+		out.AddFloat(n+at, lows[at])
 	}
-	return each * k
+	return n + k
 }
 
 func (c *coxCalibrationPart) reduce(t fixed.Totals) (err error) {
@@ -171,9 +132,8 @@ func (c *coxCalibrationPart) reduce(t fixed.Totals) (err error) {
 		if c.horizon, err = newHorizon(c.model, c.args.At); err != nil {
 			return err
 		}
-		if n := 2 * c.args.Bins * len(c.horizon.exits); n > maxGridCells {
-			return &Refusal{Rule: "resolution", Message: fmt.Sprintf("%d classes at %d times are more than %d cells at once", c.args.Bins, len(c.horizon.exits), maxGridCells),
-				Remedy: "count time in coarser steps, grid: of the model, or take fewer classes, bins:"}
+		if err := c.horizon.fits(c.args.Bins); err != nil {
+			return err
 		}
 		c.state = c.horizon.state()
 		c.search = newRiskSearch(c.horizon.n, c.args.Bins)
@@ -199,14 +159,13 @@ func (c *coxCalibrationPart) next() {
 		return
 	}
 	c.stage = calibrationClasses
-	var cells []Cell
+	var classes []string
 	for k := range len(c.search.at) + 1 {
-		in := fmt.Sprintf(" in class %d", k+1)
-		cells = append(cells, countCell("people"+in, Plain), Cell{Cell: fixed.Binary(1, c.model.rows), Name: "sum of predicted risks" + in})
-		for _, e := range c.horizon.exits {
-			when := in + " at " + c.model.u.time.Name + " = " + number(e.time)
-			cells = append(cells, countCell("events"+when, Plain), countCell("people who leave without the event"+when, Plain))
-		}
+		classes = append(classes, fmt.Sprintf("in class %d", k+1))
+	}
+	cells := timedCells(c.horizon, classes)
+	for _, in := range classes {
+		cells = append(cells, Cell{Cell: fixed.Binary(1, c.model.rows), Name: "sum of predicted risks " + in})
 	}
 	state := slices.Clone(c.state)
 	for _, x := range c.search.at {
@@ -217,18 +176,13 @@ func (c *coxCalibrationPart) next() {
 }
 
 func (c *coxCalibrationPart) take(t fixed.Totals) {
-	each := 2 * (1 + len(c.horizon.exits))
 	k := len(c.search.at) + 1
-	for at := range k {
-		r := timedRisk{n: t.Count(each * at), risk: t.Float(each*at + 1), exits: slices.Clone(c.horizon.exits)}
-		for i := range r.exits {
-			r.exits[i] = exit{time: r.exits[i].time, events: t.Count(each*at + 2 + 2*i), lost: t.Count(each*at + 3 + 2*i)}
-		}
-		if r.n > 0 {
-			c.classes = append(c.classes, r)
-		}
+	classes, n := takeTimed(c.horizon, t, k)
+	for at := range classes {
+		classes[at].risk = t.Float(n + at)
 	}
-	c.ranking.take(t.Slice(each*k, t.Len()))
+	c.classes = slices.DeleteFunc(classes, func(r timedRisk) bool { return r.n == 0 })
+	c.ranking.take(t.Slice(n+k, t.Len()))
 	c.recal = newNewton([]int{0, 1}, true, func(int) float64 { return 0 }, nil)
 	c.recal.beta = []float64{0, 1}
 	c.stage = calibrationSlope

@@ -21,6 +21,9 @@ var evaluated = []struct {
 	{"aids", "aids2", Args{Time: "time", Event: "dead", Formula: "~ age + sex"}, 365, 6},
 }
 
+// thresholds are those of the net benefit of each.
+var thresholds = [][]float64{{0.3, 0.5, 0.7}, {0.2, 0.3, 0.4}, {0.45, 0.6}, {0.2, 0.4, 0.6}, {0.4, 0.5}}
+
 // evaluatedArgs are the keys of a kind that takes up one of them.
 func evaluatedArgs(kind string, i int, r Rules) Args {
 	c := evaluated[i]
@@ -29,11 +32,17 @@ func evaluatedArgs(kind string, i int, r Rules) Args {
 	return Args{Kind: kind, Model: "m", Of: &model, At: c.at, Rules: r}
 }
 
-func TestCalibrationOfCoxAgreesWithR(t *testing.T) {
+// evaluations are R's lines of each.
+func evaluations(t *testing.T) map[string][][]string {
 	numbers := make(map[string][][]string)
 	for _, l := range rLines(t, "testdata/coxevaluation/coxevaluation.csv") {
 		numbers[l[0]] = append(numbers[l[0]], l)
 	}
+	return numbers
+}
+
+func TestCalibrationOfCoxAgreesWithR(t *testing.T) {
+	numbers := evaluations(t)
 	for i, c := range evaluated {
 		t.Run(c.id, func(t *testing.T) {
 			set := readReference(t, "../../testdata/"+c.set)
@@ -67,6 +76,53 @@ func TestCalibrationOfCoxAgreesWithR(t *testing.T) {
 			}
 			if compared < 6*len(f.Tidy)+15 {
 				t.Errorf("%d numbers compared of %d classes", compared, len(f.Tidy))
+			}
+		})
+	}
+}
+
+func TestDecisionCurveOfCoxAgreesWithR(t *testing.T) {
+	numbers := evaluations(t)
+	for i, c := range evaluated {
+		t.Run(c.id, func(t *testing.T) {
+			set := readReference(t, "../../testdata/"+c.set)
+			args := evaluatedArgs("decision_curve", i, rules(1, 1))
+			args.Thresholds = thresholds[i]
+			f := run(t, programOf(t, set.schema, args), set.tables...)
+			compared := 0
+			for _, l := range numbers[c.id] {
+				at, err := strconv.ParseFloat(l[1], 64)
+				if err != nil || at >= 1 {
+					continue
+				}
+				for _, r := range f.Tidy {
+					if r.Get("threshold") == at {
+						compared++
+						if got, want := r.Get(l[2]), rValue(t, l[3]); !near(got, want) {
+							t.Errorf("threshold %v: %s is %v, R has %v", at, l[2], got, want)
+						}
+					}
+				}
+			}
+			if compared != 5*len(thresholds[i]) {
+				t.Errorf("%d numbers compared", compared)
+			}
+			// With min_cell no two thresholds that are shown differ by few people.
+			args = evaluatedArgs("decision_curve", i, rules(5, 1))
+			f = run(t, programOf(t, set.schema, args), set.tables...)
+			before := f.N
+			for _, r := range f.Tidy {
+				n := r.Get("n_treated").(int64)
+				if d := before - n; d > 0 && d < 5 || n > 0 && n < 5 {
+					t.Errorf("%d, then %d are treated", before, n)
+				}
+				if tp, fp := r.Get("true_positives").(float64), r.Get("false_positives").(float64); tp < 0 || fp < 0 || math.Abs(tp+fp-float64(n)) > 1e-9 {
+					t.Errorf("%v and %v of %d", tp, fp, n)
+				}
+				before = n
+			}
+			if len(f.Tidy) == 0 || !f.Suppressed {
+				t.Errorf("%d thresholds", len(f.Tidy))
 			}
 		})
 	}

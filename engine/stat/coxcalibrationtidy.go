@@ -108,10 +108,5 @@ func (c *coxCalibrationPart) mergedClasses(least int64) []timedRisk {
 	if least <= 1 {
 		return c.classes
 	}
-	few := func(n int64) bool { return n > 0 && n < least }
-	thin := func(r timedRisk) bool {
-		events, lost := r.left()
-		return r.n < least || few(events) || few(r.n-events) || few(r.n-events-lost)
-	}
-	return joined(c.classes, func(r timedRisk) int64 { return r.n }, thin, timedRisk.plus)
+	return joined(c.classes, timedRisk.people, func(r timedRisk) bool { return r.n < least || r.small(least) }, timedRisk.plus)
 }

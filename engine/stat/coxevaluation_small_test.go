@@ -111,6 +111,13 @@ func TestCoxEvaluationRefusesWhatItCannotDo(t *testing.T) {
 			t.Errorf("%s: %v", why, err)
 		}
 	}
+	for why, args := range map[string]Args{"at which time": {Of: of(plain)}, "entry": {Of: of(func(a *Args) { a.Entry = "entry" }), At: 6}, "strata: site": {Of: of(func(a *Args) { a.Strata = OneOrMore{"site"} }), At: 6},
+		"at is of Cox models": {Of: &Args{Kind: "logistic", Formula: "event ~ x", Rules: rules(1, 1)}, At: 6}} {
+		args.Kind, args.Model, args.Rules = "decision_curve", "m", rules(1, 1)
+		if _, err := (DecisionCurve{}).Begin(args, s); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("decision_curve, %s: %v", why, err)
+		}
+	}
 	nobody := make([]float64, 16)
 	later := slices.Clone(trialEvent)
 	for i, x := range trialTime {
@@ -202,6 +209,34 @@ func TestTermsOfTheHazardSlope(t *testing.T) {
 		}
 		if got := (slope(log-d) - slope(log+d)) / (2 * d); math.Abs(got-info) > 1e-8 {
 			t.Errorf("at %v: information %v, want %v", log, info, got)
+		}
+	}
+}
+
+// Within a class single people who leave are not told apart by when: their times are one, and the rest joins the last.
+func TestObservedRisksRestOnTimesAtWhichManyLeave(t *testing.T) {
+	alone := func(events ...int64) (exits []exit) { // one person leaves at each time, 1 with the event
+		for i, e := range events {
+			exits = append(exits, exit{time: float64(i + 1), events: e, lost: 1 - e})
+		}
+		return exits
+	}
+	for _, c := range []struct {
+		exits  []exit
+		n, few int64
+		want   float64
+		merged bool
+	}{
+		{alone(1, 0, 1, 0, 1), 10, 1, 1 - 9.0/10*7/8*5/6, false},
+		{alone(1, 0, 1, 0, 1), 10, 5, 0.3, true},
+		{alone(1, 0, 1, 0, 1, 1, 1), 10, 5, 0.5, true}, // the last two join those before
+		{alone(0, 1, 1, 0, 1, 1, 0, 1, 1, 1), 20, 5, 1 - 17.0/20*11/15, true},
+		{alone(1, 1), 10, 5, 0.2, true},
+		{nil, 10, 5, 0, false},
+		{[]exit{{time: 3, events: 6, lost: 2}}, 8, 5, 0.75, false},
+	} {
+		if got, _, _, merged := observed(c.exits, c.n, c.few); math.Abs(got-c.want) > 1e-15 || merged != c.merged {
+			t.Errorf("%v among %d, few %d: %v, merged %v, want %v", c.exits, c.n, c.few, got, merged, c.want)
 		}
 	}
 }

@@ -13,11 +13,14 @@ import (
 // DecisionCurve is the kind decision_curve: the net benefit of treating those
 // whose predicted risk reaches a threshold, beside that of treating everyone
 // (Vickers and Elkin, Med Decis Making 2006;26:565), among the people whom a
-// logistic model was fitted to:
+// logistic or a Cox model was fitted to:
 //
 //	net benefit = tp/n - fp/n * threshold/(1 - threshold)
 //
-// Keys: model, the id of a logistic analysis before this one; thresholds?
+// Of a Cox model the risk is that of the event by one time, and the true positives
+// are those that Kaplan and Meier's curve of the treated tells of.
+//
+// Keys: model, the id of a logistic or cox analysis before this one; at (cox: the time); thresholds?
 // (default 0.05, 0.1, ... 0.95). People are counted between neighbouring
 // thresholds; a threshold next to fewer than min_cell people with the event, or
 // without, is left out, so that no two of those shown differ by few people.
@@ -36,8 +39,10 @@ func (DecisionCurve) Begin(args Args, s *table.Schema) (Program, error) {
 		}
 	}
 	switch {
-	case args.Of.Kind != "logistic":
-		return nil, fmt.Errorf("decision_curve: %s is of kind %s, want logistic", args.Model, args.Of.Kind)
+	case args.Of.Kind != "logistic" && args.Of.Kind != "cox":
+		return nil, fmt.Errorf("decision_curve: %s is of kind %s, want logistic or cox", args.Model, args.Of.Kind)
+	case args.Of.Kind == "logistic" && args.At != 0:
+		return nil, fmt.Errorf("decision_curve: at is of Cox models, %s is of kind logistic: leave it out", args.Model)
 	case args.Of.Firth:
 		return nil, fmt.Errorf("decision_curve: %s has a Firth penalty, whose risks are not evaluated", args.Model)
 	case args.Veil:
@@ -49,6 +54,9 @@ func (DecisionCurve) Begin(args Args, s *table.Schema) (Program, error) {
 		if !(t > 0 && t < 1) || i > 0 && t <= args.Thresholds[i-1] {
 			return nil, fmt.Errorf("decision_curve: threshold %s: thresholds are risks between 0 and 1 in increasing order", number(t))
 		}
+	}
+	if args.Of.Kind == "cox" {
+		return beginCoxDecision(args, s)
 	}
 	p, err := refitted(*args.Of, args, s)
 	if err != nil {
@@ -90,7 +98,7 @@ func (d *decisionPart) add(rows *table.View, out *fixed.Sums) error {
 		return err
 	}
 	m.each(d.model.main.cols, d.asks[0].State, func(row int, eta float64) {
-		at := 2 * d.class(1/(1+math.Exp(-eta)))
+		at := 2 * thresholdsReached(d.args.Thresholds, 1/(1+math.Exp(-eta)))
 		if m.Y[row] == 1 {
 			at++
 		}
@@ -99,10 +107,10 @@ func (d *decisionPart) add(rows *table.View, out *fixed.Sums) error {
 	return nil
 }
 
-// class is the number of thresholds that a risk reaches: those equal but for the rounding of the model count.
-func (d *decisionPart) class(risk float64) int {
+// thresholdsReached is the number of thresholds that a risk reaches: those equal but for the rounding of the model count.
+func thresholdsReached(thresholds []float64, risk float64) int {
 	risk *= 1 + 0x1p-40
-	return sort.Search(len(d.args.Thresholds), func(i int) bool { return d.args.Thresholds[i] > risk })
+	return sort.Search(len(thresholds), func(i int) bool { return thresholds[i] > risk })
 }
 
 func (d *decisionPart) reduce(t fixed.Totals) error {

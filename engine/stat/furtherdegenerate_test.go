@@ -51,6 +51,7 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 		{"birthwt", Args{Kind: "decision_curve", Of: logistic}},
 		{"lung", Args{Kind: "calibration", Of: of(cox("~ age + sex")), At: 300, Bins: 4}},
 		{"lung", Args{Kind: "calibration", Of: of(stratified), At: 200}},
+		{"lung", Args{Kind: "decision_curve", Of: of(cox("~ age + sex")), At: 300}},
 		{"lung", drawn},
 		{"lung", clustered},
 		{"lung", crossed},
