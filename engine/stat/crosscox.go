@@ -35,7 +35,7 @@ type coxFolds struct {
 
 func (c *coxCross) plan() []Opening {
 	q := len(c.of.most.Columns) - 1
-	return append(c.openings(), []Opening{
+	return append(c.openings(q, c.of.args.Rules), []Opening{
 		{What: "how the model fits without each fold, at each step: score, information and log partial likelihood, worked out by each hospital within its own strata and summed: nothing by time. Less those of the whole model they tell of the people of one fold", Cells: c.k * newtonCells(q), MaxTimes: maxNewton},
 		{What: "how many pairs of people within a hospital's stratum the linear predictor without their fold puts in the right order, in the wrong one, and neither, and sums over people of squares of their pairs; the log partial likelihood of the folds, at the coefficients and at 0: cross-validated concordance and log likelihood", Cells: 8, MaxTimes: 1},
 		{What: "score, information and log partial likelihood of the hazard on these linear predictors: slope of calibration", Cells: newtonCells(1), MaxTimes: maxNewton},
@@ -45,7 +45,7 @@ func (c *coxCross) plan() []Opening {
 // ask implements part; the fit of the whole has to be there first.
 func (c *coxCross) ask() []Ask {
 	if f := c.of.fit; c.stage == crossWaits && f != nil && f.done {
-		c.begin(f)
+		c.begin(f, c.of.regression, c.of.scale)
 	}
 	return c.asks
 }
@@ -96,7 +96,9 @@ func (c *coxCross) add(rows *table.View, out *fixed.Sums) error {
 	switch c.stage {
 	case crossCounts, crossObjections:
 		n, events := make([]int64, c.k), make([]int64, c.k)
+		f.rows.use(c.of.fit.cols, c.of.fit.beta)
 		for i, k := range f.fold {
+			c.addLevels(k, f.rows.row(i), out)
 			if n[k]++; f.rows.event[i] {
 				events[k]++
 			}

@@ -31,7 +31,7 @@ type foldCache struct {
 
 func (c *crossPart) plan() []Opening {
 	q := len(c.of.most.Columns)
-	return append(c.openings(), []Opening{
+	return append(c.openings(q, c.of.args.Rules), []Opening{
 		{What: "how the model fits without each fold, at each step: score, information, deviance. Less those of the whole model they are sums over the people of one fold", Cells: c.k * newtonCells(q), MaxTimes: maxNewton},
 		{What: "people with and without the event in each class of the risk predicted without their fold, sums of squared errors and of deviances: cross-validated AUC, Brier score and log loss", Cells: 2*c.most + 2, MaxTimes: 1, CountsPeople: true},
 		{What: "score, information and deviance of the outcome on these predicted log odds: slope and intercept of calibration", Cells: newtonCells(2), MaxTimes: maxNewton},
@@ -41,7 +41,7 @@ func (c *crossPart) plan() []Opening {
 // ask implements part; the fit of the whole has to be there first.
 func (c *crossPart) ask() []Ask {
 	if m := c.of.main; c.stage == crossWaits && m != nil && m.done {
-		c.begin(m)
+		c.begin(m, c.of.regression, c.of.scale)
 	}
 	return c.asks
 }
@@ -81,7 +81,12 @@ func (c *crossPart) add(rows *table.View, out *fixed.Sums) error {
 	switch c.stage {
 	case crossCounts, crossObjections:
 		var n, events []int64
-		for _, m := range f.folds {
+		x := make([]float64, len(c.of.main.cols))
+		for k, m := range f.folds {
+			for row := range m.N {
+				m.row(row, c.of.main.cols, x)
+				c.addLevels(k, x, out)
+			}
 			n, events = append(n, int64(m.N)), append(events, eventsOf(m))
 		}
 		c.addCounts(n, events, c.of.args.Rules, out)

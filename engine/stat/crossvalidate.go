@@ -46,6 +46,7 @@ type folding struct {
 	stage int
 	asks  []Ask
 
+	levels []foldLevel
 	n      []int64   // people of each fold
 	fits   []*newton // without each fold
 	before []float64 // squared decrement of each, a round ago
@@ -63,15 +64,19 @@ const (
 )
 
 // openings are those of the folds themselves.
-func (c *folding) openings() []Opening {
+func (c *folding) openings(q int, rules Rules) []Opening {
+	what, cells := "people and events of each fold of the cross-validation", 2*c.k
+	if rules.MinCell > 1 {
+		what, cells = what+"; how many of its people have each level of a factor: without enough there is none", cells+2*q*c.k
+	}
 	return []Opening{
-		{What: "people and events of each fold of the cross-validation", Cells: 2 * c.k, MaxTimes: 1, CountsPeople: true},
+		{What: what, Cells: cells, MaxTimes: 1, CountsPeople: true},
 		{What: "how many hospitals find that the other hospitals' people in a fold are too few", Cells: 1, MaxTimes: 1},
 	}
 }
 
 // begin asks for the sizes of the folds, once the model is fitted to the whole.
-func (c *folding) begin(whole *newton) {
+func (c *folding) begin(whole *newton, r *regression, scale []float64) {
 	if whole.separated || !whole.converged {
 		c.end("the model itself has no finite maximum")
 		return
@@ -81,7 +86,17 @@ func (c *folding) begin(whole *newton) {
 	for k := range c.k {
 		cells = append(cells, countCell(fmt.Sprintf("people of fold %d", k+1), Plain), countCell(fmt.Sprintf("events of fold %d", k+1), Plain))
 	}
-	c.asks = []Ask{{Opening: 0, Cells: cells}}
+	c.levels = r.foldLevels(whole.cols, scale)
+	c.asks = []Ask{{Opening: 0, Cells: append(cells, levelCells(c.levels, c.k)...)}}
+}
+
+// addLevels counts a row x of a fold, in the round of the sizes.
+func (c *folding) addLevels(fold int, x []float64, out *fixed.Sums) {
+	for i, l := range c.levels {
+		if c.stage == crossCounts && l.has(x) {
+			out.Add(2*c.k+fold*len(c.levels)+i, 1)
+		}
+	}
 }
 
 // end leaves the cross-validation out.
@@ -113,6 +128,10 @@ func (c *folding) takeCounts(t fixed.Totals, r *regression, q int, enough func(n
 			return false
 		}
 		if why := enough(n, t.Count(2*k+1)); why != "" {
+			c.end(why)
+			return false
+		}
+		if why := thinLevel(c.levels, func(i int) int64 { return t.Count(2*c.k + k*len(c.levels) + i) }, n, int64(rules.MinCell)); why != "" {
 			c.end(why)
 			return false
 		}

@@ -88,6 +88,17 @@ func TestSmallFoldsAreNotLeftOut(t *testing.T) {
 	if f := run(t, programOf(t, s.schema, args), s.tables...); len(f.Tables) != 1 {
 		t.Errorf("five folds: %v", f.Warnings)
 	}
+	// Of 26 black women a fold has 3 or 4: the sums of the fit without it, less those of the whole, would be theirs.
+	for formula, thin := range map[string]string{"low ~ lwt + race": "raceblack", "low ~ lwt + smoke:ht": "smoke:ht", "low ~ lwt + ht": "ht"} {
+		args.Formula = formula
+		f, record, err := drive(t, programOf(t, s.schema, args), views(t, s.tables)...)
+		if err != nil || len(f.Tables) > 0 || !warned(f, "cross_validate: a fold has fewer than 5 people with "+thin) {
+			t.Errorf("%s: %v, %v", formula, f.Warnings, err)
+		}
+		if last := record[len(record)-1].ask.Cells[0].Name; !strings.HasPrefix(last, "people of fold") {
+			t.Errorf("%s: after the sizes of the folds %s is opened", formula, last)
+		}
+	}
 	// All but one hospital's people in a fold are few: that hospital would know their sums.
 	one := slices.Clone(s.tables)
 	for i, tab := range one {
