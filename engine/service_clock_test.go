@@ -43,6 +43,7 @@ func (w *town) counting() (left func(wire.Type) int) {
 // A wrong clock decides whether a study begins, never what it opens or to whom:
 // an approval that is over by any hospital's own clock is none there, and no vector leaves anybody.
 func TestClocksChangeWhetherAndNotWhat(t *testing.T) {
+	t.Parallel()
 	const year = 365 * 24 * time.Hour
 	want := tidy(t, simulated(t, smallStudy, hospitals...))
 	for _, tc := range []struct {
@@ -59,7 +60,7 @@ func TestClocksChangeWhetherAndNotWhat(t *testing.T) {
 		{"the hub ten years ahead", party.Hub, 10 * year, engine.StageWaiting},
 		{"the hub ten years behind", party.Hub, -10 * year, 0},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		story(t, tc.name, func(t *testing.T) {
 			w := newTown(t)
 			w.skew[tc.who] = tc.skew
 			w.hub.Deadline, w.hub.Attempts = 300*time.Millisecond, 3
@@ -98,33 +99,35 @@ func TestClocksChangeWhetherAndNotWhat(t *testing.T) {
 // All clocks jump back ten years while a study runs: it ends as it would have.
 // A second run then needs an approval that is valid by the clock as it is.
 func TestClockThatJumpsBackChangesNothingThatHasBegun(t *testing.T) {
-	w := newTown(t)
-	var back atomic.Bool
-	w.now = func() time.Time {
-		if back.Load() {
-			return time.Now().AddDate(-10, 0, 0)
-		}
-		return time.Now()
-	}
-	inner := w.network
-	w.network = func(self party.ID) engine.Network {
-		return between{send: func(name string, _ uint32, _ party.ID, b []byte) [][]byte {
-			if e := prototest.Peek(round.Message{Body: b}); name != engine.ControlChannel && e != nil && e.Type == wire.Type_UNLOCK {
-				back.Store(true)
+	unhurried(t, func(t *testing.T) {
+		w := newTown(t)
+		var back atomic.Bool
+		w.now = func() time.Time {
+			if back.Load() {
+				return time.Now().AddDate(-10, 0, 0)
 			}
-			return [][]byte{b}
-		}}.network(inner(self))
-	}
-	w.all()
-	a := w.newAnalyst()
-	run := w.submit(a, smallStudy)
-	equal(t, tidy(t, w.fetch(a, run)), tidy(t, simulated(t, smallStudy, hospitals...)))
-	if !back.Load() {
-		t.Error("the clock did not jump")
-	}
-	for _, id := range hospitals {
-		if _, _, err := w.stores[id].Verify(); err != nil {
-			t.Errorf("%s: %v", id, err)
+			return time.Now()
 		}
-	}
+		inner := w.network
+		w.network = func(self party.ID) engine.Network {
+			return between{send: func(name string, _ uint32, _ party.ID, b []byte) [][]byte {
+				if e := prototest.Peek(round.Message{Body: b}); name != engine.ControlChannel && e != nil && e.Type == wire.Type_UNLOCK {
+					back.Store(true)
+				}
+				return [][]byte{b}
+			}}.network(inner(self))
+		}
+		w.all()
+		a := w.newAnalyst()
+		run := w.submit(a, smallStudy)
+		equal(t, tidy(t, w.fetch(a, run)), tidy(t, simulated(t, smallStudy, hospitals...)))
+		if !back.Load() {
+			t.Error("the clock did not jump")
+		}
+		for _, id := range hospitals {
+			if _, _, err := w.stores[id].Verify(); err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+	})
 }

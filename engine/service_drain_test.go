@@ -35,8 +35,9 @@ func (w *town) ends(done <-chan struct{}) {
 
 // A service that is drained in an attempt lets it end, and stops then.
 func TestDrainLetsAnAttemptEnd(t *testing.T) {
+	t.Parallel()
 	for _, who := range []party.ID{"basel", party.Hub} {
-		t.Run(string(who), func(t *testing.T) {
+		story(t, string(who), func(t *testing.T) {
 			w := newTown(t)
 			var drain func()
 			begun := make(chan struct{}, 1<<16)
@@ -80,26 +81,28 @@ func TestDrainLetsAnAttemptEnd(t *testing.T) {
 // A gateway that is drained while others are missing stops when its attempt has
 // failed, takes part in no other, and goes on in its next life.
 func TestDrainedGatewayGoesOnInItsNextLife(t *testing.T) {
-	w := newTown(t)
-	var basel *engine.Gateway
-	begun := make(chan struct{}, 1<<16)
-	inner := w.network
-	w.network = func(self party.ID) engine.Network {
-		return between{receive: func(channel string, _ uint32, _ party.ID, b []byte) [][]byte {
-			if channel != engine.ControlChannel && self == "basel" {
-				begun <- struct{}{}
-			}
-			return [][]byte{b}
-		}}.network(inner(self))
-	}
-	var done <-chan struct{}
-	w.instead = map[party.ID]func(*engine.Gateway){"basel": func(g *engine.Gateway) { basel, done = g, w.drained(g.Run) }}
-	run, back := w.gone(twoStudy, 9)
-	<-begun
-	basel.Drain()
-	w.ends(done)
-	w.instead = nil
-	w.live(w.newGateway("basel").Run)
-	back()
-	equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), tidy(t, simulated(t, twoStudy, hospitals...)))
+	unhurried(t, func(t *testing.T) {
+		w := newTown(t)
+		var basel *engine.Gateway
+		begun := make(chan struct{}, 1<<16)
+		inner := w.network
+		w.network = func(self party.ID) engine.Network {
+			return between{receive: func(channel string, _ uint32, _ party.ID, b []byte) [][]byte {
+				if channel != engine.ControlChannel && self == "basel" {
+					begun <- struct{}{}
+				}
+				return [][]byte{b}
+			}}.network(inner(self))
+		}
+		var done <-chan struct{}
+		w.instead = map[party.ID]func(*engine.Gateway){"basel": func(g *engine.Gateway) { basel, done = g, w.drained(g.Run) }}
+		run, back := w.gone(twoStudy, 9)
+		<-begun
+		basel.Drain()
+		w.ends(done)
+		w.instead = nil
+		w.live(w.newGateway("basel").Run)
+		back()
+		equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), tidy(t, simulated(t, twoStudy, hospitals...)))
+	})
 }

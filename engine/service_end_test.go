@@ -78,9 +78,10 @@ func finished(t *testing.T, r *report.Report, whole *report.Report) {
 }
 
 func TestStudyEndsWithWhatIsFinished(t *testing.T) {
+	t.Parallel()
 	whole := simulated(t, twoStudy, hospitals...)
 	for n, where := range map[int64]string{9: "after a masked vector", 12: "after an unlock, a step later"} {
-		t.Run(where, func(t *testing.T) {
+		story(t, where, func(t *testing.T) {
 			w, run, back := goneFrom(t, twoStudy, n)
 			w.stuck(run)
 			unlocked := w.unlocks(twoStudy)
@@ -141,48 +142,55 @@ func (w *town) hears(id party.ID, what string) bool {
 }
 
 func TestHubGivesUpWaitingForAHospitalThatIsGone(t *testing.T) {
-	w, run, _ := goneFrom(t, twoStudy, 10, func(w *town) { w.hub.GiveUp = time.Second })
-	finished(t, w.fetch(w.newAnalyst(), run), simulated(t, twoStudy, hospitals...))
+	unhurried(t, func(t *testing.T) {
+		w, run, _ := goneFrom(t, twoStudy, 10, func(w *town) { w.hub.GiveUp = time.Second })
+		finished(t, w.fetch(w.newAnalyst(), run), simulated(t, twoStudy, hospitals...))
+	})
 }
 
 // What hospitals have not yet been asked about is not released, though its figures are there.
 func TestNothingIsReleasedBeforeHospitalsCouldStopIt(t *testing.T) {
-	text := strings.Replace(smallStudy, "kind: describe, variables: [age], by: treated", "kind: histogram, variable: age, breaks: [18, 50, 110]", 1)
-	w, run, _ := goneFrom(t, text, 5, func(w *town) {
-		for _, id := range hospitals {
-			w.policy[id] = engine.Policy{ApproveKinds: []string{"histogram"}}
+	unhurried(t, func(t *testing.T) {
+		text := strings.Replace(smallStudy, "kind: describe, variables: [age], by: treated", "kind: histogram, variable: age, breaks: [18, 50, 110]", 1)
+		w, run, _ := goneFrom(t, text, 5, func(w *town) {
+			for _, id := range hospitals {
+				w.policy[id] = engine.Policy{ApproveKinds: []string{"histogram"}}
+			}
+		})
+		w.stuck(run)
+		w.end(run)
+		r := w.fetch(w.newAnalyst(), run)
+		for _, a := range r.Analyses {
+			if a.Frame != nil || a.Refused == nil || a.Refused.Rule != "unfinished" {
+				t.Errorf("%s: frame %v, refused %+v", a.ID, a.Frame, a.Refused)
+			}
 		}
 	})
-	w.stuck(run)
-	w.end(run)
-	r := w.fetch(w.newAnalyst(), run)
-	for _, a := range r.Analyses {
-		if a.Frame != nil || a.Refused == nil || a.Refused.Rule != "unfinished" {
-			t.Errorf("%s: frame %v, refused %+v", a.ID, a.Frame, a.Refused)
-		}
-	}
 }
 
 func TestRunInWhichNothingWasOpenedEndsWithoutAResult(t *testing.T) {
-	w, run, _ := goneFrom(t, twoStudy, 2, func(w *town) { w.hub.Wait = 0 })
-	w.stuck(run)
-	w.end(run)
-	ctx, cancel := patience()
-	defer cancel()
-	if r, err := w.newAnalyst().Fetch(ctx, run); !errors.Is(err, engine.ErrOver) {
-		t.Errorf("got %v, %v; want a run that is over without a result", r, err)
-	}
-	if err := w.newAnalyst().End(ctx, engine.RunID{1}); !errors.Is(err, engine.ErrUnknownRun) {
-		t.Errorf("an unknown run was ended: %v", err)
-	}
+	unhurried(t, func(t *testing.T) {
+		w, run, _ := goneFrom(t, twoStudy, 2, func(w *town) { w.hub.Wait = 0 })
+		w.stuck(run)
+		w.end(run)
+		ctx, cancel := patience()
+		defer cancel()
+		if r, err := w.newAnalyst().Fetch(ctx, run); !errors.Is(err, engine.ErrOver) {
+			t.Errorf("got %v, %v; want a run that is over without a result", r, err)
+		}
+		if err := w.newAnalyst().End(ctx, engine.RunID{1}); !errors.Is(err, engine.ErrUnknownRun) {
+			t.Errorf("an unknown run was ended: %v", err)
+		}
+	})
 }
 
 // The hub names the sums that a report rests on. More than were opened are not
 // reported of; of fewer, less is reported, and nothing that is not true.
 func TestHubThatConcludesFromOtherSums(t *testing.T) {
+	t.Parallel()
 	whole := simulated(t, twoStudy, hospitals...)
 	for name, lie := range map[string]func(int) int{"more": func(n int) int { return n + 1 }, "fewer": func(int) int { return 1 }} {
-		t.Run(name, func(t *testing.T) {
+		story(t, name, func(t *testing.T) {
 			w, run, _ := goneFrom(t, twoStudy, 10, func(w *town) {
 				inner := w.network
 				w.network = func(self party.ID) engine.Network {
@@ -228,78 +236,84 @@ func TestHubThatConcludesFromOtherSums(t *testing.T) {
 
 // Parties that die while a run is concluded, and a hub that forgets all of it, change nothing.
 func TestConclusionOutlivesEverybody(t *testing.T) {
-	whole := simulated(t, twoStudy, hospitals...)
-	var stops []func()
-	w, run, _ := goneFrom(t, twoStudy, 10, func(w *town) { w.started = func(stop func()) { stops = append(stops, stop) } })
-	w.stuck(run)
-	w.end(run)
-	for _, stop := range stops {
-		stop()
-	}
-	if err := w.stores[party.Hub].Close(); err != nil {
-		t.Fatal(err)
-	}
-	w.dirs[party.Hub] = t.TempDir() // an empty disk
-	w.openStore(party.Hub)
-	for range 2 { // once with what the gateways remember, once with what the hub does, too
-		stops = nil
-		for _, id := range hospitals[:4] {
-			w.live(w.newGateway(id).Run)
-		}
-		w.live(w.newHub().Run)
-		finished(t, w.fetch(w.newAnalyst(), run), whole)
+	unhurried(t, func(t *testing.T) {
+		whole := simulated(t, twoStudy, hospitals...)
+		var stops []func()
+		w, run, _ := goneFrom(t, twoStudy, 10, func(w *town) { w.started = func(stop func()) { stops = append(stops, stop) } })
+		w.stuck(run)
+		w.end(run)
 		for _, stop := range stops {
 			stop()
 		}
-	}
+		if err := w.stores[party.Hub].Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.dirs[party.Hub] = t.TempDir() // an empty disk
+		w.openStore(party.Hub)
+		for range 2 { // once with what the gateways remember, once with what the hub does, too
+			stops = nil
+			for _, id := range hospitals[:4] {
+				w.live(w.newGateway(id).Run)
+			}
+			w.live(w.newHub().Run)
+			finished(t, w.fetch(w.newAnalyst(), run), whole)
+			for _, stop := range stops {
+				stop()
+			}
+		}
+	})
 }
 
 func TestSealedStudyEndsWithWhatIsFinished(t *testing.T) {
-	text := strings.Replace(analystStudy, "columns: event}\n", "columns: event}\n  - {id: curve, kind: roc, outcome: event, score: age}\n", 1)
-	text = strings.Replace(text, "  event:", "  age:     {type: number, integer: true, min: 18, max: 110}\n  event:", 1)
-	whole := func() *report.Report {
-		w := newTown(t)
-		for _, id := range hospitals {
-			w.policy[id] = engine.Policy{ApproveKinds: []string{"crosstab", "roc"}}
+	unhurried(t, func(t *testing.T) {
+		text := strings.Replace(analystStudy, "columns: event}\n", "columns: event}\n  - {id: curve, kind: roc, outcome: event, score: age}\n", 1)
+		text = strings.Replace(text, "  event:", "  age:     {type: number, integer: true, min: 18, max: 110}\n  event:", 1)
+		whole := func() *report.Report {
+			w := newTown(t)
+			for _, id := range hospitals {
+				w.policy[id] = engine.Policy{ApproveKinds: []string{"crosstab", "roc"}}
+			}
+			w.all()
+			a := w.newAnalyst()
+			return w.fetch(a, w.submit(a, text))
+		}()
+		// All that is missing is a report.
+		w, run, _ := goneFrom(t, text, int64(2+2*whole.Cost.Rounds), func(w *town) {
+			for _, id := range hospitals {
+				w.policy[id] = engine.Policy{ApproveKinds: []string{"crosstab", "roc"}}
+			}
+		})
+		w.until(func() bool { return w.hears("hub", "an attempt failed") || w.hears("hub", "an attempt is done") })
+		w.end(run)
+		r := w.fetch(w.newAnalyst(), run)
+		if !r.Opened || len(r.Cost.BytesUp) != 4 {
+			t.Errorf("opened %v, signed by %v", r.Opened, r.Cost.BytesUp)
 		}
-		w.all()
-		a := w.newAnalyst()
-		return w.fetch(a, w.submit(a, text))
-	}()
-	// All that is missing is a report.
-	w, run, _ := goneFrom(t, text, int64(2+2*whole.Cost.Rounds), func(w *town) {
-		for _, id := range hospitals {
-			w.policy[id] = engine.Policy{ApproveKinds: []string{"crosstab", "roc"}}
+		equal(t, tidy(t, r), tidy(t, whole))
+		// Nothing but the counts was opened, and the rest is not made up.
+		w, run, _ = goneFrom(t, text, 5, func(w *town) {
+			for _, id := range hospitals {
+				w.policy[id] = engine.Policy{ApproveKinds: []string{"crosstab", "roc"}}
+			}
+		})
+		w.stuck(run)
+		w.end(run)
+		for _, a := range w.fetch(w.newAnalyst(), run).Analyses {
+			if a.Frame != nil || a.Refused == nil || a.Refused.Rule != "unfinished" {
+				t.Errorf("%s: frame %v, refused %+v", a.ID, a.Frame, a.Refused)
+			}
 		}
 	})
-	w.until(func() bool { return w.hears("hub", "an attempt failed") || w.hears("hub", "an attempt is done") })
-	w.end(run)
-	r := w.fetch(w.newAnalyst(), run)
-	if !r.Opened || len(r.Cost.BytesUp) != 4 {
-		t.Errorf("opened %v, signed by %v", r.Opened, r.Cost.BytesUp)
-	}
-	equal(t, tidy(t, r), tidy(t, whole))
-	// Nothing but the counts was opened, and the rest is not made up.
-	w, run, _ = goneFrom(t, text, 5, func(w *town) {
-		for _, id := range hospitals {
-			w.policy[id] = engine.Policy{ApproveKinds: []string{"crosstab", "roc"}}
-		}
-	})
-	w.stuck(run)
-	w.end(run)
-	for _, a := range w.fetch(w.newAnalyst(), run).Analyses {
-		if a.Frame != nil || a.Refused == nil || a.Refused.Rule != "unfinished" {
-			t.Errorf("%s: frame %v, refused %+v", a.ID, a.Frame, a.Refused)
-		}
-	}
 }
 
 // A model that was never opened is unfinished; no key is needed to say so.
 func TestEncryptedStudyEndsWithWhatIsFinished(t *testing.T) {
-	text := strings.Replace(twoStudy, `"event ~ age + treated"}`, `"event ~ age + treated", evaluate: {cells: 0}}
+	unhurried(t, func(t *testing.T) {
+		text := strings.Replace(twoStudy, `"event ~ age + treated"}`, `"event ~ age + treated", evaluate: {cells: 0}}
 privacy: {reveal: model}`, 1)
-	w, run, _ := goneFrom(t, text, 30, func(w *town) { w.insecure, w.hub.Deadline, w.hub.Wait = 8, 3*time.Second, 0 })
-	w.stuck(run)
-	w.end(run)
-	finished(t, w.fetch(w.newAnalyst(), run), simulated(t, twoStudy, hospitals...))
+		w, run, _ := goneFrom(t, text, 30, func(w *town) { w.insecure, w.hub.Deadline, w.hub.Wait = 8, 3*time.Second, 0 })
+		w.stuck(run)
+		w.end(run)
+		finished(t, w.fetch(w.newAnalyst(), run), simulated(t, twoStudy, hospitals...))
+	})
 }

@@ -192,6 +192,7 @@ func unchanged(_ *testing.T, raw []byte) []byte { return raw }
 // any unlock. What a false sum is answered with opens the true one at most, and no
 // total of that attempt is used. Repetitions and silence are no evidence.
 func TestHubThatLiesIsFoundAndTheLieIsKept(t *testing.T) {
+	t.Parallel()
 	hubs, err := party.NewIdentity(prototest.Rand(1, "hub's own"))
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +263,7 @@ func TestHubThatLiesIsFoundAndTheLieIsKept(t *testing.T) {
 		{"nothing", wire.Type_SEALS, nil, 0, "", "SEAL"},
 		{"everything twice", wire.Type_SUMMED, []change{unchanged, unchanged}, 0, "", "CLOSE"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		story(t, tc.name, func(t *testing.T) {
 			x := try(t, tc.on == wire.Type_SUMMED && tc.code == wire.Code_DUPLICATE, func(e *wire.Envelope, raw []byte) (out [][]byte) {
 				if e.Type != tc.on || e.Sequence > 1 {
 					return [][]byte{raw}
@@ -301,56 +302,59 @@ func TestHubThatLiesIsFoundAndTheLieIsKept(t *testing.T) {
 // A hospital that signs two messages for one place is named at the hub, and
 // both verify under its pinned key: whoever has the roster can judge.
 func TestHospitalThatSignsTwiceIsNamed(t *testing.T) {
-	w := newTown(t)
-	inner := w.network
-	var once sync.Once
-	w.network = func(self party.ID) engine.Network {
-		if self != "egg" {
-			return inner(self)
-		}
-		return between{send: func(name string, _ uint32, _ party.ID, b []byte) [][]byte {
-			out := [][]byte{b}
-			e := prototest.Peek(round.Message{Body: b})
-			if name == engine.ControlChannel || e == nil || e.Type != wire.Type_HELLO {
-				return out
+	unhurried(t, func(t *testing.T) {
+		w := newTown(t)
+		inner := w.network
+		var once sync.Once
+		w.network = func(self party.ID) engine.Network {
+			if self != "egg" {
+				return inner(self)
 			}
-			once.Do(func() {
-				h := new(wire.Hello)
-				if err := wire.Decode(e.Body, h); err != nil {
-					t.Error(err)
+			return between{send: func(name string, _ uint32, _ party.ID, b []byte) [][]byte {
+				out := [][]byte{b}
+				e := prototest.Peek(round.Message{Body: b})
+				if name == engine.ControlChannel || e == nil || e.Type != wire.Type_HELLO {
+					return out
 				}
-				c := round.Context{Charter: [32]byte(h.Charter), Roster: [32]byte(h.Roster)}
-				m := new(wire.Hello)
-				out = append(out, resigned(t, b, w.identities["egg"], c, m, func() { m.Nonce[0] ^= 1 }))
-			})
-			return out
-		}}.network(inner(self))
-	}
-	w.all()
-	a := w.newAnalyst()
-	w.fetch(a, w.submit(a, smallStudy))
-	all, records := w.evidence(party.Hub)
-	if len(all) != 1 || all[0].Event.Who != "egg" {
-		t.Fatalf("the hub's evidence: %+v", all)
-	}
-	for _, raw := range [][]byte{records[0].First, records[0].Second} {
-		e, h := prototest.Peek(round.Message{Body: raw}), new(wire.Hello)
-		if err := wire.Decode(e.Body, h); err != nil {
-			t.Fatal(err)
+				once.Do(func() {
+					h := new(wire.Hello)
+					if err := wire.Decode(e.Body, h); err != nil {
+						t.Error(err)
+					}
+					c := round.Context{Charter: [32]byte(h.Charter), Roster: [32]byte(h.Roster)}
+					m := new(wire.Hello)
+					out = append(out, resigned(t, b, w.identities["egg"], c, m, func() { m.Nonce[0] ^= 1 }))
+				})
+				return out
+			}}.network(inner(self))
 		}
-		c := round.Context{Charter: [32]byte(h.Charter), Roster: [32]byte(h.Roster)}
-		if err := round.Verify(w.identities["egg"].Public(), c, e); err != nil || e.Sender != "egg" {
-			t.Errorf("an original of %s: %v", e.Sender, err)
+		w.all()
+		a := w.newAnalyst()
+		w.fetch(a, w.submit(a, smallStudy))
+		all, records := w.evidence(party.Hub)
+		if len(all) != 1 || all[0].Event.Who != "egg" {
+			t.Fatalf("the hub's evidence: %+v", all)
 		}
-	}
-	if bytes.Equal(records[0].First, records[0].Second) {
-		t.Error("the two originals are one")
-	}
+		for _, raw := range [][]byte{records[0].First, records[0].Second} {
+			e, h := prototest.Peek(round.Message{Body: raw}), new(wire.Hello)
+			if err := wire.Decode(e.Body, h); err != nil {
+				t.Fatal(err)
+			}
+			c := round.Context{Charter: [32]byte(h.Charter), Roster: [32]byte(h.Roster)}
+			if err := round.Verify(w.identities["egg"].Public(), c, e); err != nil || e.Sender != "egg" {
+				t.Errorf("an original of %s: %v", e.Sender, err)
+			}
+		}
+		if bytes.Equal(records[0].First, records[0].Second) {
+			t.Error("the two originals are one")
+		}
+	})
 }
 
 // Two proposals with one number, or one under a decision that nobody signed, are
 // evidence with the proposals themselves.
 func TestFalseProposalsAreKept(t *testing.T) {
+	t.Parallel()
 	propose := func(s *served, others map[party.ID][]byte) []byte {
 		p, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 1, hospitals, others, nil)
 		if err != nil {
@@ -358,7 +362,7 @@ func TestFalseProposalsAreKept(t *testing.T) {
 		}
 		return p.Bytes
 	}
-	t.Run("two with one number", func(t *testing.T) {
+	story(t, "two with one number", func(t *testing.T) {
 		s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
 		s.say(s.sub.Bytes)
 		s.others["basel"] = s.hear(control.Decides).Bytes
@@ -374,7 +378,7 @@ func TestFalseProposalsAreKept(t *testing.T) {
 			t.Errorf("evidence: %+v", all)
 		}
 	})
-	t.Run("a decision that nobody signed", func(t *testing.T) {
+	story(t, "a decision that nobody signed", func(t *testing.T) {
 		s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
 		s.say(s.sub.Bytes)
 		s.others["basel"] = s.hear(control.Decides).Bytes
@@ -402,51 +406,53 @@ func TestFalseProposalsAreKept(t *testing.T) {
 
 // A hub that says nothing for ever ends in silence: nothing is unlocked, nothing is said to be wrong.
 func TestHubThatIsSilentForEverLearnsNothing(t *testing.T) {
-	w := newTown(t)
-	w.hub.Deadline, w.hub.Attempts = 300*time.Millisecond, 2
-	inner := w.network
-	var mu sync.Mutex
-	left := map[wire.Type]int{}
-	w.network = func(self party.ID) engine.Network {
-		return between{send: func(name string, _ uint32, to party.ID, b []byte) [][]byte {
-			e := prototest.Peek(round.Message{Body: b})
-			if name == engine.ControlChannel || e == nil {
+	unhurried(t, func(t *testing.T) {
+		w := newTown(t)
+		w.hub.Deadline, w.hub.Attempts = 300*time.Millisecond, 2
+		inner := w.network
+		var mu sync.Mutex
+		left := map[wire.Type]int{}
+		w.network = func(self party.ID) engine.Network {
+			return between{send: func(name string, _ uint32, to party.ID, b []byte) [][]byte {
+				e := prototest.Peek(round.Message{Body: b})
+				if name == engine.ControlChannel || e == nil {
+					return [][]byte{b}
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				left[e.Type]++
+				if to == "egg" && e.Type == wire.Type_SUMMED {
+					return nil
+				}
 				return [][]byte{b}
+			}}.network(inner(self))
+		}
+		w.all()
+		a := w.newAnalyst()
+		run := w.submit(a, smallStudy)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		attempts := map[uint32]bool{}
+		err := a.Watch(ctx, run, func(s engine.Status) error {
+			if s.From == party.Hub && s.Stage == engine.StageFailed {
+				if attempts[s.Attempt] = true; len(attempts) == 2 {
+					return errSeen
+				}
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			left[e.Type]++
-			if to == "egg" && e.Type == wire.Type_SUMMED {
-				return nil
-			}
-			return [][]byte{b}
-		}}.network(inner(self))
-	}
-	w.all()
-	a := w.newAnalyst()
-	run := w.submit(a, smallStudy)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	attempts := map[uint32]bool{}
-	err := a.Watch(ctx, run, func(s engine.Status) error {
-		if s.From == party.Hub && s.Stage == engine.StageFailed {
-			if attempts[s.Attempt] = true; len(attempts) == 2 {
-				return errSeen
+			return nil
+		})
+		if err == nil {
+			t.Error("the run is over, and well")
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if left[wire.Type_UNLOCKS] > 0 || left[wire.Type_MASKED] == 0 {
+			t.Errorf("messages: %v", left)
+		}
+		for _, id := range hospitals {
+			if all, _ := w.evidence(id); len(all) > 0 {
+				t.Errorf("%s: silence is no evidence: %+v", id, all[0].Event)
 			}
 		}
-		return nil
 	})
-	if err == nil {
-		t.Error("the run is over, and well")
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if left[wire.Type_UNLOCKS] > 0 || left[wire.Type_MASKED] == 0 {
-		t.Errorf("messages: %v", left)
-	}
-	for _, id := range hospitals {
-		if all, _ := w.evidence(id); len(all) > 0 {
-			t.Errorf("%s: silence is no evidence: %+v", id, all[0].Event)
-		}
-	}
 }

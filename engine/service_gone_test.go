@@ -74,8 +74,9 @@ func (w *town) gone(text string, n int64, setUp ...func(*town)) (run engine.RunI
 }
 
 func TestStudyGoesOnWithoutAHospitalThatLeftBeforeAnythingWasOpened(t *testing.T) {
+	t.Parallel()
 	for n, where := range map[int64]string{0: "before its hello", 1: "after its hello", 2: "after its seal"} {
-		t.Run(where, func(t *testing.T) {
+		story(t, where, func(t *testing.T) {
 			w, run, _ := gone(t, n)
 			r := w.fetch(w.newAnalyst(), run)
 			if !slices.Equal(r.Absent, []string{"egg"}) {
@@ -89,8 +90,9 @@ func TestStudyGoesOnWithoutAHospitalThatLeftBeforeAnythingWasOpened(t *testing.T
 
 // The difference of a total with egg and one without would be egg's.
 func TestStudyWaitsForAHospitalThatLeftAfterSomethingWasOpened(t *testing.T) {
+	t.Parallel()
 	for n, where := range map[int64]string{3: "after its masked vector, which the others have answered", 4: "after its unlock"} {
-		t.Run(where, func(t *testing.T) { waits(t, n) })
+		story(t, where, func(t *testing.T) { waits(t, n) })
 	}
 }
 

@@ -117,32 +117,34 @@ func (s *served) settle() {
 }
 
 func TestForgedSubmissionIsNoStudy(t *testing.T) {
-	s := serve(t, engine.Policy{})
-	for name, b := range map[string][]byte{
-		"another plan digest":   s.submission(smallStudy, func(plan *[32]byte) { plan[0] ^= 1 }).Bytes,
-		"not for this hospital": s.submission(strings.Replace(smallStudy, "basel: {csv: x}, ", "", 1), func(*[32]byte) {}).Bytes,
-		"a bit of the study changed": func() []byte {
-			b := bytes.Clone(s.sub.Bytes)
-			b[bytes.Index(b, []byte("110"))] ^= 1
-			return b
-		}(),
-		"a signature changed": func() []byte {
-			b := bytes.Clone(s.sub.Bytes)
-			b[len(b)-1] ^= 1
-			return b
-		}(),
-		"trailing byte": append(bytes.Clone(s.sub.Bytes), 0),
-		"another analyst": func() []byte {
-			other, err := control.Submit(control.Author{ID: "ana", Identity: someone(t)}, s.sub.Plan, s.sub.Study, engine.Version, s.sub.Text, time.Now(), rand.Reader)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return other.Bytes
-		}(),
-	} {
-		s.say(b)
-		s.settleOnce(name)
-	}
+	unhurried(t, func(t *testing.T) {
+		s := serve(t, engine.Policy{})
+		for name, b := range map[string][]byte{
+			"another plan digest":   s.submission(smallStudy, func(plan *[32]byte) { plan[0] ^= 1 }).Bytes,
+			"not for this hospital": s.submission(strings.Replace(smallStudy, "basel: {csv: x}, ", "", 1), func(*[32]byte) {}).Bytes,
+			"a bit of the study changed": func() []byte {
+				b := bytes.Clone(s.sub.Bytes)
+				b[bytes.Index(b, []byte("110"))] ^= 1
+				return b
+			}(),
+			"a signature changed": func() []byte {
+				b := bytes.Clone(s.sub.Bytes)
+				b[len(b)-1] ^= 1
+				return b
+			}(),
+			"trailing byte": append(bytes.Clone(s.sub.Bytes), 0),
+			"another analyst": func() []byte {
+				other, err := control.Submit(control.Author{ID: "ana", Identity: someone(t)}, s.sub.Plan, s.sub.Study, engine.Version, s.sub.Text, time.Now(), rand.Reader)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return other.Bytes
+			}(),
+		} {
+			s.say(b)
+			s.settleOnce(name)
+		}
+	})
 }
 
 // settleOnce checks that the gateway knows of no study but those it was settled with.
@@ -159,6 +161,7 @@ func (s *served) settleOnce(name string) {
 // Whatever the hub makes of decisions, an attempt begins only under one true,
 // present approval of every member.
 func TestForgedProposalIsNoAttempt(t *testing.T) {
+	t.Parallel()
 	all := func(s *served) map[party.ID][]byte { return s.others }
 	with := func(id party.ID, make func(s *served) []byte) func(*served) map[party.ID][]byte {
 		return func(s *served) map[party.ID][]byte {
@@ -204,7 +207,7 @@ func TestForgedProposalIsNoAttempt(t *testing.T) {
 		{"of one column", hospitals, changed(func(d *store.Decision) { d.Columns = []string{"age"} }), nil, false},
 		{"a first attempt with closings", hospitals, all, [][]byte{[]byte("x")}, false},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		story(t, tc.name, func(t *testing.T) {
 			s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
 			s.say(s.sub.Bytes)
 			s.others["basel"] = s.hear(control.Decides).Bytes
@@ -226,26 +229,29 @@ func TestForgedProposalIsNoAttempt(t *testing.T) {
 
 // What was approved and then refused is not approved by showing the approval again.
 func TestReplayedApprovalDoesNotUndoARefusal(t *testing.T) {
-	s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
-	s.say(s.sub.Bytes)
-	before := s.hear(control.Decides)
-	if err := s.gateway.Refuse(s.sub.Run, "second thoughts"); err != nil {
-		t.Fatal(err)
-	}
-	s.others["basel"] = before.Bytes
-	p, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 1, hospitals, s.others, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.say(p.Bytes)
-	s.settle()
-	if q, _ := s.gateway.Study(s.sub.Run); q.Attempt != 0 || q.Decision.Approve {
-		t.Errorf("an attempt began under an approval that was taken back")
-	}
+	unhurried(t, func(t *testing.T) {
+		s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
+		s.say(s.sub.Bytes)
+		before := s.hear(control.Decides)
+		if err := s.gateway.Refuse(s.sub.Run, "second thoughts"); err != nil {
+			t.Fatal(err)
+		}
+		s.others["basel"] = before.Bytes
+		p, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 1, hospitals, s.others, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.say(p.Bytes)
+		s.settle()
+		if q, _ := s.gateway.Study(s.sub.Run); q.Attempt != 0 || q.Decision.Approve {
+			t.Errorf("an attempt began under an approval that was taken back")
+		}
+	})
 }
 
 // A hub that changes, drops and repeats control messages can delay a study, and nothing else.
 func TestHubThatTampersChangesNoResult(t *testing.T) {
+	t.Parallel()
 	want := tidy(t, simulated(t, smallStudy, hospitals...))
 	for name, change := range map[string]func(n int64, b []byte) [][]byte{
 		"a bit of every third": func(n int64, b []byte) [][]byte {
@@ -258,7 +264,7 @@ func TestHubThatTampersChangesNoResult(t *testing.T) {
 		"every second twice":   func(n int64, b []byte) [][]byte { return slices.Repeat([][]byte{b}, 1+int(n%2)) },
 		"a changed copy first": func(n int64, b []byte) [][]byte { c := bytes.Clone(b); c[len(c)/3] ^= 4; return [][]byte{c, b} },
 	} {
-		t.Run(name, func(t *testing.T) {
+		story(t, name, func(t *testing.T) {
 			w := newTown(t)
 			w.hub.Deadline, w.hub.Attempts = time.Second, 50
 			var n atomic.Int64
@@ -302,47 +308,49 @@ func TestHubThatTampersChangesNoResult(t *testing.T) {
 
 // The analyst takes no report that a hospital did not sign, or that another one contradicts.
 func TestForgedReportIsNoResult(t *testing.T) {
-	w := newTown(t)
-	inner := w.network
-	var mu sync.Mutex
-	kept := map[party.ID][]byte{}
-	w.all()
-	a := w.newAnalyst()
-	run := w.submit(a, smallStudy)
-	w.network = func(self party.ID) engine.Network {
-		return between{receive: only(control.Delivers, func(n *control.Notice) [][]byte {
-			mu.Lock()
-			defer mu.Unlock()
-			kept[n.Sender] = n.Bytes
-			forged := bytes.Clone(n.Bytes)
-			forged[len(forged)/2] ^= 1
-			return [][]byte{forged, n.Bytes}
-		})}.network(inner(self))
-	}
-	equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), tidy(t, simulated(t, smallStudy, hospitals...)))
-	o, err := readOutcome(w, kept["egg"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Report = bytes.Replace(o.Report, []byte(`"Float":`), []byte(`"Float":1`), 1)
-	n, _ := control.Read(kept["egg"])
-	lie, err := control.Deliver(control.Author{ID: "egg", Identity: w.identities["egg"]}, n.Plan, n.Run, *o, w.analyst.Public(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.network = func(self party.ID) engine.Network {
-		return between{receive: only(control.Delivers, func(n *control.Notice) [][]byte {
-			if n.Sender == "egg" {
-				return [][]byte{lie}
-			}
-			return [][]byte{n.Bytes}
-		})}.network(inner(self))
-	}
-	ctx, cancel := patience()
-	defer cancel()
-	if _, err := w.newAnalyst().Fetch(ctx, run); !errors.Is(err, engine.ErrDisagree) {
-		t.Errorf("got %v, want hospitals that disagree", err)
-	}
+	unhurried(t, func(t *testing.T) {
+		w := newTown(t)
+		inner := w.network
+		var mu sync.Mutex
+		kept := map[party.ID][]byte{}
+		w.all()
+		a := w.newAnalyst()
+		run := w.submit(a, smallStudy)
+		w.network = func(self party.ID) engine.Network {
+			return between{receive: only(control.Delivers, func(n *control.Notice) [][]byte {
+				mu.Lock()
+				defer mu.Unlock()
+				kept[n.Sender] = n.Bytes
+				forged := bytes.Clone(n.Bytes)
+				forged[len(forged)/2] ^= 1
+				return [][]byte{forged, n.Bytes}
+			})}.network(inner(self))
+		}
+		equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), tidy(t, simulated(t, smallStudy, hospitals...)))
+		o, err := readOutcome(w, kept["egg"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Report = bytes.Replace(o.Report, []byte(`"Float":`), []byte(`"Float":1`), 1)
+		n, _ := control.Read(kept["egg"])
+		lie, err := control.Deliver(control.Author{ID: "egg", Identity: w.identities["egg"]}, n.Plan, n.Run, *o, w.analyst.Public(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.network = func(self party.ID) engine.Network {
+			return between{receive: only(control.Delivers, func(n *control.Notice) [][]byte {
+				if n.Sender == "egg" {
+					return [][]byte{lie}
+				}
+				return [][]byte{n.Bytes}
+			})}.network(inner(self))
+		}
+		ctx, cancel := patience()
+		defer cancel()
+		if _, err := w.newAnalyst().Fetch(ctx, run); !errors.Is(err, engine.ErrDisagree) {
+			t.Errorf("got %v, want hospitals that disagree", err)
+		}
+	})
 }
 
 func readOutcome(w *town, b []byte) (*control.Outcome, error) {
@@ -355,32 +363,34 @@ func readOutcome(w *town, b []byte) (*control.Outcome, error) {
 
 // A steward who decides again while an attempt is being proposed does not stop the study: the attempt is closed, so that another can follow.
 func TestAttemptUnderAnOlderDecisionIsClosed(t *testing.T) {
-	s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
-	s.say(s.sub.Bytes)
-	before := s.hear(control.Decides)
-	if err := s.gateway.Approve(s.sub.Run, engine.Scope{}); err != nil {
-		t.Fatal(err)
-	}
-	after := s.hear(control.Decides)
-	s.others["basel"] = before.Bytes
-	p, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 1, hospitals, s.others, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.say(p.Bytes)
-	n := s.hear(control.Leaves)
-	l, err := control.ReadLeaving(n, s.roster.At(s.roster.Index("basel")).Key)
-	if err != nil || l.Attempt != 1 || len(l.Closing) == 0 {
-		t.Fatalf("left attempt %d with a closing record of %d bytes: %v", l.Attempt, len(l.Closing), err)
-	}
-	s.others["basel"] = after.Bytes
-	next, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 2, hospitals, s.others, [][]byte{l.Closing})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.say(next.Bytes)
-	s.until(func() bool {
-		q, _ := s.gateway.Study(s.sub.Run)
-		return q.Attempt == 2
+	unhurried(t, func(t *testing.T) {
+		s := serve(t, engine.Policy{ApproveKinds: []string{"describe"}})
+		s.say(s.sub.Bytes)
+		before := s.hear(control.Decides)
+		if err := s.gateway.Approve(s.sub.Run, engine.Scope{}); err != nil {
+			t.Fatal(err)
+		}
+		after := s.hear(control.Decides)
+		s.others["basel"] = before.Bytes
+		p, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 1, hospitals, s.others, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.say(p.Bytes)
+		n := s.hear(control.Leaves)
+		l, err := control.ReadLeaving(n, s.roster.At(s.roster.Index("basel")).Key)
+		if err != nil || l.Attempt != 1 || len(l.Closing) == 0 {
+			t.Fatalf("left attempt %d with a closing record of %d bytes: %v", l.Attempt, len(l.Closing), err)
+		}
+		s.others["basel"] = after.Bytes
+		next, err := control.Propose(control.Author{ID: party.Hub}, s.sub.Plan, s.sub.Run, 2, hospitals, s.others, [][]byte{l.Closing})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.say(next.Bytes)
+		s.until(func() bool {
+			q, _ := s.gateway.Study(s.sub.Run)
+			return q.Attempt == 2
+		})
 	})
 }

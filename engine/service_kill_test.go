@@ -3,8 +3,10 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/consilium-health/consilium/engine"
@@ -152,64 +154,57 @@ func killed(t *testing.T, who party.ID, n int, lossy bool, want string) int {
 	return m.total
 }
 
-// A gateway that dies at any message, and comes back with its store, changes nothing of the result.
-func TestGatewayDiesAtEveryMessage(t *testing.T) {
+// dies tells the story of a party that dies, for every stride-th message of a life in which it does not.
+func dies(t *testing.T, who party.ID, stride int) {
+	t.Parallel()
 	want := tidy(t, simulated(t, smallStudy, hospitals...))
 	for _, lossy := range []bool{false, true} {
-		last := 400
-		for n := 1; n <= last; n += killStride {
-			t.Run(fmt.Sprintf("lossy=%v/%d", lossy, n), func(t *testing.T) {
-				if total := killed(t, "chur", n, lossy, want); total < n {
-					last = 0
-				}
-			})
-		}
+		t.Run(fmt.Sprintf("lossy=%v", lossy), func(t *testing.T) {
+			messages := 0
+			synctest.Test(t, func(t *testing.T) { messages = killed(t, who, math.MaxInt, lossy, want) })
+			for n := 1; n <= messages; n += stride {
+				story(t, fmt.Sprint(n), func(t *testing.T) { killed(t, who, n, lossy, want) })
+			}
+		})
 	}
 }
 
-func TestHubDiesAtEveryMessage(t *testing.T) {
-	want := tidy(t, simulated(t, smallStudy, hospitals...))
-	for _, lossy := range []bool{false, true} {
-		last := 400
-		for n := 1; n <= last; n += 5 * killStride {
-			t.Run(fmt.Sprintf("lossy=%v/%d", lossy, n), func(t *testing.T) {
-				if total := killed(t, party.Hub, n, lossy, want); total < n {
-					last = 0
-				}
-			})
-		}
-	}
-}
+// A gateway that dies at any message, and comes back with its store, changes nothing of the result.
+func TestGatewayDiesAtEveryMessage(t *testing.T) { dies(t, "chur", killStride) }
+
+func TestHubDiesAtEveryMessage(t *testing.T) { dies(t, party.Hub, 5*killStride) }
 
 // A report that was lost with a hub that died lies in the log behind the word that all is done:
 // the analyst asks until it is there, and reads on.
 func TestReportBehindTheEndIsFetched(t *testing.T) {
-	w := newTown(t)
-	inner := w.network
-	var once sync.Once
-	lost := make(chan struct{})
-	w.network = func(self party.ID) engine.Network {
-		if self != party.Hub {
-			return inner(self)
-		}
-		return between{send: func(_ string, _ uint32, to party.ID, b []byte) (out [][]byte) {
-			out = [][]byte{b}
-			if n, err := control.Read(b); err == nil && to == "ana" && n.Act == control.Delivers {
-				once.Do(func() {
-					out = nil
-					close(lost)
-				})
+	unhurried(t, func(t *testing.T) {
+		w := newTown(t)
+		inner := w.network
+		var once sync.Once
+		lost := make(chan struct{})
+		w.network = func(self party.ID) engine.Network {
+			if self != party.Hub {
+				return inner(self)
 			}
-			return out
-		}}.network(inner(self))
-	}
-	w.all()
-	a := w.newAnalyst()
-	run := w.submit(a, smallStudy)
-	equal(t, tidy(t, w.fetch(a, run)), tidy(t, simulated(t, smallStudy, hospitals...)))
-	select {
-	case <-lost:
-	default:
-		t.Error("no report was lost")
-	}
+			return between{send: func(_ string, _ uint32, to party.ID, b []byte) (out [][]byte) {
+				out = [][]byte{b}
+				if n, err := control.Read(b); err == nil && to == "ana" && n.Act == control.Delivers {
+					once.Do(func() {
+						out = nil
+						close(lost)
+					})
+				}
+				return out
+			}}.network(inner(self))
+		}
+		w.all()
+		a := w.newAnalyst()
+		run := w.submit(a, smallStudy)
+		equal(t, tidy(t, w.fetch(a, run)), tidy(t, simulated(t, smallStudy, hospitals...)))
+		select {
+		case <-lost:
+		default:
+			t.Error("no report was lost")
+		}
+	})
 }

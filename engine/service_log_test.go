@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/transport"
 	"github.com/consilium-health/consilium/protocols/party"
@@ -25,6 +27,8 @@ type wired struct {
 
 func newWired(t testing.TB) *wired {
 	t.Helper()
+	leaks := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, leaks, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")) })
 	w := &wired{town: newTown(t), dir: t.TempDir(), conns: map[party.ID]*transport.Conn{}}
 	var err error
 	if w.authority, err = transport.NewAuthority("town", time.Now()); err != nil {

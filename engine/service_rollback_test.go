@@ -99,12 +99,11 @@ func watch(t *testing.T, w *town, run engine.RunID, seen func(engine.Status) boo
 // store was restored, and then the study ends well. So it is whether the attempt has failed
 // meanwhile or its peers are waiting in it, and whatever the store has kept of it.
 func TestStoreOfYesterdayIsRefusedUntilAnOperatorSaysSo(t *testing.T) {
-	sideBySide(t)
+	t.Parallel()
 	want := tidy(t, simulated(t, smallStudy, hospitals...))
 	for _, before := range []wire.Type{wire.Type_HELLO, wire.Type_SEAL} {
 		for _, patient := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%v/patient=%v", before, patient), func(t *testing.T) {
-				t.Parallel()
+			story(t, fmt.Sprintf("%v/patient=%v", before, patient), func(t *testing.T) {
 				w, run := yesterday(t, before, patient)
 				left := w.counting()
 				egg := w.newGateway("egg")

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/consilium-health/consilium/engine"
 	"github.com/consilium-health/consilium/engine/report"
@@ -74,27 +73,22 @@ type town struct {
 	logs bytes.Buffer
 }
 
-// beside are tests whose parts run in parallel, each in a town of its own.
-var beside sync.Map
-
-// sideBySide says that the parts of t are parallel: what they leave behind is
-// looked for when all have ended.
-func sideBySide(t *testing.T) {
+// unhurried runs a story by a clock that moves only while everybody in it waits for something: no deadline passes
+// because the machine is busy, and what waits takes no time. What a story leaves behind fails it.
+func unhurried(t *testing.T, story func(t *testing.T)) {
 	t.Helper()
-	beside.Store(t.Name(), true)
-	leaks := goleak.IgnoreCurrent()
-	t.Cleanup(func() { noLeaks(t, leaks) })
+	t.Parallel()
+	synctest.Test(t, story)
 }
 
-func noLeaks(t testing.TB, leaks goleak.Option) {
-	goleak.VerifyNone(t, leaks, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
+// story is a part of t that is unhurried.
+func story(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { unhurried(t, f) })
 }
 
 func newTown(t testing.TB) *town {
 	t.Helper()
-	leaks := goleak.IgnoreCurrent()
-	whole, _, _ := strings.Cut(t.Name(), "/")
-	_, shared := beside.Load(whole)
 	w := &town{t: t, board: transport.NewBoard(), identities: map[party.ID]*party.Identity{}, analyst: someone(t), stores: map[party.ID]*store.Store{},
 		dirs: map[party.ID]string{}, policy: map[party.ID]engine.Policy{}, now: time.Now, source: map[party.ID]engine.Source{}, skew: map[party.ID]time.Duration{}}
 	w.network = func(self party.ID) engine.Network { return engine.OnBoard(w.board, self) }
@@ -120,9 +114,6 @@ func newTown(t testing.TB) *town {
 				t.Error(err)
 			}
 			os.RemoveAll(w.dirs[id])
-		}
-		if !shared {
-			noLeaks(t, leaks)
 		}
 		if t.Failed() {
 			w.mu.Lock()

@@ -122,6 +122,7 @@ func flip(l *letter) []byte {
 // its way, it ends in an error at every party, the culprit is named where it
 // can be, and the model is not opened.
 func TestHostileNetworkUnderEncryption(t *testing.T) {
+	t.Parallel()
 	m := threeHospitals()
 	var honest []engine.Opened
 	t.Run("honest", func(t *testing.T) {
@@ -228,24 +229,25 @@ func TestHostileNetworkUnderEncryption(t *testing.T) {
 	)
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			n := &meddler{}
-			n.meddle = s.meddle(n)
-			opened, err := n.run(t, m, "reveal: model", veiledModel)
-			if !n.done {
-				t.Fatal("the message was never sent")
-			}
-			if err == nil {
-				t.Fatal("the study came to a result")
-			}
-			if !strings.Contains(err.Error(), s.want) {
-				t.Errorf("got %v, want %q named", err, s.want)
-			}
-			for _, o := range opened {
-				if o.Analysis == "a0" && o.Opening >= modelOpening(honest) {
-					t.Errorf("opening %d was opened although the run was attacked", o.Opening)
+			unhurried(t, func(t *testing.T) {
+				n := &meddler{}
+				n.meddle = s.meddle(n)
+				opened, err := n.run(t, m, "reveal: model", veiledModel)
+				if !n.done {
+					t.Fatal("the message was never sent")
 				}
-			}
+				if err == nil {
+					t.Fatal("the study came to a result")
+				}
+				if !strings.Contains(err.Error(), s.want) {
+					t.Errorf("got %v, want %q named", err, s.want)
+				}
+				for _, o := range opened {
+					if o.Analysis == "a0" && o.Opening >= modelOpening(honest) {
+						t.Errorf("opening %d was opened although the run was attacked", o.Opening)
+					}
+				}
+			})
 		})
 	}
 }
@@ -263,10 +265,12 @@ func modelOpening(honest []engine.Opened) (last int) {
 
 // TestRepeatedMessagesChangeNothing sends everything under encryption twice.
 func TestRepeatedMessagesChangeNothing(t *testing.T) {
-	n := &meddler{meddle: func(l *letter) [][]byte { return [][]byte{l.body, l.body} }}
-	if _, err := n.run(t, threeHospitals(), "reveal: model", veiledModel); err != nil {
-		t.Error(err)
-	}
+	unhurried(t, func(t *testing.T) {
+		n := &meddler{meddle: func(l *letter) [][]byte { return [][]byte{l.body, l.body} }}
+		if _, err := n.run(t, threeHospitals(), "reveal: model", veiledModel); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestRunawaySolveIsARefusal: where the solve of one model runs away, its corrections exceed every bound. That
