@@ -132,7 +132,7 @@ func TestNoRecordLeavesItsHospital(t *testing.T) {
 	m, x := aviary()
 	s := m.spec(t, "min_sites: 1", everyKind)
 	tables := m.tables(t, s)
-	net, random := new(transcript), new(recorder)
+	net, random := &transcript{keep: true}, new(recorder)
 	var progress strings.Builder
 	tap := net.tap(t)
 	r, err := engine.Simulate(t.Context(), s, tables, engine.Options{Tap: tap, Rand: random, Progress: func(p engine.Progress) {

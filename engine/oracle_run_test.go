@@ -8,27 +8,16 @@ import (
 	"testing"
 
 	"github.com/consilium-health/consilium/engine"
+	"github.com/consilium-health/consilium/engine/report"
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/engine/table"
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
-// runStudy runs the study of a set as a user would: from its text and its
-// files, with all parties and their protocols.
+// runStudy returns the analyses of a set's result.json by their id.
 func runStudy(t *testing.T, s *oracleSet) map[string]map[string]any {
 	t.Helper()
-	spec, err := study.Parse(filepath.Join(s.dir, "oracle.yaml"), []byte(oracleStudy(t, s)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables := map[party.ID]*table.Table{}
-	for _, site := range spec.Sites {
-		tables[site.ID], _, err = table.OpenCSV(s.dir, site.Source, spec.Schema, string(site.ID), spec.Privacy.MaxRows)
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return simulate(t, spec, tables)
+	return results(t, record(t, filepath.Join(s.dir, "oracle.yaml"), oracleStudy(t, s)).report)
 }
 
 // simulate returns the analyses of result.json by their id.
@@ -38,12 +27,18 @@ func simulate(t *testing.T, spec *study.Spec, tables map[party.ID]*table.Table) 
 	if err != nil {
 		t.Fatalf("%s: %v", spec.Name, err)
 	}
+	return results(t, r)
+}
+
+// results are the analyses of a report as result.json has them.
+func results(t *testing.T, r *report.Report) map[string]map[string]any {
+	t.Helper()
 	if dir := os.Getenv("CONSILIUM_PAGES"); dir != "" { // for the test that opens reports in a browser
 		var page bytes.Buffer
 		if err := r.WriteHTML(&page); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, spec.Name+".html"), page.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, r.Spec.Name+".html"), page.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

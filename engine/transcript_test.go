@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -22,7 +23,8 @@ type transcript struct {
 	mu    sync.Mutex
 	cells map[party.ID][]int // cells of each masked vector on the wire, the check cell not counted
 	sums  []engine.Progress
-	bytes [][]byte
+	bytes [][]byte // of every message, where they are kept
+	keep  bool
 
 	vows    map[party.ID]int     // steps under encryption
 	answers map[uint64]wire.Type // what followed the unlocks of each sum: to all members, or word that they were collected for the reader
@@ -40,7 +42,9 @@ func (x *transcript) tap(t *testing.T) func(from, to party.ID, b []byte) {
 	return func(from, to party.ID, b []byte) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.bytes = append(x.bytes, append([]byte(nil), b...))
+		if x.keep {
+			x.bytes = append(x.bytes, bytes.Clone(b))
+		}
 		e, err := wire.Open(b, wire.Limits{Members: wire.MaxMembers, Cells: wire.MaxCells, Share: 64 << 20})
 		if err != nil {
 			t.Errorf("a message of %s does not decode: %v", from, err)
@@ -65,26 +69,51 @@ func (x *transcript) tap(t *testing.T) func(from, to party.ID, b []byte) {
 	}
 }
 
-// record runs a study and keeps its transcript.
-func record(t *testing.T, file string) (*study.Spec, *report.Report, *transcript) {
+// recording is a run of a study with its transcript.
+type recording struct {
+	once       sync.Once
+	report     *report.Report
+	transcript *transcript
+}
+
+// recordings are of this process: the tests that read what a study comes to and what it opens share them.
+var recordings sync.Map
+
+// record runs a study, as a user would from its text and its sites' files with all parties and their
+// protocols, or returns the run that there was.
+func record(t *testing.T, file, text string) *recording {
 	t.Helper()
-	s, tables := load(t, file)
-	x := new(transcript)
-	r, err := engine.Simulate(t.Context(), s, tables, engine.Options{Tap: x.tap(t), Progress: x.progress})
-	if err != nil {
-		t.Fatal(err)
+	found, _ := recordings.LoadOrStore(file+"\n"+text, new(recording))
+	r := found.(*recording)
+	r.once.Do(func() {
+		s, tables := read(t, file, text)
+		x := new(transcript)
+		done, err := engine.Simulate(t.Context(), s, tables, engine.Options{Tap: x.tap(t), Progress: x.progress})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.report, r.transcript = done, x
+	})
+	if r.report == nil {
+		t.Fatalf("%s could not be run", file)
 	}
-	return s, r, x
+	return r
 }
 
 // load reads a study and its sites' records.
 func load(t testing.TB, file string) (*study.Spec, map[party.ID]*table.Table) {
 	t.Helper()
-	src, err := os.ReadFile(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := study.Parse(file, src)
+	return read(t, file, string(text))
+}
+
+// read is load for a text that is not in the file.
+func read(t testing.TB, file, text string) (*study.Spec, map[party.ID]*table.Table) {
+	t.Helper()
+	s, err := study.Parse(file, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +134,12 @@ func TestTranscriptOpensOnlyWhatThePlanDeclares(t *testing.T) {
 	}
 	for _, file := range append(files, "../testdata/cgd/study.yaml", "../testdata/cgd/regressions.yaml", "../testdata/lung/hospitals.yaml", "../testdata/lung/evaluation.yaml") {
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
-			s, r, x := record(t, file)
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := record(t, file, string(text))
+			s, r := got.report.Spec, got.report
 			for _, a := range r.Analyses {
 				if a.Refused != nil && (strings.HasSuffix(s.Name, "-regressions") || strings.HasSuffix(s.Name, "-evaluation")) {
 					t.Errorf("%s is refused: %v", a.ID, a.Refused)
@@ -115,7 +149,7 @@ func TestTranscriptOpensOnlyWhatThePlanDeclares(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkPlan(t, x, plan, r, len(s.Sites))
+			checkPlan(t, got.transcript, plan, r, len(s.Sites))
 			if r.PlanDigest != plan.Digest {
 				t.Errorf("the result carries plan %s, the plan is %s", r.PlanDigest, plan.Digest)
 			}
