@@ -21,8 +21,9 @@ import (
 //
 // Of the eight sums five do not follow from the others and the pooled table,
 // which a hospital has, too, less its own counts: nine equations in the four
-// counts of every other hospital with people in both rows and both columns.
-// So the sums are opened when these are enough not to be solved for.
+// counts of every other hospital with people in both rows and both columns. One
+// other's table is solved for, so at least min_sites hospitals have to be such;
+// those of two or three others are narrowed down, and the plan says so.
 type cmhPart struct {
 	rows, cols table.Factor
 	rules      Rules
@@ -31,10 +32,6 @@ type cmhPart struct {
 	few        bool // too few hospitals tell anything: the sums stay closed
 	mhSums
 }
-
-// fewestTelling is the least number of hospitals over which the sums are
-// opened: then the three others have twelve counts.
-const fewestTelling = 4
 
 // mhSums are the terms of the test summed over strata.
 type mhSums struct {
@@ -103,10 +100,13 @@ func (m *cmhPart) askSums() { m.asks = []Ask{{Opening: 1, Cells: mhCells("hospit
 
 func (m *cmhPart) plan() []Opening {
 	return []Opening{
-		{What: fmt.Sprintf("how many hospitals have people in both rows and both columns: where fewer than %d do, no term of the Cochran-Mantel-Haenszel test is opened", fewestTelling), Cells: 1, MaxTimes: 1, Shown: true},
-		{What: "sums over hospitals of the terms of the Cochran-Mantel-Haenszel test (ad/n, bc/n, expected count, variance and three products), each worked out by the hospital itself: no hospital's table",
+		{What: fmt.Sprintf("how many hospitals have people in both rows and both columns: where fewer than %d do, no term of the Cochran-Mantel-Haenszel test is opened", m.fewest()), Cells: 1, MaxTimes: 1, Shown: true},
+		{What: "sums over hospitals of the terms of the Cochran-Mantel-Haenszel test (ad/n, bc/n, expected count, variance and three products), each worked out by the hospital itself: no hospital's table. Less a hospital's own terms they narrow down the tables of the others, where only two or three have people in both rows and both columns",
 			Cells: 9, MaxTimes: 1, Released: true}}
 }
+
+// fewest is how many hospitals must tell anything for their sums to be opened.
+func (m *cmhPart) fewest() int64 { return int64(max(2, m.rules.MinSites)) }
 
 func (m *cmhPart) ask() []Ask { return m.asks }
 
@@ -132,7 +132,7 @@ func (m *cmhPart) reduce(t fixed.Totals) error {
 	switch {
 	case !counted:
 		m.read(t)
-	case t.Count(0) < max(fewestTelling, int64(m.rules.MinSites)):
+	case t.Count(0) < m.fewest():
 		m.few, m.counts.waits = true, false
 	default:
 		m.counts.waits = false

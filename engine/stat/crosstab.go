@@ -137,7 +137,7 @@ func (x *crosstabResult) glance(counts [][]int64, h hidden) (g Record, warnings 
 	if x.cmh != nil {
 		switch {
 		case x.cmh.few:
-			warnings = append(warnings, fmt.Sprintf("fewer than %d hospitals have people in both rows and both columns: there is no Cochran-Mantel-Haenszel test, whose sums could be solved for the others' tables (min_cell: 1 switches this off)", max(fewestTelling, x.cmh.rules.MinSites)))
+			warnings = append(warnings, fmt.Sprintf("fewer than %d hospitals have people in both rows and both columns: there is no Cochran-Mantel-Haenszel test, whose sums could be solved for the others' tables (rule min_sites)", x.cmh.fewest()))
 		case x.cmh.strata < 2:
 			warnings = append(warnings, "fewer than two hospitals have two people: there is no Cochran-Mantel-Haenszel test")
 		}
