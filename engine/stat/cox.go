@@ -40,7 +40,7 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 	case !slices.Contains([]string{"", "km", "identity", "log", "none"}, args.ZPH):
 		return nil, fmt.Errorf("cox: zph %q, want km, identity, log or none", args.ZPH)
 	}
-	c := &coxPart{regression: r, own: slices.Contains(args.Strata, table.Site), efron: args.Ties != "breslow", transform: args.ZPH}
+	c := &coxPart{regression: r, own: slices.Contains(args.Strata, table.Site), unranked: args.Evaluate != nil && args.Evaluate.Cells == 0, efron: args.Ties != "breslow", transform: args.ZPH}
 	if c.transform == "" {
 		if c.transform = "km"; c.own {
 			c.transform = "identity"
@@ -118,6 +118,7 @@ type coxPart struct {
 	u         *followUp
 	vars      []string
 	own       bool // strata within hospitals: each finishes its own likelihood
+	unranked  bool // another analysis takes up the fit: no concordance
 	efron     bool
 	transform string
 	log       bool

@@ -240,3 +240,23 @@ func TestObservedRisksRestOnTimesAtWhichManyLeave(t *testing.T) {
 		}
 	}
 }
+
+// With min_cell a model is evaluated as if everyone had left at the last of the times that theirs is merged with.
+func TestCoxEvaluationOnMergedTimesIsThatOfTheMergedTimes(t *testing.T) {
+	for i, c := range evaluated {
+		if len(c.model.Strata) > 0 {
+			continue // each has its own
+		}
+		set := readReference(t, "../../testdata/"+c.set)
+		args := evaluatedArgs("calibration", i, rules(5, 1))
+		f := run(t, programOf(t, set.schema, args), set.tables...)
+		model := run(t, programOf(t, set.schema, *args.Of), set.tables...)
+		moved := set.mergedTimes(t, *args.Of, int64(max(5, len(model.Tidy)+2)))
+		g := run(t, programOf(t, set.schema, evaluatedArgs("calibration", i, rules(1, 1))), moved...)
+		for _, key := range []string{"n_event", "n_risk", "mean_predicted", "observed_risk", "observed_low", "observed_high", "observed_expected", "slope", "intercept", "brier", "brier_std_error", "brier_null", "ipa"} {
+			if got, want := f.Glance.Get(key), g.Glance.Get(key); got == nil || got != want && !near(got, want) {
+				t.Errorf("%s: %s is %v, on the merged times %v", c.id, key, got, want)
+			}
+		}
+	}
+}

@@ -18,6 +18,10 @@ func (c *coxPart) finalAsk() {
 	for a, b := range f.estimate {
 		c.estimate[a] = Round40(b)
 	}
+	if c.unranked && c.transform == "none" {
+		c.stage, c.asks = coxDone, nil
+		return
+	}
 	c.stage = coxFinal
 	state := append(append(centres(c.columns), c.scale...), c.estimate...)
 	var cells []Cell
@@ -46,6 +50,9 @@ func (c *coxPart) finalAsk() {
 		return
 	}
 	classes := min(100, maxGridCells/(3*max(1, c.shown)))
+	if c.unranked {
+		classes = 0
+	}
 	c.classes = classes
 	c.asks = nil
 	if classes >= 2 {

@@ -48,11 +48,16 @@ func (c *coxPart) lay() {
 		c.openings = append(c.openings, c.sandwich.opening(q))
 		c.place.cluster = len(c.openings) - 1
 	}
+	if c.unranked && c.transform == "none" {
+		return
+	}
 	if c.own {
 		c.place.final = put("how many pairs of people within a hospital's stratum the model puts in the right order, in the wrong one, and neither, and sums over people of squares of their pairs, its error; score and information weighted by time: a test of proportional hazards", cells, 1, false)
 		return
 	}
-	c.place.pairs = put("how many people of each class of risk leave at each time, with and without the event: the concordance of the model; single people included, used on the way, never written", maxGridCells, 1, true)
+	if !c.unranked {
+		c.place.pairs = put("how many people of each class of risk leave at each time, with and without the event: the concordance of the model; single people included, used on the way, never written", maxGridCells, 1, true)
+	}
 	if c.transform != "none" {
 		c.place.final = put("sums of the columns over those with the event, weighted by time: a test of proportional hazards", q, 1, false)
 	}

@@ -144,7 +144,7 @@ func (c *coxPart) glance(f *Frame) Record {
 		Put("aic", 2*df-2*logLik)
 	value, bound := c.ranking.value()
 	g = g.Put("concordance", value).Put("concordance_bound", bound).Put("concordance_std_error", c.ranking.stdError()).Put("iterations", m.rounds-1).Put("converged", m.converged)
-	if math.IsNaN(value) {
+	if math.IsNaN(value) && !c.unranked {
 		f.Warnings = append(f.Warnings, "there is no concordance: no pair of people can be put in order, or there are too many times to count classes of risk at each (grid: makes them fewer)")
 	}
 	if slopes := df; float64(c.nEvent) < 10*slopes {
