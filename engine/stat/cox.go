@@ -50,7 +50,7 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 		return nil, err
 	}
 	if r.sandwich != nil && !c.own {
-		return nil, fmt.Errorf("cox: se: cluster_site needs strata: site, with which hospitals work out their own scores")
+		return nil, fmt.Errorf("cox: se: %s needs strata: site, with which hospitals work out their own scores", args.SE)
 	}
 	if v := args.CrossValidate; v != nil {
 		if err := v.check(args); err != nil {
@@ -130,22 +130,22 @@ type coxPart struct {
 	openings []Opening
 	place    struct{ sums, squares, events, fit, final, pairs, cluster int } // -1: none
 
-	scale     []float64
-	varies    []int
-	fit       *newton
-	first     float64   // score statistic at 0
-	null      float64   // log-likelihood at 0
-	before    float64   // squared decrement a round ago
-	events    []float64 // sums over the events: of each column, of the offset
-	strata    []*riskSets
-	moved     int       // times before merging, of all strata
-	shown     int       // after
-	estimate  []float64 // as the evaluation takes it
-	classes   int       // of risk, of the concordance over hospitals
-	test      *zph
-	ranking   concordance
-	clustered bool       // hospitals' scores were asked for
-	wide      *symmetric // covariance that allows for them
+	scale    []float64
+	varies   []int
+	fit      *newton
+	first    float64   // score statistic at 0
+	null     float64   // log-likelihood at 0
+	before   float64   // squared decrement a round ago
+	events   []float64 // sums over the events: of each column, of the offset
+	strata   []*riskSets
+	moved    int       // times before merging, of all strata
+	shown    int       // after
+	estimate []float64 // as the evaluation takes it
+	classes  int       // of risk, of the concordance over hospitals
+	test     *zph
+	ranking  concordance
+	meat     int        // cells of robust or clustered standard errors, the last ones of the final asks
+	wide     *symmetric // covariance of those
 
 	schema *table.Schema // nil: no survival is predicted
 	people []asked

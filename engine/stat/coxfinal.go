@@ -3,7 +3,6 @@ package stat
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
 )
@@ -39,14 +38,7 @@ func (c *coxPart) finalAsk() {
 			}
 		}
 		c.asks = []Ask{{Opening: c.place.final, Cells: cells, State: state}}
-		if v := f.covariance(); c.sandwich != nil && !f.separated && v != nil {
-			var of []lean
-			for _, j := range f.cols { // an event's score is a difference of two values of the column
-				of = append(of, lean{name: c.columns[j].Name, all: 2 * c.reach(j) * float64(c.nEvent)})
-			}
-			c.clustered = true
-			c.asks = append(c.asks, c.sandwich.ask(c.place.cluster, of, c.rows, slices.Clone(state), v))
-		}
+		c.askSandwich(state)
 		return
 	}
 	classes := min(100, maxGridCells/(3*max(1, c.shown)))
@@ -103,16 +95,9 @@ func (c *coxPart) typical() float64 {
 
 func (c *coxPart) addFinal(m *coxRows, out *fixed.Sums) {
 	m.use(c.fit.cols, c.estimate)
-	if len(c.asks) > 1 && c.own {
-		p, e := m.likelihood(c.efron, nil)
-		score := make([]float64, len(m.cols))
-		for a := range score {
-			score[a] = e.score[a] - p.score[a]
-		}
-		c.sandwich.begin(len(score))
-		c.sandwich.own(score, len(m.stop))
-		n := len(c.asks[0].Cells)
-		c.sandwich.put(out.Slice(n, out.Len()))
+	if c.meat > 0 {
+		n := out.Len() - c.meat
+		c.addSandwich(m, out.Slice(n, out.Len()))
 		out = out.Slice(0, n)
 	}
 	if c.own {
@@ -207,8 +192,8 @@ func (c *coxPart) takeFinal(t fixed.Totals) {
 	}
 	d := float64(c.nEvent)
 	if c.own {
-		if n := pairCells(q) + 1; c.clustered {
-			c.sandwich.take(t.Slice(t.Len()-n, t.Len()), q)
+		if c.meat > 0 {
+			c.sandwich.take(t.Slice(t.Len()-c.meat, t.Len()), q)
 		}
 		c.ranking = pairsOf(t)
 		if c.transform != "none" {

@@ -127,13 +127,36 @@ func (m *coxRows) row(i int) []float64 { return m.x[i*len(m.cols) : (i+1)*len(m.
 func (m *coxRows) likelihood(efron bool, g func(time float64) float64) (p *partial, events *partial) {
 	q := len(m.cols)
 	p, events = newPartial(q), newPartial(q)
-	risk, tied := newRiskSums(q), newRiskSums(q)
+	m.eachTime(func(from, to int, risk, tied *riskSums, d int64, top float64) {
+		weight := 1.0
+		if g != nil {
+			weight = g(m.stop[from])
+		}
+		for i := from; i < to; i++ {
+			if !m.event[i] {
+				continue
+			}
+			events.logLik += m.eta[i] - top
+			for a, x := range m.row(i) {
+				events.score[a] += x
+				events.gScore[a] += weight * x
+			}
+		}
+		p.time(risk, tied, d, efron, weight)
+	})
+	return p, events
+}
+
+// eachTime visits the times with d events, the last of each stratum first: rows from..to-1 leave then. Weights in the sums over
+// everyone at risk and over the events are exp(eta - top), of which the likelihood does not depend on top.
+func (m *coxRows) eachTime(visit func(from, to int, risk, tied *riskSums, d int64, top float64)) {
+	risk, tied := newRiskSums(len(m.cols)), newRiskSums(len(m.cols))
 	n, out := len(m.stop), 0
 	for from := 0; from < n; {
 		to := from
 		top, least := math.Inf(-1), math.Inf(1)
 		for to < n && m.stratum[to] == m.stratum[from] {
-			top, least = max(top, m.eta[to]), min(least, m.eta[to]) // the likelihood does not change with a common factor
+			top, least = max(top, m.eta[to]), min(least, m.eta[to])
 			to++
 		}
 		wide := top-least > 600 // a factor for all would leave some risk sets without weight
@@ -142,13 +165,9 @@ func (m *coxRows) likelihood(efron bool, g func(time float64) float64) (p *parti
 		}
 		risk.reset()
 		for i := from; i < to; {
-			t := m.stop[i]
+			first, t := i, m.stop[i]
 			tied.reset()
 			var d int64
-			weight := 1.0
-			if g != nil {
-				weight = g(t)
-			}
 			if wide {
 				before := top
 				for k := i; k < to && m.stop[k] == t; k++ {
@@ -159,15 +178,9 @@ func (m *coxRows) likelihood(efron bool, g func(time float64) float64) (p *parti
 			for ; i < to && m.stop[i] == t; i++ {
 				w := math.Exp(m.eta[i] - top)
 				risk.add(m.row(i), w)
-				if !m.event[i] {
-					continue
-				}
-				d++
-				tied.add(m.row(i), w)
-				events.logLik += m.eta[i] - top
-				for a, x := range m.row(i) {
-					events.score[a] += x
-					events.gScore[a] += weight * x
+				if m.event[i] {
+					d++
+					tied.add(m.row(i), w)
 				}
 			}
 			if d == 0 {
@@ -177,11 +190,10 @@ func (m *coxRows) likelihood(efron bool, g func(time float64) float64) (p *parti
 				k := m.entries[out]
 				risk.add(m.row(k), -math.Exp(m.eta[k]-top))
 			}
-			p.time(risk, tied, d, efron, weight)
+			visit(first, i, risk, tied, d, top)
 		}
 		from, out = to, to
 	}
-	return p, events
 }
 
 // ownCells are the cells of a fit's round within hospitals.

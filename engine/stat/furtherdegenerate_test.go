@@ -23,7 +23,8 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 	stratified.Strata = OneOrMore{"sex"}
 	drawn.Times, drawn.Predict = []float64{100, 500}, []map[string]string{{"age": "60", "sex": "male"}}
 	clustered.Strata, clustered.SE = OneOrMore{"site"}, "cluster_site"
-	crossed := cox("~ age + sex")
+	crossed, robust := cox("~ age + sex"), cox("~ age + sex")
+	robust.Strata, robust.SE = OneOrMore{"site"}, "hc0"
 	crossed.Strata, crossed.CrossValidate = OneOrMore{"site"}, &CrossValidate{Folds: 3, Seed: 1}
 	cases := []struct {
 		set  string
@@ -34,8 +35,8 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 		{"birthwt", Args{Kind: "logistic", Formula: "low ~ age + smoke", CrossValidate: &CrossValidate{Folds: 3, Seed: 1}}},
 		{"birthwt", Args{Kind: "logistic", Formula: "low ~ age + smoke", Ridge: &one, CrossValidate: &CrossValidate{Folds: 2}}},
 		{"birthwt", Args{Kind: "negbin", Formula: "ftv ~ age + smoke", VIF: true}},
-		{"birthwt", Args{Kind: "negbin", Formula: "ftv ~ age + race + smoke"}},
-		{"cgd", Args{Kind: "negbin", Formula: "infections ~ treat + offset(log(days))"}},
+		{"birthwt", Args{Kind: "negbin", Formula: "ftv ~ age + race + smoke", SE: "hc2"}},
+		{"cgd", Args{Kind: "negbin", Formula: "infections ~ treat + offset(log(days))", SE: "cluster_site"}},
 		{"birthwt", Args{Kind: "mantel_haenszel", Rows: "smoke", Columns: "low", Strata: OneOrMore{"race"}}},
 		{"birthwt", Args{Kind: "mantel_haenszel", Rows: "smoke", Columns: "low", Strata: OneOrMore{"race", "site"}}},
 		{"birthwt", Args{Kind: "lrtest", OfAll: []*Args{of(Args{Kind: "linear", Formula: "bwt ~ age"}), of(Args{Kind: "linear", Formula: "bwt ~ age + race"})}}},
@@ -55,9 +56,10 @@ func TestFurtherRegressionsOfAHandfulOfRows(t *testing.T) {
 		{"lung", drawn},
 		{"lung", clustered},
 		{"lung", crossed},
+		{"lung", robust},
 	}
 	for _, se := range []string{"hc0", "hc1", "hc2", "hc3", "cluster_site"} {
-		for _, a := range []Args{{Kind: "linear", Formula: "bwt ~ age + race + smoke"}, {Kind: "logistic", Formula: "low ~ age + race + smoke"}, {Kind: "poisson", Formula: "ftv ~ age + race + smoke"}, {Kind: "negbin", Formula: "ftv ~ age + smoke"}} {
+		for _, a := range []Args{{Kind: "linear", Formula: "bwt ~ age + race + smoke"}, {Kind: "logistic", Formula: "low ~ age + race + smoke"}, {Kind: "poisson", Formula: "ftv ~ age + race + smoke"}} {
 			a.SE, a.VIF = se, true
 			cases = append(cases, struct {
 				set  string

@@ -66,6 +66,9 @@ var regressions = []struct {
 	{"firth_profile", "birthwt", Args{Kind: "logistic", Formula: "low ~ age + lwt + smoke + ht", Firth: true, Profile: true}, false},
 	{"firth_profile_rare", "birthwt", Args{Kind: "logistic", Formula: "ht ~ smoke * ui", Firth: true, Profile: true}, false},
 	{"cox_cluster", "lung", Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + sex + ph_ecog", Strata: OneOrMore{"site"}, SE: "cluster_site"}, true},
+	{"cox_hc0", "lung", Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + sex + ph_ecog", Strata: OneOrMore{"site"}, SE: "hc0"}, true},
+	{"cox_hc0_breslow", "lung", Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ age + ph_karno", Strata: OneOrMore{"site", "sex"}, Ties: "breslow", SE: "hc0"}, true},
+	{"cox_hc0_ties", "rotterdam_gbsg", Args{Kind: "cox", Time: "rfstime", Event: "rfs", Formula: "~ age + size + nodes + hormon", Grid: 365, Strata: OneOrMore{"site"}, SE: "hc0"}, true},
 }
 
 // rNumber is a line of regressions.csv.

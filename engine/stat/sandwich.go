@@ -5,8 +5,6 @@ import (
 	"math"
 	"math/big"
 	"slices"
-
-	"github.com/consilium-health/consilium/engine/internal/fixed"
 )
 
 // sandwich is the meat between two inverses of the information (Huber 1967,
@@ -18,12 +16,14 @@ import (
 //	cluster_site  sum over hospitals of s s', s = sum of x e over the hospital's rows (Liang and Zeger 1986),
 //	              times g/(g-1) of g hospitals, of linear models also times (n-1)/(n-k), of Cox's times 1
 //
-// as R's sandwich::vcovHC and vcovCL, and coxph's cluster. A leverage needs nothing but the inverse
+// as R's sandwich::vcovHC and vcovCL, and coxph's cluster; of Cox models hc0 takes score residuals in place of
+// x e (Lin and Wei, JASA 1989;84:1074), as coxph's robust, and hc1 to hc3 are not defined. A leverage needs nothing but the inverse
 // information, which every hospital knows. Of a hospital's score s, its model's
 // lean, only the products' sum over hospitals is opened: of g scores that sum to
 // 0, (g-1) q numbers, it tells q (q+1)/2. Where hospitals are not many more than
 // columns that is near each score: fewer than q+3 are refused. The others open
-// squared residuals over the people of two yes/no columns: not those of few people.
+// squared residuals over the people of two yes/no columns, of Cox models over those in whose strata
+// both columns vary: not those of few people.
 type sandwich struct {
 	kind  string
 	of    string // kind of the model
@@ -36,7 +36,8 @@ type sandwich struct {
 	low    []float64
 	meat   []float64 // upper triangle, row by row
 	rest   []float64
-	count  int64 // this hospital's rows; then over all: rows of leverage near 1, or hospitals
+	count  int64   // this hospital's rows; then over all: rows of leverage near 1, or hospitals
+	tell   []int64 // of score residuals: people who have both of two columns' not 0, as meat
 	opened bool
 }
 
@@ -55,8 +56,8 @@ func newSandwich(args Args) (*sandwich, error) {
 		return nil, fmt.Errorf("%s: se %q, want one of %v", args.Kind, args.SE, standardErrors)
 	case args.Ridge != nil && *args.Ridge > 0:
 		return nil, fmt.Errorf("%s: a penalised model has no standard errors: leave out ridge or se", args.Kind)
-	case args.Kind == "cox" && args.SE != "cluster_site":
-		return nil, fmt.Errorf("cox: se: %s is not computed; want cluster_site, with strata: site", args.SE)
+	case args.Kind == "cox" && args.SE != "cluster_site" && args.SE != "hc0":
+		return nil, fmt.Errorf("cox: se: %s is not computed; want hc0 or cluster_site, with strata: site", args.SE)
 	case args.Veil:
 		return nil, fmt.Errorf("%s: se: %s needs sums over rows at the model, which reveal: model does not open; use privacy.reveal: sums", args.Kind, args.SE)
 	}
@@ -74,6 +75,13 @@ func (s *sandwich) opening(q int) Opening {
 		return Opening{What: "sums over hospitals of the products of each hospital's own score, which it works out itself; how many hospitals have a row: standard errors that allow for patients of a hospital being alike. No hospital's score",
 			Cells: pairCells(q) + 1, MaxTimes: 1}
 	}
+	if s.of == "cox" {
+		what, cells := "products of any two columns' score residuals, which each hospital works out within its own strata, summed over people: robust standard errors", pairCells(q)
+		if s.least > 1 {
+			what, cells = what+"; how many people's tell of any two columns, and how many people have both of two yes/no columns: where few do, no standard error is written", cells+pairCells(q)+pairCells(q-1)
+		}
+		return Opening{What: what, Cells: cells, MaxTimes: 1, CountsPeople: s.least > 1}
+	}
 	what, cells := "products of any two columns, summed with each row's squared residual as its weight, at the model: robust standard errors", pairCells(q)
 	if s.levered() {
 		what, cells = what+"; how many rows the model hangs on", cells+1
@@ -90,163 +98,7 @@ func (s *sandwich) few(q int, sites int64, rules Rules) error {
 		return nil
 	}
 	return &Refusal{Rule: "clusters", Message: fmt.Sprintf("standard errors clustered by hospital need at least %d contributing hospitals for %d columns: with fewer they come near to each hospital's own score", q+3, q),
-		Remedy: "leave out terms, or use se: hc3"}
-}
-
-// lean is what bounds a column's part of the meat: the largest |x e| of a row
-// and, since sum |x e| <= sqrt(sum x^2 w  sum e^2/w), that of all rows together.
-// The sums are opened ones, so that wide declared ranges cost no digits.
-type lean struct {
-	name     string
-	one, all float64
-	level    // not of cluster_site
-}
-
-// ask is the sum at the state; v is the inverse information.
-func (s *sandwich) ask(opening int, of []lean, rows uint64, state []float64, v *symmetric) Ask {
-	q, bound := len(of), 1+0x1p-8
-	switch s.kind {
-	case "hc2":
-		bound /= nearOne
-	case "hc3":
-		bound /= nearOne * nearOne
-	}
-	most := func(a int) float64 {
-		if s.clustered() {
-			return of[a].all
-		}
-		return math.Min(of[a].one, of[a].all)
-	}
-	var cells []Cell
-	for a := range q {
-		for b := a; b < q; b++ {
-			cells = append(cells, Cell{Cell: fixed.Binary(bound*most(a)*most(b), rows), Name: "weighted product of " + of[a].name + ", " + of[b].name})
-		}
-	}
-	switch {
-	case s.clustered():
-		cells = append(cells, countCell("hospitals with a row", Plain))
-	case s.levered():
-		cells = append(cells, countCell("rows of leverage near 1", Plain))
-		s.root = rootOf(v)
-		for a := range s.root {
-			state = append(state, s.root[a][a:]...)
-		}
-	}
-	if !s.clustered() && s.least > 1 {
-		cells = append(cells, s.pairUp(of)...)
-	}
-	return Ask{Opening: opening, Cells: cells, State: state}
-}
-
-// rootOf is sqrt(D) L' of v = L D L', upper triangular, in 40 bits: it travels in the ask's state.
-func rootOf(v *symmetric) [][]float64 {
-	root := make([][]float64, v.n)
-	f := factorize(v, neverAliased)
-	for a := range root {
-		root[a] = make([]float64, v.n)
-		d := math.Sqrt(rounded(f.pivot[a]))
-		root[a][a] = Round40(d)
-		for b := a + 1; b < v.n; b++ {
-			root[a][b] = Round40(d * rounded(f.low[b][a]))
-		}
-	}
-	return root
-}
-
-// leverage is x'vx from the root of v: a sum of squares, so that nothing cancels.
-func leverage(root [][]float64, x []float64) (h float64) {
-	for a, line := range root {
-		z := 0.0
-		for b := a; b < len(x); b++ {
-			z += line[b] * x[b]
-		}
-		h += z * z
-	}
-	return h
-}
-
-// begin starts a hospital's term for q columns.
-func (s *sandwich) begin(q int) {
-	n := pairCells(q)
-	s.score, s.low, s.meat, s.rest, s.count = make([]float64, q), make([]float64, q), make([]float64, n), make([]float64, n), 0
-	s.both = make([]int64, len(s.pairs))
-}
-
-// row adds a row x of the model matrix with residual e and weight w in the information.
-func (s *sandwich) row(x []float64, e, w float64) {
-	if s.clustered() {
-		for a := range x {
-			add(&s.score[a], &s.low[a], x[a]*e)
-		}
-		s.count++
-		return
-	}
-	s.meet(x)
-	u := e * e
-	if s.levered() {
-		left := 1 - w*leverage(s.root, x)
-		if left < nearOne {
-			s.count++
-			return
-		}
-		if u /= left; s.kind == "hc3" {
-			u /= left
-		}
-	}
-	at := 0
-	for a := range x {
-		for b := a; b < len(x); b++ {
-			add(&s.meat[at], &s.rest[at], u*x[a]*x[b])
-			at++
-		}
-	}
-}
-
-// own takes a hospital's score as a whole.
-func (s *sandwich) own(score []float64, rows int) { s.score, s.count = score, int64(rows) }
-
-// put writes the hospital's term.
-func (s *sandwich) put(out *fixed.Sums) {
-	if s.clustered() {
-		at := 0
-		for a := range s.score {
-			for b := a; b < len(s.score); b++ {
-				s.meat[at] = (s.score[a] + s.low[a]) * (s.score[b] + s.low[b])
-				at++
-			}
-		}
-		s.count = min(s.count, 1)
-	}
-	for i := range s.meat {
-		out.AddFloat(i, s.meat[i])
-		out.AddFloat(i, s.rest[i])
-	}
-	at := len(s.meat)
-	if s.clustered() || s.levered() {
-		out.Add(at, s.count)
-		at++
-	}
-	for i, n := range s.both {
-		out.Add(at+i, n)
-	}
-}
-
-// take reads the total over hospitals of q columns.
-func (s *sandwich) take(t fixed.Totals, q int) {
-	s.meat, s.opened = make([]float64, pairCells(q)), true
-	for i := range s.meat {
-		s.meat[i] = t.Float(i)
-	}
-	at := len(s.meat)
-	if s.count = 0; s.clustered() || s.levered() {
-		s.count = t.Count(at)
-		at++
-	}
-	s.both = make([]int64, len(s.pairs))
-	for i := range s.both {
-		s.both[i] = t.Count(at + i)
-	}
+		Remedy: "leave out terms, or use se: hc3 (cox: hc0)"}
 }
 
 // mark says in a glance which standard errors are given.
@@ -272,6 +124,8 @@ func (s *sandwich) around(v *symmetric, n int64) (*symmetric, string) {
 		return nil, "the model has no finite maximum"
 	case s.thin(n, s.least) != "":
 		return nil, fmt.Sprintf("fewer than %d people are alike in %s, whose outcomes robust standard errors would tell; use se: model, or merge levels", s.least, s.thin(n, s.least))
+	case s.silent(s.least) != "":
+		return nil, fmt.Sprintf("fewer than %d people tell of %s, and robust standard errors of them; use se: model, or leave out the term", s.least, s.silent(s.least))
 	case s.levered() && s.count > 0:
 		return nil, "there is a row without which a coefficient has no estimate (leverage near 1); use se: hc1"
 	case s.clustered() && s.count < 2:

@@ -62,7 +62,7 @@ func TestRobustErrorsAreNullWhereThereAreNone(t *testing.T) {
 		}
 	}
 	lung := readReference(t, "../../testdata/lung")
-	for _, args := range []Args{{SE: "hc0", Strata: OneOrMore{"site"}}, {SE: "cluster_site"}, {SE: "cluster_site", Strata: OneOrMore{"sex"}}} {
+	for _, args := range []Args{{SE: "hc1", Strata: OneOrMore{"site"}}, {SE: "hc0"}, {SE: "cluster_site"}, {SE: "cluster_site", Strata: OneOrMore{"sex"}}} {
 		args.Kind, args.Time, args.Event, args.Formula = "cox", "time", "death", "~ age"
 		if _, err := (Cox{}).Begin(args, lung.schema); err == nil || !strings.Contains(err.Error(), "strata: site") {
 			t.Errorf("cox, se %s, strata %v: %v", args.SE, args.Strata, err)

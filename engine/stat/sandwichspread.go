@@ -132,7 +132,7 @@ func (p *spreadPart) reduce(t fixed.Totals) error {
 		least := int64(len(p.columns)) + 3
 		if n := t.Count(i); n > 0 && n < least {
 			return &Refusal{Rule: "clusters", Message: fmt.Sprintf("standard errors clustered by hospital need at least %d %s: with fewer they come near to each hospital's own score", least, c.Name),
-				Remedy: "leave out the term or merge its levels, or use se: hc3 (cox: se: model)"}
+				Remedy: "leave out the term or merge its levels, or use se: hc3 (cox: hc0)"}
 		}
 	}
 	return nil

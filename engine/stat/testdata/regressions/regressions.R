@@ -232,3 +232,13 @@ profile("firth_profile_rare", ht ~ smoke * ui, birthwt)
 cl <- coxph(Surv(time, death) ~ age + sex + ph_ecog + strata(site), lung, cluster = site, eps = 1e-14)
 for (t in names(coef(cl))) { put("cox_cluster", "tidy", t, "estimate", coef(cl)[t]); put("cox_cluster", "tidy", t, "std_error", sqrt(cl$var[match(t, names(coef(cl))), match(t, names(coef(cl)))])) }
 put("cox_cluster", "glance", "", "wald", cl$wald.test)
+
+## Cox, robust: score residuals (Lin and Wei 1989)
+gbsg <- read("rotterdam_gbsg", c("rotterdam", "gbsg"))
+gbsg$size <- factor(gbsg$size, c("<=20", "20-50", ">50"))
+for (x in list(
+  list("cox_hc0", coxph(Surv(time, death) ~ age + sex + ph_ecog + strata(site), lung, robust = TRUE, eps = 1e-14)),
+  list("cox_hc0_breslow", coxph(Surv(time, death) ~ age + ph_karno + strata(site, sex), lung, ties = "breslow", robust = TRUE, eps = 1e-14)),
+  list("cox_hc0_ties", coxph(Surv(ceiling(rfstime / 365) * 365, rfs) ~ age + size + nodes + hormon + strata(site), gbsg, robust = TRUE, eps = 1e-14)))) {
+  robust(x[[1]], x[[2]], vcov(x[[2]])); put(x[[1]], "glance", "", "wald", x[[2]]$wald.test); put(x[[1]], "glance", "", "score", x[[2]]$score)
+}
