@@ -137,7 +137,28 @@ func underEncryption(s *study.Spec) string {
 	if s.Privacy.Reveal != "model" {
 		return ""
 	}
-	return " What the models need beyond the list is computed under encryption, with a key of which every hospital holds a part: nobody sees it."
+	var open []string // models all the same
+	veiled := false
+	for _, a := range s.Analyses {
+		kind, ok := stat.Lookup(a.Kind)
+		if !ok {
+			continue
+		}
+		p, err := kind.Statistic.Begin(a, s.Schema)
+		if _, hidden := p.(stat.Veiled); err == nil && hidden {
+			veiled = true
+		} else if a.Formula != "" {
+			open = append(open, a.ID)
+		}
+	}
+	text := ""
+	if veiled {
+		text = " What the models need beyond the list is computed under encryption, with a key of which every hospital holds a part: nobody sees it."
+	}
+	if open != nil {
+		text += " Not encrypted, but open as with reveal: sums: " + strings.Join(open, ", ") + "."
+	}
+	return text
 }
 
 // opened lists what was opened, in a steward's words: first what the result
