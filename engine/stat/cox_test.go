@@ -80,6 +80,29 @@ func TestCoxWithLateEntriesAgreesWithR(t *testing.T) {
 	}
 }
 
+// The transform km of the test of proportional hazards is of everyone's survival: also before the first exit
+// of a person's own stratum that person is at risk. Here people of g = b leave from 3 on, those of a from 2.
+// R 4.2.2: cox.zph(coxph(Surv(time, event) ~ x + strata(g), ties = ..., control = coxph.control(eps = 1e-13, toler.chol = 1e-14))),
+// and with Surv(entry, time, event).
+func TestZPHByKaplanMeierCountsEveryStratumFromTheStart(t *testing.T) {
+	for _, c := range []struct {
+		ties, entry string
+		want        float64
+	}{{"efron", "", 2.02430482000142}, {"efron", "entry", 2.31040772681418}, {"breslow", "", 1.91038665485498}, {"breslow", "entry", 2.18567129275403}} {
+		for _, way := range []struct {
+			hospitals int
+			strata    OneOrMore
+		}{{3, OneOrMore{"g"}}, {1, OneOrMore{"site", "g"}}} {
+			s, tables := trial(t, way.hospitals, trialEntry, trialTime, trialEvent, trialX, trialG)
+			args := Args{Kind: "cox", Time: "time", Event: "event", Entry: c.entry, Formula: "~ x", Ties: c.ties, Strata: way.strata, ZPH: "km", Rules: rules(1, 1)}
+			f := run(t, programOf(t, s, args), tables...)
+			if got := f.Tables[0].Rows[0].Get("statistic"); !near(got, c.want) {
+				t.Errorf("%s, entry %q, strata %v: zph is %v, R has %v", c.ties, c.entry, way.strata, got, c.want)
+			}
+		}
+	}
+}
+
 // With min_cell the model is that of the data whose times are moved up to the
 // last of those they are merged with, and no sum over times is of fewer people.
 func TestCoxOnMergedTimesIsThatOfTheMergedTimes(t *testing.T) {

@@ -191,30 +191,40 @@ type exit struct {
 
 // exits lists the exits of a group, once all is counted. Nobody's entry is after the last.
 func (u *followUp) exits(group int) (all []exit) {
-	var before int64
 	for _, l := range u.stop.leaves {
 		lost, events := l.n[2*group], l.n[2*group+1]
 		if lost+events > 0 {
 			all = append(all, exit{time: u.stop.value(l.lo), events: events, lost: lost})
-			before += lost + events
 		}
 	}
+	u.enter(all, group)
+	return all
+}
+
+// enter fills in when the people of groups, whose exits all are, come under observation, and who is at risk.
+func (u *followUp) enter(all []exit, groups ...int) {
 	if len(all) == 0 {
-		return nil
+		return
+	}
+	for i := range all {
+		all[i].came = 0
 	}
 	if u.start == nil {
-		all[0].came = before
+		for _, e := range all {
+			all[0].came += e.events + e.lost
+		}
 	} else {
 		at := 0
 		for _, l := range u.start.leaves {
 			for at < len(all)-1 && u.start.value(l.lo) >= all[at].time {
 				at++
 			}
-			all[at].came += l.n[group]
+			for _, g := range groups {
+				all[at].came += l.n[g]
+			}
 		}
 	}
 	count(all)
-	return all
 }
 
 // count fills in who is at risk.

@@ -1,6 +1,7 @@
 package stat
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 	"slices"
@@ -110,38 +111,37 @@ func (c *coxPart) transformOf() func(t float64) float64 {
 	}
 	// One less the survival of everyone just before, strata together.
 	var all []exit
+	var groups []int
 	for g := range c.u.groups() {
+		groups = append(groups, g)
 		if c.own {
 			all = append(all, c.u.exits(g)...)
 		} else {
 			all = append(all, c.strata[g].exits...)
 		}
 	}
-	return failing(all)
+	joined := together(all)
+	c.u.enter(joined, groups...)
+	return failing(joined)
 }
 
-// failing is one less the Kaplan-Meier estimate just before a time.
-func failing(all []exit) func(t float64) float64 {
-	slices.SortStableFunc(all, func(a, b exit) int {
-		switch {
-		case a.time < b.time:
-			return -1
-		case a.time > b.time:
-			return 1
-		}
-		return 0
-	})
-	var joined []exit
+// together adds up the exits of several groups at the same time, in order of time. A group's people are at
+// risk before its own first exit, too: who comes when, and who is at risk, is for all groups to be found anew.
+func together(all []exit) (joined []exit) {
+	slices.SortStableFunc(all, func(a, b exit) int { return cmp.Compare(a.time, b.time) })
 	for _, e := range all {
 		if n := len(joined); n > 0 && joined[n-1].time == e.time {
 			joined[n-1].events += e.events
 			joined[n-1].lost += e.lost
-			joined[n-1].came += e.came
 			continue
 		}
-		joined = append(joined, e)
+		joined = append(joined, exit{time: e.time, events: e.events, lost: e.lost})
 	}
-	count(joined)
+	return joined
+}
+
+// failing is one less the Kaplan-Meier estimate just before a time.
+func failing(joined []exit) func(t float64) float64 {
 	k := kaplanMeier(joined)
 	return func(t float64) float64 {
 		i, _ := slices.BinarySearchFunc(joined, t, func(e exit, t float64) int {
