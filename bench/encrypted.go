@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 
 	"github.com/consilium-health/consilium/protocols/mhe"
 	"github.com/consilium-health/consilium/protocols/party"
@@ -86,6 +87,8 @@ func (v *vault) input(terms [][]float64, largest float64) ([][]*mhe.Ciphertext, 
 
 // products multiplies the sum by the 1, at every member.
 func (v *vault) products(in [][]*mhe.Ciphertext) ([]*mhe.Ciphertext, error) {
+	runtime.LockOSThread() // its clock is read around every product
+	defer runtime.UnlockOSThread()
 	out := make([]*mhe.Ciphertext, len(in))
 	for i, s := range v.inner {
 		began := threadTime()

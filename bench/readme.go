@@ -71,18 +71,27 @@ func markdown(m Machine, rows []Row) string {
 	var b strings.Builder
 	last := rows[len(rows)-1]
 	fmt.Fprintf(&b, "%s, %d cores, %s memory, %s, %s; %s; other load while measuring %s.\n\n", m.Processor, m.Cores, Bytes(m.MemoryBytes), m.System, m.Go, last.Measured.Format("2 January 2006"), loads(rows))
-	b.WriteString("| scenario | reveal | seconds (least to most) | in clear | ratio | on own machines | up | down | trips | memory | error |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+	columns := []string{"scenario", "reveal", "seconds (least to most)", "in clear", "ratio", "on own machines", "up", "down", "trips", "memory", "error"}
+	wide := slices.ContainsFunc(rows, func(r Row) bool { return r.Parameters.Network == WideArea })
+	if wide {
+		columns = append(columns, "without network", "bound")
+	}
+	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, r := range rows {
 		if !r.Done() {
-			fmt.Fprintf(&b, "| %s | %s | %s%s | | | | | | | | |\n", r.Scenario, dash(r.Reveal), cell(r.Failed), cell(r.Skipped))
+			fmt.Fprintf(&b, "| %s | %s | %s%s |%s\n", r.Scenario, dash(r.Reveal), cell(r.Failed), cell(r.Skipped), strings.Repeat(" |", len(columns)-3))
 			continue
 		}
 		seconds := r.seconds()
 		if r.Projection == nil && len(r.Samples) > 1 {
 			seconds += " (" + r.spread() + ")"
 		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{r.Scenario, dash(r.Reveal), seconds, optional(r.PlainSeconds, Seconds), optional(r.Ratio, ratio), r.own(),
-			Bytes(r.BytesUp), Bytes(r.BytesDown), fmt.Sprint(r.Rounds), Bytes(r.PeakBytes), r.off()}, " | "))
+		cells := []string{r.Scenario, dash(r.Reveal), seconds, optional(r.PlainSeconds, Seconds), optional(r.Ratio, ratio), r.own(),
+			Bytes(r.BytesUp), Bytes(r.BytesDown), fmt.Sprint(r.Rounds), Bytes(r.PeakBytes), r.off()}
+		if wide {
+			cells = append(cells, Seconds(r.metric(withoutNetwork)), Seconds(r.metric(networkBound)))
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	var seen []string
 	for _, r := range rows {

@@ -154,6 +154,11 @@ func (x Sample) ownMachines() float64 {
 	return (x.busiest() + x.hub()) * max(1, x.CPU/all)
 }
 
+// metric is the median of what only this scenario has.
+func (r Row) metric(name string) float64 {
+	return median(each(r.Samples, func(x Sample) float64 { return x.Metrics[name] }))
+}
+
 func each(samples []Sample, f func(Sample) float64) (all []float64) {
 	for _, x := range samples {
 		all = append(all, f(x))

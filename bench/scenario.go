@@ -108,9 +108,19 @@ func (s Suite) Only(pattern string) (Suite, error) {
 	return s, nil
 }
 
+// All is the name of all suites together.
+const All = "all"
+
 // Find returns the suite of a name.
 func Find(name string) (Suite, error) {
 	all := Suites()
+	if name == All {
+		whole := Suite{Name: All, About: "all of these"}
+		for _, s := range all {
+			whole.Scenarios = append(whole.Scenarios, s.Scenarios...)
+		}
+		return whole, nil
+	}
 	if i := slices.IndexFunc(all, func(s Suite) bool { return s.Name == name }); i >= 0 {
 		return all[i], nil
 	}

@@ -42,7 +42,7 @@ on where it was when it is started again with the same --out and the same progra
 In DIR are results.json, results.txt, results.bench (Go's benchmark format, for
 benchstat) and, where a suite varies one size, plots.
 
-Suites: ` + strings.Join(names, ", ") + ".",
+Suites: ` + strings.Join(names, ", ") + "; " + bench.All + ` is all of them.`,
 		Example: "  consilium bench\n  consilium bench --suite published --out published-results\n  consilium bench compare before-results after-results",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runBench(c, f) },
