@@ -26,27 +26,14 @@ const (
 // analyst's submission to the analyst's report; records are in memory already.
 func amongServices(kind recipe) func(context.Context, Scenario) (*Work, error) {
 	return func(_ context.Context, s Scenario) (*Work, error) {
-		c := kind.cohort(s)
-		spec, tables, err := c.Study(s.Hospitals, kind.analyses, s.Reveal)
+		d, err := kind.drawn(s)
 		if err != nil {
 			return nil, err
 		}
-		w := &Work{ErrorUnit: kind.unit}
-		if w.Security, err = securityOf(spec); err != nil {
-			return nil, err
-		}
-		w.Security = append(w.Security, "transport: TLS 1.3 with certificates on both sides; the hub's log and every journal on disk before anything is sent")
-		answer, err := kind.plain(c, nil)
-		if err != nil {
-			return nil, err
-		}
-		text := c.StudyFile(s.Hospitals, kind.analyses, s.Reveal)
-		w.Run = func(ctx context.Context) (*Sample, error) { return serve(ctx, s, text, tables, answer) }
-		w.Plain = func(context.Context) error {
-			_, err := kind.plain(c, answer)
-			return err
-		}
-		return w, nil
+		d.Security = append(d.Security[:len(d.Security):len(d.Security)], "transport: TLS 1.3 with certificates on both sides; the hub's log and every journal on disk before anything is sent")
+		text := d.cohort.StudyFile(s.Hospitals, kind.analyses, s.Reveal)
+		d.Run = func(ctx context.Context) (*Sample, error) { return serve(ctx, s, text, d.tables, d.want) }
+		return d.Work, nil
 	}
 }
 

@@ -84,37 +84,49 @@ func securityOf(s *study.Spec) ([]string, error) {
 	return all, nil
 }
 
+// drawn is a study of a drawn cohort: Work but for its runs, and what these should come to.
+type drawn struct {
+	*Work
+	cohort *Cohort
+	spec   *study.Spec
+	tables map[party.ID]*table.Table
+	want   answer
+}
+
+func (kind recipe) drawn(s Scenario) (d drawn, err error) {
+	d = drawn{Work: &Work{ErrorUnit: kind.unit}, cohort: kind.cohort(s)}
+	if d.spec, d.tables, err = d.cohort.Study(s.Hospitals, kind.analyses, s.Reveal); err != nil {
+		return d, err
+	}
+	if d.Security, err = securityOf(d.spec); err != nil {
+		return d, err
+	}
+	d.want, err = kind.plain(d.cohort, nil)
+	d.Plain = func(context.Context) error {
+		_, err := kind.plain(d.cohort, d.want)
+		return err
+	}
+	return d, err
+}
+
 // inMemory prepares a study of a drawn cohort. Its answers are compared with those of plain, which also is the work in clear.
 func inMemory(kind recipe) func(context.Context, Scenario) (*Work, error) {
 	return func(_ context.Context, s Scenario) (*Work, error) {
-		c := kind.cohort(s)
-		spec, tables, err := c.Study(s.Hospitals, kind.analyses, s.Reveal)
-		if err != nil {
-			return nil, err
-		}
-		w := &Work{ErrorUnit: kind.unit}
-		if w.Security, err = securityOf(spec); err != nil {
-			return nil, err
-		}
-		answer, err := kind.plain(c, nil)
+		d, err := kind.drawn(s)
 		if err != nil {
 			return nil, err
 		}
 		run := func(ctx context.Context, metered bool) (*Sample, error) {
-			r, x, err := simulate(ctx, spec, tables, metered)
+			r, x, err := simulate(ctx, d.spec, d.tables, metered)
 			if err != nil {
 				return nil, err
 			}
-			off := answer.away(r)
+			off := d.want.away(r)
 			x.Error = &off
 			return x, nil
 		}
-		w.Run = func(ctx context.Context) (*Sample, error) { return run(ctx, false) }
-		w.Metered = func(ctx context.Context) (*Sample, error) { return run(ctx, true) }
-		w.Plain = func(context.Context) error {
-			_, err := kind.plain(c, answer)
-			return err
-		}
-		return w, nil
+		d.Run = func(ctx context.Context) (*Sample, error) { return run(ctx, false) }
+		d.Metered = func(ctx context.Context) (*Sample, error) { return run(ctx, true) }
+		return d.Work, nil
 	}
 }

@@ -93,30 +93,6 @@ func split(x float64) (lo, hi uint64) {
 	return lo, hi
 }
 
-// AddInt adds a big number of steps to cell i.
-func (s *Sums) AddInt(i int, k *big.Int) {
-	if k.BitLen() > Headroom {
-		s.err(fmt.Errorf("fixed: cell %d: a term needs more than %d bits", i, Headroom))
-		return
-	}
-	var w [16]byte
-	new(big.Int).And(k, mask128).FillBytes(w[:])
-	hi, lo := be64(w[:8]), be64(w[8:])
-	var c uint64
-	v := &s.v[i]
-	v[0], c = bits.Add64(v[0], lo, 0)
-	v[1], _ = bits.Add64(v[1], hi, c)
-}
-
-var mask128 = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 128), big.NewInt(1))
-
-func be64(b []byte) (x uint64) {
-	for _, c := range b {
-		x = x<<8 | uint64(c)
-	}
-	return x
-}
-
 func (s *Sums) err(err error) {
 	if *s.fail == nil {
 		*s.fail = err
