@@ -2,7 +2,6 @@ package stat
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/consilium-health/consilium/engine/internal/fixed"
@@ -180,94 +179,6 @@ func (u *followUp) groupOf(t *table.Table) (func(row int) int, error) {
 	}, nil
 }
 
-// exit is a time at which people leave observation.
-type exit struct {
-	time   float64
-	came   int64 // under observation since the exit before: whose entry lies at or after its time and before this one's
-	risk   int64 // under observation just before
-	events int64
-	lost   int64 // leave without the event
-}
-
-// exits lists the exits of a group, once all is counted. Nobody's entry is after the last.
-func (u *followUp) exits(group int) (all []exit) {
-	for _, l := range u.stop.leaves {
-		lost, events := l.n[2*group], l.n[2*group+1]
-		if lost+events > 0 {
-			all = append(all, exit{time: u.stop.value(l.lo), events: events, lost: lost})
-		}
-	}
-	u.enter(all, group)
-	return all
-}
-
-// enter fills in when the people of groups, whose exits all are, come under observation, and who is at risk.
-func (u *followUp) enter(all []exit, groups ...int) {
-	if len(all) == 0 {
-		return
-	}
-	for i := range all {
-		all[i].came = 0
-	}
-	if u.start == nil {
-		for _, e := range all {
-			all[0].came += e.events + e.lost
-		}
-	} else {
-		at := 0
-		for _, l := range u.start.leaves {
-			for at < len(all)-1 && u.start.value(l.lo) >= all[at].time {
-				at++
-			}
-			for _, g := range groups {
-				all[at].came += l.n[g]
-			}
-		}
-	}
-	count(all)
-}
-
-// count fills in who is at risk.
-func count(all []exit) {
-	var risk int64
-	for i := range all {
-		risk += all[i].came
-		all[i].risk = risk
-		risk -= all[i].events + all[i].lost
-	}
-}
-
-// merge puts neighbouring exits together, counted at the last of them, until
-// at least few people leave at each, and nobody or as many come in before it;
-// what is left at the end, fewer people than that, is cut, together with the
-// exit before if their number could be told. few 1 merges nothing.
-func merged(all []exit, few int64) (out []exit, cut bool) {
-	if few <= 1 {
-		return all, false
-	}
-	var now exit
-	var left int64
-	for _, e := range all {
-		left += e.events + e.lost
-		now.time = e.time
-		now.came += e.came
-		now.events += e.events
-		now.lost += e.lost
-		if now.events+now.lost >= few && (now.came == 0 || now.came >= few) {
-			out = append(out, now)
-			left -= now.events + now.lost
-			now = exit{}
-		}
-	}
-	for left > 0 && left < few && len(out) > 0 {
-		last := out[len(out)-1]
-		left += last.events + last.lost
-		out = out[:len(out)-1]
-	}
-	count(out)
-	return out, left > 0
-}
-
 // orderPart counts the rows whose observation does not begin before it ends:
 // no curve can be computed of them.
 type orderPart struct {
@@ -314,86 +225,4 @@ func (p *orderPart) reduce(t fixed.Totals) error {
 			Remedy: fmt.Sprintf("leave them out with where:, or correct them; %q must be earlier", p.u.entry.Name)}
 	}
 	return nil
-}
-
-// curve is a Kaplan-Meier estimate just after each exit.
-type curve struct {
-	exits     []exit
-	survival  []float64
-	greenwood []float64 // of log survival: sum of d / (n (n - d))
-}
-
-// kaplanMeier is the product-limit estimate (Kaplan and Meier 1958) with Greenwood's variance.
-func kaplanMeier(exits []exit) *curve {
-	c := &curve{exits: exits}
-	s, v := 1.0, 0.0
-	for _, e := range exits {
-		d, n := float64(e.events), float64(e.risk)
-		if e.events > 0 {
-			s *= (n - d) / n
-			v += d / (n * (n - d)) // +Inf when everyone has the event
-		}
-		c.survival, c.greenwood = append(c.survival, s), append(c.greenwood, v)
-	}
-	return c
-}
-
-// limits are the log-log 95 % limits of the survival after exit i; NaN where it is 0 or 1.
-func (c *curve) limits(i int) (low, high float64) {
-	s := c.survival[i]
-	if s <= 0 || s >= 1 {
-		return math.NaN(), math.NaN()
-	}
-	width := z975 * math.Sqrt(c.greenwood[i]) / math.Log(s)
-	centre := math.Log(-math.Log(s))
-	return math.Exp(-math.Exp(centre - width)), math.Exp(-math.Exp(centre + width))
-}
-
-// quantile is the time at which a falling curve passes p, as R finds it: the
-// middle of a stretch that lies on p. NaN when it does not.
-func (c *curve) quantile(p float64, at func(i int) float64) float64 {
-	const equal = 1.4901161193847656e-08 // R's sqrt(.Machine$double.eps)
-	first := -1
-	for i, e := range c.exits {
-		y := at(i)
-		switch {
-		case math.IsNaN(y) || y >= p+equal:
-		case first < 0:
-			if first = i; math.Abs(y-p) >= equal {
-				return e.time
-			}
-		case y < at(first):
-			return (c.exits[first].time + e.time) / 2
-		}
-	}
-	if first < 0 {
-		return math.NaN()
-	}
-	return c.exits[first].time
-}
-
-// mean is the restricted mean survival to tau and its standard error: the area
-// under the curve, as R's survmean.
-func (c *curve) mean(tau float64) (mean, se float64) {
-	from, s := 0.0, 1.0
-	if len(c.exits) > 0 {
-		from = math.Min(0, c.exits[0].time)
-	}
-	var areas []float64 // between exits, the last one to tau
-	for i, e := range c.exits {
-		if e.time > tau {
-			break
-		}
-		areas = append(areas, (e.time-from)*s)
-		from, s = e.time, c.survival[i]
-	}
-	mean = (tau - from) * s
-	variance := 0.0
-	for i := len(areas) - 1; i >= 0; i-- { // mean is the area from exit i to tau
-		if d, n := float64(c.exits[i].events), float64(c.exits[i].risk); d < n {
-			variance += mean * mean * d / (n * (n - d))
-		}
-		mean += areas[i]
-	}
-	return mean, math.Sqrt(variance)
 }
