@@ -179,7 +179,11 @@ func (p *parser) argument(args *stat.Args, e entry, what string) {
 	v := reflect.ValueOf(args).Elem()
 	for i := range v.NumField() {
 		if v.Type().Field(i).Tag.Get("yaml") == e.key {
+			before := len(p.errs)
 			p.decode(v.Field(i), e.value, what+": "+e.key)
+			if len(p.errs) == before {
+				p.saysNothing(v.Field(i), e, what)
+			}
 			if slices.Contains(variableKeys[:], e.key) {
 				p.namesVariables(v.Field(i), e.value, what+": "+e.key)
 			}
@@ -187,6 +191,16 @@ func (p *parser) argument(args *stat.Args, e entry, what string) {
 		}
 	}
 	p.fail(e.at, "%s: this version does not support the key %q yet", what, e.key)
+}
+
+// saysNothing refuses a value that would be taken for a key left out.
+func (p *parser) saysNothing(v reflect.Value, e entry, what string) {
+	switch {
+	case v.Kind() == reflect.Slice && v.Len() == 0:
+		p.fail(e.value, "%s: %s: the list is empty; name what it is for, or leave the key out", what, e.key)
+	case v.CanInt() && v.Int() == 0, v.CanFloat() && v.Float() == 0:
+		p.fail(e.value, "%s: %s is 0; want a number above 0, or leave the key out", what, e.key)
+	}
 }
 
 // decode reads a value by the type of the field it is for.
