@@ -136,19 +136,22 @@ func (b *browser) log(kind string) (messages []string) {
 	return messages
 }
 
-// requests lists what was asked for since it was asked last.
+// requests lists what pages asked for since it was asked last, but not what the browser's own pages do while it starts.
 func (b *browser) requests() (urls []string) {
 	for _, m := range b.log("performance") {
 		var e struct {
 			Message struct {
 				Method string
-				Params struct{ Request struct{ URL string } }
+				Params struct {
+					DocumentURL string
+					Request     struct{ URL string }
+				}
 			}
 		}
 		if err := json.Unmarshal([]byte(m), &e); err != nil {
 			b.t.Fatal(err)
 		}
-		if e.Message.Method == "Network.requestWillBeSent" {
+		if own, _, _ := strings.Cut(e.Message.Params.DocumentURL, ":"); e.Message.Method == "Network.requestWillBeSent" && !strings.HasPrefix(own, "chrome") && own != "about" && own != "" {
 			urls = append(urls, e.Message.Params.Request.URL)
 		}
 	}
@@ -171,5 +174,19 @@ func (b *browser) picture(dir, name string, width int) {
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d.png", name, i)), png, 0o644); err != nil {
 			b.t.Fatal(err)
 		}
+	}
+}
+
+// print saves the page as it comes out on paper.
+func (b *browser) print(path string) {
+	b.t.Helper()
+	var sheets struct{ Data string }
+	b.devtools("Page.printToPDF", map[string]any{"preferCSSPageSize": true, "printBackground": true}, &sheets)
+	pdf, err := base64.StdEncoding.DecodeString(sheets.Data)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, pdf, 0o644); err != nil {
+		b.t.Fatal(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,6 +29,7 @@ func readable(t *testing.T) string {
 // knows. With CONSILIUM_PICTURES, a folder, it saves what it saw there.
 func TestReportsInABrowser(t *testing.T) {
 	b := newBrowser(t)
+	t.Run("a page that asks", func(t *testing.T) { asking(t, b) })
 	asIs := func(s string) string { return s }
 	t.Run("cgd", func(t *testing.T) { look(t, b, writePage(t, "cgd", "../../testdata/cgd/study.yaml", asIs)) })
 	// The same survival study under the default rules: times are merged, cells suppressed, models refused.
@@ -77,6 +79,21 @@ func writePage(t *testing.T, name, path string, change func(string) string) (to 
 	return to
 }
 
+// asking: what a page asks for is seen, or the test that there is nothing would say nothing.
+func asking(t *testing.T, b *browser) {
+	b.t = t
+	path := filepath.Join(t.TempDir(), "asks.html")
+	if err := os.WriteFile(path, []byte(`<!doctype html><title>asks</title><img src="http://127.0.0.1:9/seen.png">`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.requests()
+	b.open(path)
+	if got := b.requests(); !slices.Contains(got, "http://127.0.0.1:9/seen.png") || !slices.Contains(got, "file://"+path) {
+		t.Fatalf("of a page and its picture, seen are %q", got)
+	}
+	b.log("browser") // it says that nobody is at that port
+}
+
 // look opens one page and goes through it as a reader would.
 func look(t *testing.T, b *browser, path string) {
 	b.t = t
@@ -104,6 +121,8 @@ func look(t *testing.T, b *browser, path string) {
 			}
 		}
 	}
+	onPaper(t, b, path)
+	b.wide(1280)
 	spoken(t, b)
 	saved(t, b)
 	for _, url := range b.requests() {
@@ -114,6 +133,30 @@ func look(t *testing.T, b *browser, path string) {
 	for _, m := range b.log("browser") {
 		t.Errorf("the console says %s", m)
 	}
+}
+
+// onPaper: on a sheet of A4, margins off, nothing is wider than the sheet, and what a reader could open on the screen is open.
+func onPaper(t *testing.T, b *browser, path string) {
+	t.Helper()
+	b.wide(688)
+	b.devtools("Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
+	var wrong []string
+	b.run(`document.querySelectorAll("details").forEach(function (d) { d.open = false; });
+		window.dispatchEvent(new Event("beforeprint"));
+		var wrong = [];
+		document.querySelectorAll("table,svg,p,dl,li").forEach(function (e) {
+			var r = e.getBoundingClientRect();
+			if (r.width > 0 && r.right > 689 && !e.closest(".vh,.skip,.controls")) { wrong.push(e.tagName + " " + (e.dataset.name || e.textContent).slice(0, 60) + " ends at " + r.right); }
+		});
+		document.querySelectorAll("details").forEach(function (d) { if (!d.open && d.querySelectorAll("tr").length < 60 && d.querySelectorAll("thead th").length < 12) { wrong.push("closed: " + d.querySelector("summary").textContent); } });
+		return wrong`, &wrong)
+	for _, w := range wrong {
+		t.Errorf("on paper: %s", w)
+	}
+	if dir := os.Getenv("CONSILIUM_PICTURES"); dir != "" {
+		b.print(filepath.Join(dir, strings.TrimSuffix(filepath.Base(path), ".html")+".pdf"))
+	}
+	b.devtools("Emulation.setEmulatedMedia", map[string]any{"media": ""}, nil)
 }
 
 // choose picks an option as a reader would.

@@ -64,6 +64,8 @@ type page struct {
 	*Report
 	words   dictionary
 	unknown []string // keys that words.txt lacks
+	spoken  []sentence
+	heard   map[string]string // sentences and what they are in Chinese
 
 	Heading  word
 	Facts    []fact // about the study
@@ -88,19 +90,24 @@ type chapter struct {
 	About      word
 	Where      string
 	Tags       []word
-	Refused    *stat.Refusal
+	Refused    *refused
 	Rule       word
 	Sealed     bool
 	Blocks     []block
 	Used       *word
 	Suppressed *word
-	Warnings   []string
+	Warnings   []word
+	Further    []word // warnings that begin collapsed
+	More       word   // how many these are
 }
+
+// refused is why there is no outcome, and what can be done.
+type refused struct{ Message, Remedy word }
 
 // block is a table, a figure or a note.
 type block struct {
 	Note   *word
-	Figure template.HTML
+	Figure *plot
 	Table  *view
 	Name   string // of the file it is saved as, without its ending
 }
@@ -191,7 +198,7 @@ func (p *page) study() {
 		add("study.digest", same(p.PlanDigest), true)
 	}
 	for _, warning := range s.Warnings {
-		add("study.warning", same(warning), false)
+		add("study.warning", p.said(warning), false)
 	}
 }
 
@@ -215,7 +222,7 @@ func (p *page) chapter(a Analysis) chapter {
 	switch {
 	case a.Refused != nil:
 		s.Tags = append(s.Tags, p.w("state.refused"))
-		s.Refused = a.Refused
+		s.Refused = &refused{p.said(a.Refused.Message), p.said(a.Refused.Remedy)}
 		s.Rule = p.maybe("rule", a.Refused.Rule)
 		if a.N != nil {
 			used := p.w("state.rows", count(*a.N))
@@ -235,9 +242,17 @@ func (p *page) chapter(a Analysis) chapter {
 		why := p.w("state.suppressed", hidden, p.minCell()-1)
 		s.Suppressed = &why
 	}
-	s.Warnings = f.Warnings
+	for _, warning := range f.Warnings {
+		s.Warnings = append(s.Warnings, p.said(warning))
+	}
+	if rest := len(s.Warnings) - warningsShown; rest > 1 {
+		s.Warnings, s.Further, s.More = s.Warnings[:warningsShown], s.Warnings[warningsShown:], p.w("state.further", rest)
+	}
 	return s
 }
+
+// warningsShown of an analysis are open to be read, the others collapsed.
+const warningsShown = 4
 
 // kind names a kind of analysis.
 func (p *page) kind(args stat.Args, kind string) word {
@@ -248,22 +263,41 @@ func (p *page) kind(args stat.Args, kind string) word {
 	if args.Ridge != nil {
 		title = p.w("kind.ridge", title)
 	}
+	if args.Firth {
+		title = p.w("kind.firth", title)
+	}
 	return title
 }
 
 // about is what an analysis is of: its formula or variables, in the study file's own words.
 func about(a stat.Args) string {
+	within := ""
+	if len(a.Strata) > 0 {
+		within = " | " + strings.Join(a.Strata, ", ")
+	}
+	when := ""
+	if a.At != 0 {
+		when = ", t = " + alone(a.At, 7)
+	}
 	switch {
+	case len(a.Models) > 0:
+		return strings.Join(a.Models, ", ")
+	case a.Term != "":
+		return a.Model + ": " + a.Term
+	case a.Model != "" && a.Of != nil:
+		return a.Model + ": " + about(*a.Of) + when
+	case a.Model != "":
+		return a.Model + when
 	case a.Formula != "" && a.Time != "":
-		return "Surv(" + a.Time + ", " + a.Event + ") " + breakable(a.Formula)
+		return "Surv(" + a.Time + ", " + a.Event + ") " + breakable(a.Formula) + within
 	case a.Formula != "":
 		return breakable(a.Formula)
 	case a.Time != "" && a.By != "":
-		return "Surv(" + a.Time + ", " + a.Event + ") ~ " + a.By
+		return "Surv(" + a.Time + ", " + a.Event + ") ~ " + a.By + within
 	case a.Time != "":
 		return "Surv(" + a.Time + ", " + a.Event + ")"
 	case a.Rows != "":
-		return a.Rows + " × " + a.Columns
+		return a.Rows + " × " + a.Columns + within
 	case len(a.Paired) == 2:
 		return a.Paired[0] + " − " + a.Paired[1]
 	case a.Outcome != "":
@@ -272,10 +306,10 @@ func about(a stat.Args) string {
 		return a.Variable + " ~ " + a.By
 	case a.Variable != "":
 		return a.Variable
-	case a.By != "":
-		return "~ " + a.By
+	case len(a.Variables) > 0 && a.By != "":
+		return strings.Join(a.Variables, ", ") + " ~ " + a.By
 	}
-	return ""
+	return strings.Join(a.Variables, ", ")
 }
 
 // CSP is the content security policy of the page: nothing is asked for, and

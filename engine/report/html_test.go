@@ -168,7 +168,7 @@ func TestEveryWordIsThereInBothLanguagesAndUsed(t *testing.T) {
 	places := regexp.MustCompile(`\{\d\}`)
 	for key, w := range words {
 		group, _, _ := strings.Cut(key, ".")
-		if !used[key] && !slices.Contains([]string{"col", "kind", "method", "rule", "to", "table"}, group) {
+		if !used[key] && !slices.Contains([]string{"col", "kind", "method", "rule", "to", "table", "said"}, group) {
 			t.Errorf("%s is used nowhere", key)
 		}
 		en, zh := places.FindAllString(w.En, -1), places.FindAllString(w.Zh, -1)
@@ -184,6 +184,26 @@ func TestWordsFileIsRefusedWhereALanguageIsMissing(t *testing.T) {
 	for _, bad := range []string{"key | English", "key | English | ", "a | b | c\na | d | e"} {
 		if _, err := readWords(bad); err == nil {
 			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+// Sentences of several parts are put together; a name in one is never taken for a part, nor for a place.
+func TestSentencesAreSaidInChinese(t *testing.T) {
+	words, err := readWords(wordsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &page{words: words}
+	for said, want := range map[string]string{
+		"how the model fits at each step: score, information, deviance. The first gives the products of any two columns": "模型每一步的拟合情况：得分、信息矩阵、偏差。第一步给出任意两列的乘积之和",
+		"risk: sums of squares of the columns about their means: their SDs":                                              "risk：各列离均差平方和：得出标准差",
+		"level \"{1}\" of {0} has no rows and is left out":                                                               "{0} 的水平 \"{1}\" 没有数据行，不计入",
+		"fewer than two: cells are suppressed, and nobody knows the words":                                               "fewer than two: cells are suppressed, and nobody knows the words",
+		strings.Repeat("a: b; c. ", 2000):                                                                                strings.TrimSpace(strings.Repeat("a: b; c. ", 2000)),
+	} {
+		if got := p.said(said); strings.TrimSpace(got.Zh) != want || got.En != said {
+			t.Errorf("%.80q is said as %.80q, want %.80q", said, got.Zh, want)
 		}
 	}
 }

@@ -54,9 +54,9 @@ func (p *page) flowFigure(steps []step) block {
 	const (
 		most  = 12
 		left  = 0.0
-		width = 300.0
+		width = 250.0
 		gap   = 22.0
-		side  = 330.0
+		side  = 272.0
 	)
 	d := &drawing{}
 	box := func(x, y, w float64, class string, lines ...word) float64 {
@@ -92,9 +92,7 @@ func (p *page) flowFigure(steps []step) block {
 			break
 		}
 		lines := []word{p.w("flow.n", count(s.used))}
-		for _, l := range folded(s.ids, width-40-20) {
-			lines = append(lines, same(l))
-		}
+		lines = append(lines, p.folded(s.ids, width-40-20)...)
 		h = box(left+40, y, width-40, "box", lines...)
 		d.line(left+24, y+20, left+40, y+20)
 		end = y + 20
@@ -116,24 +114,38 @@ func (p *page) flowFigure(steps []step) block {
 	return block{Figure: d.figure("flow", y, p.w("flow.caption"), p.w("flow.desc")), Name: "flow"}
 }
 
-// folded lists names in at most three lines that fit the room.
-func folded(ids []string, room float64) (lines []string) {
-	line := ""
+// folded lists names in at most three lines that fit the room, and says how many more there are.
+func (p *page) folded(ids []string, room float64) (out []word) {
+	var lines [][]string
 	for i, id := range ids {
-		id = clean(id)
-		if i < len(ids)-1 {
+		if id = clean(id); i < len(ids)-1 {
 			id += ","
 		}
-		if line != "" && span(line+" "+id) > room {
-			if len(lines) == 2 {
-				return append(lines, strings.TrimSuffix(fit(line, room-span(" …")), "…")+" …")
-			}
-			lines, line = append(lines, line), ""
+		last := len(lines) - 1
+		if last < 0 || span(strings.Join(append(slices.Clip(lines[last]), id), " ")) > room {
+			lines = append(lines, []string{id})
+			continue
 		}
-		if line != "" {
-			line += " "
-		}
-		line += id
+		lines[last] = append(lines[last], id)
 	}
-	return append(lines, line)
+	rest := 0
+	for len(lines) > 3 {
+		rest, lines = rest+len(lines[len(lines)-1]), lines[:len(lines)-1]
+	}
+	for _, l := range lines {
+		out = append(out, same(strings.Join(l, " ")))
+	}
+	if rest == 0 {
+		return out
+	}
+	last := lines[2]
+	for {
+		more := p.w("flow.others", rest)
+		said := strings.Join(append(slices.Clip(last), more.En), " ")
+		if len(last) == 0 || span(said) <= room {
+			out[2] = word{said, strings.TrimSpace(strings.TrimSuffix(strings.Join(last, " "), ",") + more.Zh)}
+			return out
+		}
+		rest, last = rest+1, last[:len(last)-1]
+	}
 }

@@ -33,29 +33,31 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 	}
 	switch a.Kind {
 	case "logistic", "cox", "poisson", "negbin":
-		ratio, low, high, title, axis := "odds_ratio", "odds_low", "odds_high", p.w("plot.forest.or"), p.w("plot.or")
+		of := ratioPlot{ratio: "odds_ratio", low: "odds_low", high: "odds_high", title: p.w("plot.forest.or"), bare: p.w("plot.bare.or"), axis: p.w("plot.or"), head: p.w("col.term")}
 		switch a.Kind {
 		case "cox":
-			ratio, low, high, title, axis = "hazard_ratio", "hazard_low", "hazard_high", p.w("plot.forest.hr"), p.w("plot.hr")
+			of = ratioPlot{ratio: "hazard_ratio", low: "hazard_low", high: "hazard_high", title: p.w("plot.forest.hr"), bare: p.w("plot.bare.hr"), axis: p.w("plot.hr"), head: p.w("col.term")}
 		case "poisson", "negbin":
-			ratio, low, high, title, axis = "rate_ratio", "rate_low", "rate_high", p.w("plot.forest.rr"), p.w("plot.rr")
+			of = ratioPlot{ratio: "rate_ratio", low: "rate_low", high: "rate_high", title: p.w("plot.forest.rr"), bare: p.w("plot.bare.rr"), axis: p.w("plot.rr"), head: p.w("col.term")}
 		}
-		if svg, ok := p.forest(id, f.Tidy, ratio, low, high, title, axis); ok {
-			out = append(out, block{Figure: svg, Name: id + "-forest"})
+		if drawn, ok := p.forest(id, f.Tidy, of); ok {
+			out = append(out, block{Figure: drawn, Name: id + "-forest"})
 			cut(termsDrawn, len(f.Tidy))
 		}
 		result(p.w("table.coefficients"), nil, "conf_low", "conf_high")
 	case "linear":
 		result(p.w("table.coefficients"), nil)
 	case "heterogeneity":
-		if svg, ok := p.forest(id, f.Tidy, "ratio", "ratio_low", "ratio_high", p.w("plot.forest.hospitals"), p.w("plot.hospitals")); ok {
-			out = append(out, block{Figure: svg, Name: id + "-forest"})
+		of := ratioPlot{ratio: "ratio", low: "ratio_low", high: "ratio_high", title: p.w("plot.forest.hospitals"), bare: p.w("plot.forest.hospitals"), axis: p.w("plot.hospitals"), head: p.w("col.hospital"),
+			pooled: map[string]word{"fixed effect": p.w("plot.fixed"), "random effects": p.w("plot.random")}}
+		if drawn, ok := p.forest(id, f.Tidy, of); ok {
+			out = append(out, block{Figure: drawn, Name: id + "-forest"})
 			cut(termsDrawn, len(f.Tidy))
 		}
 		result(p.w("table.result"), nil)
 	case "km":
-		if svg, ok := p.survival(id, args, f); ok {
-			out = append(out, block{Figure: svg, Name: id + "-curve"})
+		if drawn, ok := p.survival(id, args, f); ok {
+			out = append(out, block{Figure: drawn, Name: id + "-curve"})
 			cut(groupsDrawn, len(distinct(f.Tidy, "group")))
 		}
 		groups := f.Glances
@@ -65,22 +67,22 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 		table("-groups", p.table(p.w("table.groups"), groups, nil))
 		result(p.w("table.curve"), map[string]string{"estimate": "survival"})
 	case "histogram":
-		if svg, ok := p.histogram(id, args, f); ok {
-			out = append(out, block{Figure: svg, Name: id + "-histogram"})
+		if drawn, ok := p.histogram(id, args, f); ok {
+			out = append(out, block{Figure: drawn, Name: id + "-histogram"})
 		}
 		result(p.w("table.classes"), nil)
 	case "roc":
-		if svg, ok := p.roc(id, f); ok {
-			out = append(out, block{Figure: svg, Name: id + "-roc"})
+		if drawn, ok := p.roc(id, f); ok {
+			out = append(out, block{Figure: drawn, Name: id + "-roc"})
 		}
 	case "calibration":
-		if svg, ok := p.calibration(id, f); ok {
-			out = append(out, block{Figure: svg, Name: id + "-calibration"})
+		if drawn, ok := p.calibration(id, f); ok {
+			out = append(out, block{Figure: drawn, Name: id + "-calibration"})
 		}
 		result(p.w("table.classes"), map[string]string{"observed": "observed_share"})
 	case "decision_curve":
-		if svg, ok := p.benefit(id, f); ok {
-			out = append(out, block{Figure: svg, Name: id + "-benefit"})
+		if drawn, ok := p.benefit(id, f); ok {
+			out = append(out, block{Figure: drawn, Name: id + "-benefit"})
 		}
 		result(p.w("table.thresholds"), nil)
 	case "table1":
@@ -95,7 +97,16 @@ func (p *page) body(a Analysis, args stat.Args) (out []block) {
 	case "ttest":
 		first, second := (&printer{Report: p.Report}).pair(args)
 		note(p.w("table.difference", first, second))
-		result(p.w("table.result"), nil)
+		v := p.table(p.w("table.result"), f.Tidy, nil, "level1", "level2") // the line above names them
+		for i, c := range v.Columns {
+			switch c.Keys {
+			case "estimate1", "sd1", "n1":
+				v.Columns[i].Word = p.w("col."+c.Keys[:len(c.Keys)-1]+"of", first)
+			case "estimate2", "sd2", "n2":
+				v.Columns[i].Word = p.w("col."+c.Keys[:len(c.Keys)-1]+"of", second)
+			}
+		}
+		table("", v)
 	case "rank":
 		if first, second := (&printer{Report: p.Report}).pair(args); has(f.Tidy, "auc") {
 			note(p.w("table.ranks", first, second, args.Variable))
@@ -119,7 +130,11 @@ func (p *page) further(a Analysis, args stat.Args, table func(string, *view)) {
 		if slices.Contains([]string{"linear", "logistic", "cox", "poisson", "negbin"}, a.Kind) {
 			caption = p.w("table.fit")
 		}
-		table("-glance", p.glance(caption, f.Glance))
+		var names map[string]string
+		if a.Kind == "linear" {
+			names = map[string]string{"statistic": "f_statistic", "df": "f_df1", "p_value": "f_p"}
+		}
+		table("-glance", p.glance(caption, f.Glance, names))
 		if f.Glances != nil {
 			table("-groups", p.table(p.w("table.groups"), f.Glances, nil))
 		}
@@ -186,6 +201,7 @@ func (p *page) crosstab(args stat.Args, f *stat.Frame) *view {
 		last = append(last, marginCell(n))
 	}
 	v.Rows = append(v.Rows, append(last, cell{Word: same(count(f.N))}))
+	v.Closed = len(v.Rows) > rowsOpen
 	return v
 }
 
@@ -208,7 +224,7 @@ func (p *page) table1(args stat.Args, f *stat.Frame) *view {
 			name = p.w("table.all")
 		}
 		if n, ok := groupSize(where(f.Tidy, "group", g)); ok {
-			name.En, name.Zh = name.En+", n = "+count(n), name.Zh+"，n = "+count(n)
+			name.En, name.Zh = name.En+", n\u00a0=\u00a0"+count(n), name.Zh+"，n\u00a0=\u00a0"+count(n)
 		}
 		v.Columns = append(v.Columns, header{name, "group " + clean(g), true})
 	}
@@ -218,6 +234,7 @@ func (p *page) table1(args stat.Args, f *stat.Frame) *view {
 	for _, variable := range distinct(f.Tidy, "variable") {
 		p.table1Variable(v, variable, slices.Contains(args.Medians, variable), where(f.Tidy, "variable", variable), groups, compare)
 	}
+	v.Closed = len(v.Rows) > rowsOpen
 	return v
 }
 

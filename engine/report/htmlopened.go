@@ -25,8 +25,12 @@ func (p *page) openedPage() {
 	} else {
 		p.Lead = append(p.Lead, p.w("opened.records"))
 	}
-	if s.Privacy.Reveal == "model" {
+	veiled, open := veils(s)
+	if veiled {
 		p.Lead = append(p.Lead, p.w("opened.veil"))
+	}
+	if open != nil {
+		p.Lead = append(p.Lead, p.w("opened.unveiled", strings.Join(open, ", ")))
 	}
 	switch n := len(s.Sites); n {
 	case 1:
@@ -59,7 +63,7 @@ func (p *page) openings() {
 			if to == "" {
 				to = To(p.Spec.Privacy)
 			}
-			v.Rows = append(v.Rows, []cell{{Word: of}, {Word: same(d.What)}, numberCell(int64(d.Cells)), numberCell(int64(d.Times)), numberCell(int64(d.MaxTimes)),
+			v.Rows = append(v.Rows, []cell{{Word: of}, p.saidCell(d.What), numberCell(int64(d.Cells)), numberCell(int64(d.Times)), numberCell(int64(d.MaxTimes)),
 				truth(d.CountsPeople), truth(d.Released), truth(d.PerHospital), {Word: p.maybe("to", to), Value: to, Exact: true}})
 		}
 	}
@@ -71,14 +75,20 @@ func (p *page) openings() {
 	p.Openings = []block{{Table: v, Name: "opened"}}
 }
 
+// saidCell says a sentence of the program's own; the saved CSV has it in English.
+func (p *page) saidCell(s string) cell {
+	w := p.said(s)
+	return cell{Word: w, Value: w.En, Exact: w.Translated()}
+}
+
 // heldBack lists what was suppressed or refused.
 func (p *page) heldBack() {
-	v := &view{Caption: p.w("opened.suppressed"), Columns: []header{{p.w("col.analysis"), "analysis", false}, {p.w("col.outcome"), "outcome", false}, {p.w("state.message"), "message", false}, {p.w("state.remedy"), "remedy", false}}}
+	v := &view{Caption: p.w("opened.suppressed"), Quiet: true, Columns: []header{{p.w("col.analysis"), "analysis", false}, {p.w("col.outcome"), "outcome", false}, {p.w("state.message"), "message", false}, {p.w("state.remedy"), "remedy", false}}}
 	for _, a := range p.Analyses {
 		switch {
 		case a.Refused != nil:
 			rule := p.maybe("rule", a.Refused.Rule)
-			v.Rows = append(v.Rows, []cell{{Word: same(a.ID)}, {Word: word{p.w("flow.refused").En + ": " + rule.En, p.w("flow.refused").Zh + "：" + rule.Zh}, Value: a.Refused.Rule, Exact: true}, {Word: same(a.Refused.Message)}, {Word: same(a.Refused.Remedy)}})
+			v.Rows = append(v.Rows, []cell{{Word: same(a.ID)}, {Word: word{p.w("flow.refused").En + ": " + rule.En, p.w("flow.refused").Zh + "：" + rule.Zh}, Value: a.Refused.Rule, Exact: true}, p.saidCell(a.Refused.Message), p.saidCell(a.Refused.Remedy)})
 		case a.Frame != nil && a.Frame.Suppressed:
 			v.Rows = append(v.Rows, []cell{{Word: same(a.ID)}, {Word: p.w("state.suppressedtag")}, {Word: p.w("state.suppressed", hidden, p.minCell()-1)}, {}})
 		}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"html/template"
 	"math"
 
 	"github.com/consilium-health/consilium/engine/stat"
@@ -13,9 +12,17 @@ const (
 	groupsDrawn = 12
 )
 
+// ratioPlot is what a forest plot shows, and under which words.
+type ratioPlot struct {
+	ratio, low, high  string // keys of the records
+	title, axis, head word
+	bare              word            // title where there are no limits
+	pooled            map[string]word // terms that are drawn as diamonds
+}
+
 // forest draws ratios with their limits on a logarithmic scale, one row a term.
-func (p *page) forest(id string, rows []stat.Record, ratio, low, high string, title, axis word) (template.HTML, bool) {
-	const row, top = 24.0, 30.0
+func (p *page) forest(id string, rows []stat.Record, of ratioPlot) (*plot, bool) {
+	const row, top, most = 24.0, 30.0, 150.0
 	var kept []stat.Record
 	least, largest := 1.0, 1.0
 	for _, r := range rows {
@@ -23,45 +30,70 @@ func (p *page) forest(id string, rows []stat.Record, ratio, low, high string, ti
 			continue
 		}
 		kept = append(kept, r)
-		if e := number(r, ratio); e > 0 {
+		if e := number(r, of.ratio); e > 0 {
 			// Limits further than a factor of 30 from the estimate would squeeze the others: their line ends in an arrow.
-			least, largest = math.Min(least, math.Max(e/30, orElse(number(r, low), e))), math.Max(largest, math.Min(e*30, orElse(number(r, high), e)))
+			least, largest = math.Min(least, math.Max(e/30, orElse(number(r, of.low), e))), math.Max(largest, math.Min(e*30, orElse(number(r, of.high), e)))
 		}
 	}
-	if len(kept) == 0 || !has(kept, ratio) || least <= 0 || math.IsInf(largest, 0) {
-		return "", false
+	if len(kept) == 0 || !has(kept, of.ratio) || least <= 0 || math.IsInf(largest, 0) {
+		return nil, false
 	}
 	if least == largest {
 		least, largest = 0.5, 2
 	}
-	names, figures := 60.0, 60.0
-	for _, r := range kept {
-		names = math.Max(names, span(text(r, "term")))
-		figures = math.Max(figures, span(ratioText(r, ratio, low, high)))
+	head := p.w("plot.ratio")
+	if !has(kept, of.low) { // as with a penalty
+		head, of.title = p.w("col.ratio"), of.bare
 	}
-	names, figures = math.Min(names+4, 170), math.Min(figures+6, 190)
+	var terms []word
+	var lengths []string
+	figures := 60.0
+	for _, r := range kept {
+		term, is := of.pooled[text(r, "term")]
+		if !is {
+			term = same(text(r, "term"))
+		}
+		terms, lengths = append(terms, term), append(lengths, term.En)
+		w := p.ratioWord(r, of)
+		figures = math.Max(figures, math.Max(span(w.En), span(w.Zh)))
+	}
+	names := math.Max(60, widest(lengths, most)) + 4
+	figures = math.Min(figures+6, 160)
 	s := scale{low: least / 1.08, high: largest * 1.08, from: names + 12, to: figureWidth - figures - 12, log: true}
 	d := &drawing{}
-	bottom := top + row*float64(len(kept))
-	d.text(0, 16, "start", names, p.w("plot.term"))
-	d.text(figureWidth, 16, "end", figureWidth-names-20, p.w("plot.ratio"))
-	marks := logTicks(s.low, s.high, int((s.to-s.from)/45))
-	for _, t := range marks {
+	heights, bottom := make([]float64, len(kept)), top
+	for i, term := range terms {
+		heights[i] = row + lineHeight*float64(len(wrapped(term.En, names, linesOfName))-1)
+		bottom += heights[i]
+	}
+	d.text(0, 16, "start", names, of.head)
+	d.text(figureWidth, 16, "end", figureWidth-names-20, head)
+	for _, t := range ratioTicks(s) {
 		d.faint(s.place(t), top-4, s.place(t), bottom)
-		d.text(s.place(t), bottom+16, "middle", 44, same(alone(t, 3)))
+		d.text(s.place(t), bottom+16, "middle", 90, same(tick(t)))
 	}
 	d.line(s.from, bottom, s.to, bottom)
 	d.put("line", "class", "ki", "x1", s.place(1), "y1", top-4, "x2", s.place(1), "y2", bottom, "stroke", "#444444", "stroke-dasharray", "4 3")
+	y := top
 	for i, r := range kept {
-		y := top + row*(float64(i)+0.5)
-		d.text(0, y+4, "start", names, same(text(r, "term")))
-		d.text(figureWidth, y+4, "end", figures, p.ratioWord(r, ratio, low, high))
-		if e := number(r, ratio); e > 0 {
-			d.whisker(s, y, e, number(r, low), number(r, high))
+		d.lines(0, y+row/2+4, names, terms[i])
+		mid := y + heights[i]/2
+		d.text(figureWidth, mid+4, "end", figures, p.ratioWord(r, of))
+		_, pooled := of.pooled[text(r, "term")]
+		switch e, low, high := number(r, of.ratio), number(r, of.low), number(r, of.high); {
+		case pooled && e > 0 && low > 0:
+			d.diamond(s, mid, e, low, high)
+		case e > 0:
+			d.whisker(s, mid, e, low, high)
+		case text(r, "infinite") == "-":
+			d.beyond(s.from, mid, 7)
+		case text(r, "infinite") != "":
+			d.beyond(s.to, mid, -7)
 		}
+		y += heights[i]
 	}
-	d.text((s.from+s.to)/2, bottom+36, "middle", figureWidth-40, axis)
-	return d.figure(id, bottom+44, title, p.w("plot.forest.desc")), true
+	d.text((s.from+s.to)/2, bottom+36, "middle", figureWidth-40, of.axis)
+	return d.figure(id, bottom+44, of.title, p.w("plot.forest.desc")), true
 }
 
 // whisker draws an estimate and its limits; an arrow where they leave the scale.
@@ -71,15 +103,28 @@ func (d *drawing) whisker(s scale, y, e, low, high float64) {
 		from, to := s.place(math.Max(low, s.low)), s.place(math.Min(high, s.high))
 		d.put("line", "class", line, "x1", from, "y1", y, "x2", to, "y2", y, "stroke", colour, "stroke-width", "1.6")
 		if low < s.low {
-			d.put("path", "class", area, "d", "M"+at(s.from)+" "+at(y)+"l7 -4v8z", "fill", colour)
+			d.beyond(s.from, y, 7)
 		}
 		if high > s.high {
-			d.put("path", "class", area, "d", "M"+at(s.to)+" "+at(y)+"l-7 -4v8z", "fill", colour)
+			d.beyond(s.to, y, -7)
 		}
 	}
 	if e >= s.low && e <= s.high {
 		d.put("rect", "class", area, "x", s.place(e)-4, "y", y-4, "width", 8.0, "height", 8.0, "fill", colour)
 	}
+}
+
+// beyond is an arrow head at the end of a scale.
+func (d *drawing) beyond(x, y, length float64) {
+	_, area, colour := series(0)
+	d.put("path", "class", area, "d", "M"+at(x)+" "+at(y)+"l"+at(length)+" -4v8z", "fill", colour)
+}
+
+// diamond draws a pooled estimate: its corners are the limits.
+func (d *drawing) diamond(s scale, y, e, low, high float64) {
+	_, area, colour := series(1)
+	from, to := s.place(math.Max(low, s.low)), s.place(math.Min(high, s.high))
+	d.put("path", "class", area, "d", "M"+at(from)+" "+at(y)+"L"+at(s.place(e))+" "+at(y-6)+"L"+at(to)+" "+at(y)+"L"+at(s.place(e))+" "+at(y+6)+"z", "fill", colour)
 }
 
 func orElse(x, y float64) float64 {
@@ -90,25 +135,26 @@ func orElse(x, y float64) float64 {
 }
 
 // ratioText is "0.332 (0.152, 0.728)".
-func ratioText(r stat.Record, ratio, low, high string) string {
-	e := number(r, ratio)
-	if math.IsNaN(e) {
+func ratioText(r stat.Record, of ratioPlot) string {
+	e, lo, hi := ratios(number(r, of.ratio), number(r, of.low), number(r, of.high))
+	switch {
+	case e == absent:
 		return ""
+	case lo == absent || hi == absent:
+		return e
 	}
-	s := precise(e, 3)
-	if lo, hi := number(r, low), number(r, high); !math.IsNaN(lo) && !math.IsNaN(hi) {
-		s += " (" + precise(lo, 3) + ", " + precise(hi, 3) + ")"
-	}
-	return s
+	return e + " (" + lo + ", " + hi + ")"
 }
 
-func (p *page) ratioWord(r stat.Record, ratio, low, high string) word {
-	if s := ratioText(r, ratio, low, high); s != "" {
+func (p *page) ratioWord(r stat.Record, of ratioPlot) word {
+	if s := ratioText(r, of); s != "" {
 		return same(s)
 	}
 	switch aliased, _ := r.Get("aliased").(bool); {
 	case aliased:
 		return p.w("state.aliased")
+	case text(r, "infinite") == "-": // of the coefficient: the ratio is nought
+		return p.w("state.nought")
 	case text(r, "infinite") != "":
 		return p.w("state.infinite")
 	}
@@ -116,10 +162,10 @@ func (p *page) ratioWord(r stat.Record, ratio, low, high string) word {
 }
 
 // histogram draws the classes, by density where they differ in width.
-func (p *page) histogram(id string, args stat.Args, f *stat.Frame) (template.HTML, bool) {
-	const left, top, bottom = 58.0, 22.0, 240.0
+func (p *page) histogram(id string, args stat.Args, f *stat.Frame) (*plot, bool) {
+	const left, top, bottom = 62.0, 22.0, 220.0
 	if len(f.Tidy) == 0 || !has(f.Tidy, "count") {
-		return "", false
+		return nil, false
 	}
 	low, high := number(f.Tidy[0], "lower"), number(f.Tidy[len(f.Tidy)-1], "upper")
 	width, equal, total := number(f.Tidy[0], "upper")-low, true, 0.0
@@ -139,7 +185,7 @@ func (p *page) histogram(id string, args stat.Args, f *stat.Frame) (template.HTM
 		top1 = math.Max(top1, tall(r))
 	}
 	if !(high > low) {
-		return "", false
+		return nil, false
 	}
 	if top1 == 0 {
 		top1 = 1

@@ -15,11 +15,18 @@ import (
 // figure is complete; the classes let the page recolour it in the dark.
 type drawing struct{ strings.Builder }
 
-// The width of figures and the size of their letters, before the page scales them.
+// The width of figures and the size of their letters, before the page scales
+// them: narrow enough that a telephone shows them whole with letters that can be read.
 const (
-	figureWidth = 520.0
+	figureWidth = 440.0
 	letter      = 12.0
 )
+
+// plot is a figure and the words above it.
+type plot struct {
+	SVG   template.HTML
+	Title word
+}
 
 // palette is Okabe and Ito's, darkened where white paper asks for it: people with any colour vision tell it apart.
 var palette = []string{"#0072b2", "#d55e00", "#00795a", "#a8487f", "#8a6d00", "#2d2d2d"}
@@ -102,14 +109,74 @@ func (d *drawing) upright(x, y float64, w word) {
 	d.WriteString("</text>")
 }
 
+// lines writes a name in as many lines as it needs, three at most, and returns how many.
+func (d *drawing) lines(x, y, room float64, name word) int {
+	if name.Translated() {
+		d.text(x, y, "start", room, name)
+		return 1
+	}
+	rows := wrapped(name.En, room, linesOfName)
+	for i, r := range rows {
+		d.text(x, y+lineHeight*float64(i), "start", room, same(r))
+	}
+	return len(rows)
+}
+
+const (
+	linesOfName = 3
+	lineHeight  = 14.0
+)
+
+// wrapped breaks a text into lines that fit the room, behind a mark rather than within a word; the last of most lines takes the rest.
+func wrapped(s string, room float64, most int) (lines []string) {
+	for len(lines) < most-1 && span(s) > room {
+		end, good, w := 0, 0, 0.0
+		for i, r := range s {
+			if w += span(string(r)); w > room {
+				break
+			}
+			if end = i + len(string(r)); strings.ContainsRune(" :_-,;/+.)", r) || r > 0x2e80 {
+				good = end
+			}
+		}
+		if good > 0 {
+			end = good
+		}
+		if end == 0 {
+			break
+		}
+		lines, s = append(lines, strings.TrimSpace(s[:end])), strings.TrimSpace(s[end:])
+	}
+	return append(lines, s)
+}
+
+// widest is how wide the longest line of any name is when none is given more than room.
+func widest(names []string, room float64) (width float64) {
+	for _, n := range names {
+		for _, l := range wrapped(n, room, linesOfName) {
+			width = math.Max(width, math.Min(room, span(l)))
+		}
+	}
+	return width
+}
+
 // figure closes a drawing of some height with its title and description.
-func (d *drawing) figure(id string, height float64, title, desc word) template.HTML {
+func (d *drawing) figure(id string, height float64, title, desc word) *plot {
+	return d.sized(id, figureWidth, height, title, desc)
+}
+
+// sized is figure of another width: a square needs less.
+func (d *drawing) sized(id string, width, height float64, title, desc word) *plot {
 	id = "fig-" + id
+	class := ""
+	if width < figureWidth {
+		class = ` class="narrow"`
+	}
 	head := &drawing{}
-	fmt.Fprintf(head, `<svg viewBox="0 0 %s %s" role="img" aria-labelledby="%s-t %s-d" font-family="system-ui, 'Noto Sans', 'Noto Sans CJK SC', sans-serif" font-size="%s">`,
-		at(figureWidth), at(height), html.EscapeString(id), html.EscapeString(id), at(letter))
+	fmt.Fprintf(head, `<svg%s viewBox="0 0 %s %s" role="img" aria-labelledby="%s-t %s-d" font-family="system-ui, 'Noto Sans', 'Noto Sans CJK SC', sans-serif" font-size="%s">`,
+		class, at(width), at(height), html.EscapeString(id), html.EscapeString(id), at(letter))
 	fmt.Fprintf(head, `<title id="%s-t"%s</title><desc id="%s-d"%s</desc>`, html.EscapeString(id), head.both(title), html.EscapeString(id), head.both(desc))
-	return template.HTML(head.String() + d.String() + "</svg>") // every text in it went through html.EscapeString
+	return &plot{template.HTML(head.String() + d.String() + "</svg>"), title} // every text in it went through html.EscapeString
 }
 
 // span is a generous guess of how wide a text is drawn: no font is at hand.
@@ -184,20 +251,52 @@ func ticks(low, high float64, most int) []float64 {
 	return []float64{low, high}
 }
 
-// logTicks are round values between low and high on a logarithmic scale, 1 among them where it is inside.
-func logTicks(low, high float64, most int) []float64 {
+// ratioTicks are round values of a logarithmic scale, 1 among them, whose labels
+// do not touch. Over less than a decade evenly spaced values may say more.
+func ratioTicks(s scale) []float64 {
+	var candidates [][]float64
 	for _, marks := range [][]float64{{1, 1.5, 2, 3, 5, 7}, {1, 2, 5}, {1, 3}, {1}} {
-		var out []float64
-		for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
-			for _, m := range marks {
-				if x := parse(strconv.FormatFloat(m*math.Pow(10, e), 'g', 12, 64)); x >= low*(1-1e-9) && x <= high*(1+1e-9) {
-					out = append(out, x)
-				}
+		candidates = append(candidates, s.powers(1, marks...))
+	}
+	for most := 5; most >= 3 && s.high < 5*s.low; most-- {
+		candidates = append(candidates, ticks(s.low, s.high, most))
+	}
+	for step := 2; step < 40; step++ {
+		candidates = append(candidates, s.powers(step, 1))
+	}
+	for least := 3; least > 1; least-- {
+		for _, c := range candidates {
+			if len(c) >= least && s.apart(c) {
+				return c
 			}
 		}
-		if len(out) <= most && len(out) > 0 {
-			return out
+	}
+	return []float64{1}
+}
+
+// powers are the marks times each step-th power of ten that are on the scale.
+func (s scale) powers(step int, marks ...float64) (out []float64) {
+	for e := int(math.Floor(math.Log10(s.low))); e <= int(math.Ceil(math.Log10(s.high))); e++ {
+		for _, m := range marks {
+			x := parse(strconv.FormatFloat(m*math.Pow(10, float64(e)), 'g', 12, 64))
+			if e%step == 0 && x >= s.low*(1-1e-9) && x <= s.high*(1+1e-9) {
+				out = append(out, x)
+			}
 		}
 	}
-	return []float64{low, high}
+	return out
 }
+
+// apart reports whether the labels of values do not touch.
+func (s scale) apart(values []float64) bool {
+	for i := 1; i < len(values); i++ {
+		a, b := values[i-1], values[i]
+		if s.place(b)-s.place(a) < (span(tick(a))+span(tick(b)))/2+4 {
+			return false
+		}
+	}
+	return true
+}
+
+// tick is how a value at an axis is written.
+func tick(x float64) string { return alone(x, 6) }

@@ -14,6 +14,7 @@ type view struct {
 	Columns []header
 	Rows    [][]cell
 	Closed  bool // it begins collapsed
+	Quiet   bool // a heading above it says what it is: the caption is for those who do not see it
 	Cut     *word
 }
 
@@ -34,14 +35,33 @@ type cell struct {
 	Deep   bool   // set in
 }
 
+// Class is how the cell is set: numbers to the right, long texts with room.
+func (v *view) Class(column int, c cell) string {
+	switch n := span(c.Word.En) / letter; {
+	case v.Columns[column].Right:
+		return "r"
+	case c.Deep:
+		return "deep"
+	case n > 30:
+		return "prose"
+	case n > 8:
+		return "long"
+	}
+	return ""
+}
+
+// Wide reports whether the table needs small letters on paper.
+func (v *view) Wide() bool { return len(v.Columns) > 9 }
+
 const (
 	rowsShown = 12  // a longer table begins collapsed
+	rowsOpen  = 40  // so does a longer one that its analysis is there for, as Table 1
 	rowsKept  = 500 // a longer one is cut
 )
 
 // ranges are the columns of limits, each pair of which the page shows as one.
 var ranges = []struct{ low, high, word string }{
-	{"conf_low", "conf_high", "ci"}, {"odds_low", "odds_high", "odds_ci"}, {"hazard_low", "hazard_high", "odds_ci"}, {"rate_low", "rate_high", "odds_ci"}, {"median_low", "median_high", "median_ci"},
+	{"conf_low", "conf_high", "ci"}, {"odds_low", "odds_high", "odds_ci"}, {"hazard_low", "hazard_high", "odds_ci"}, {"rate_low", "rate_high", "odds_ci"}, {"ratio_low", "ratio_high", "odds_ci"}, {"median_low", "median_high", "median_ci"},
 	{"auc_low", "auc_high", "auc_ci"}, {"concordance_low", "concordance_high", "concordance_ci"},
 }
 
@@ -49,7 +69,7 @@ var ranges = []struct{ low, high, word string }{
 var limitsOf = map[string][2]string{
 	"odds_ratio": {"odds_low", "odds_high"}, "risk_ratio": {"risk_low", "risk_high"}, "risk_difference": {"rd_low", "rd_high"},
 	"fisher_odds_ratio": {"fisher_low", "fisher_high"}, "cmh_odds_ratio": {"cmh_low", "cmh_high"}, "median": {"median_low", "median_high"},
-	"observed_risk": {"observed_low", "observed_high"},
+	"observed_risk": {"observed_low", "observed_high"}, "estimate": {"conf_low", "conf_high"},
 }
 
 // table shows records under their own keys, leaving some out; names overrules the names of columns.
@@ -75,13 +95,9 @@ func (p *page) table(caption word, rows []stat.Record, names map[string]string, 
 				v.Rows[j] = append(v.Rows[j], c)
 			}
 		default:
-			name := k
-			if names[k] != "" {
-				name = names[k]
-			}
 			shown := numbers(k, kept)
 			right := slices.ContainsFunc(kept, func(r stat.Record) bool { _, is := r.Get(k).(string); return !is && r.Get(k) != nil })
-			v.Columns = append(v.Columns, header{p.column(name), k, right})
+			v.Columns = append(v.Columns, header{p.column(orName(names, k)), k, right})
 			for j, r := range kept {
 				v.Rows[j] = append(v.Rows[j], p.cell(k, r, shown[j]))
 			}
@@ -89,6 +105,14 @@ func (p *page) table(caption word, rows []stat.Record, names map[string]string, 
 	}
 	v.Closed = len(v.Rows) > rowsShown
 	return v
+}
+
+// orName is the name that overrules a key, or the key.
+func orName(names map[string]string, key string) string {
+	if name, is := names[key]; is {
+		return name
+	}
+	return key
 }
 
 func anyTrue(rows []stat.Record, key string) bool {
@@ -103,12 +127,15 @@ func (p *page) column(key string) word {
 	return p.maybe("col", key)
 }
 
+// coded are the columns whose texts are words of the program's own.
+var coded = []string{"method", "test", "performance", "limits", "zph_transform", "se", "estimand"}
+
 // cell shows one value.
 func (p *page) cell(key string, r stat.Record, shown string) cell {
 	switch v := r.Get(key).(type) {
 	case string:
 		c := cell{Word: same(v)}
-		if key == "method" || key == "test" {
+		if slices.Contains(coded, key) {
 			c.Word = p.maybe("method", v)
 			c.Value, c.Exact = v, true
 		}
@@ -143,8 +170,8 @@ func numbers(key string, rows []stat.Record) []string {
 	switch {
 	case isP(key):
 		return pvalues(xs, 3)
-	case slices.Contains([]string{"odds_ratio", "odds_low", "odds_high", "hazard_ratio", "hazard_low", "hazard_high", "rate_ratio", "rate_low", "rate_high"}, key):
-		return each(xs, func(x float64) string { return precise(x, 3) })
+	case slices.ContainsFunc(ratioKeys, func(of [3]string) bool { return slices.Contains(of[:], key) }):
+		return ratioColumn(key, rows)
 	case key == "pct" || strings.HasSuffix(key, "_pct"):
 		return each(xs, func(x float64) string { return decimals(x, 1) })
 	case declared(key) || key == "median" || len(key) > 1 && key[0] == 'q' && key[1] >= '0' && key[1] <= '9' || strings.HasPrefix(key, "median_"):
@@ -160,6 +187,18 @@ func numbers(key string, rows []stat.Record) []string {
 		return each(xs, func(x float64) string { return alone(x, 4) }) // variables of different units share no format
 	}
 	return column(xs, 4)
+}
+
+// ratioKeys are the columns of a ratio and its limits.
+var ratioKeys = [][3]string{{"odds_ratio", "odds_low", "odds_high"}, {"hazard_ratio", "hazard_low", "hazard_high"}, {"rate_ratio", "rate_low", "rate_high"}, {"ratio", "ratio_low", "ratio_high"}}
+
+func ratioColumn(key string, rows []stat.Record) (out []string) {
+	of := ratioKeys[slices.IndexFunc(ratioKeys, func(of [3]string) bool { return slices.Contains(of[:], key) })]
+	for _, r := range rows {
+		e, low, high := ratios(number(r, of[0]), number(r, of[1]), number(r, of[2]))
+		out = append(out, [3]string{e, low, high}[slices.Index(of[:], key)])
+	}
+	return out
 }
 
 // limits formats lower and upper limits; those of estimates share their decimals.
@@ -184,7 +223,7 @@ func each(xs []float64, f func(float64) string) []string {
 }
 
 // glance shows the figures of the whole, each with its limits.
-func (p *page) glance(caption word, g stat.Record) *view {
+func (p *page) glance(caption word, g stat.Record, names map[string]string) *view {
 	v := &view{Caption: caption, Columns: []header{{p.w("col.measure"), "measure", false}, {p.w("col.value"), "value", true}, {p.w("col.ci"), "low|high", true}}}
 	var shown []string
 	limits := false
@@ -206,7 +245,7 @@ func (p *page) glance(caption word, g stat.Record) *view {
 		}
 		format := numbers(e.Key, []stat.Record{g})[0]
 		if _, is := e.Value.(float64); is && !isP(e.Key) {
-			format = alone(number(g, e.Key), 5)
+			format = measure(e.Key, number(g, e.Key))
 		}
 		between := cell{Exact: true, Value: "|"}
 		low, high := limitsOf[e.Key][0], limitsOf[e.Key][1]
@@ -217,9 +256,9 @@ func (p *page) glance(caption word, g stat.Record) *view {
 			}
 		}
 		if lo, hi := number(g, low), number(g, high); !math.IsNaN(lo) && !math.IsNaN(hi) {
-			between.Word, between.Value, limits = same(alone(lo, 4)+", "+alone(hi, 4)), field(g, low)+"|"+field(g, high), true
+			between.Word, between.Value, limits = same(measure(e.Key, lo)+", "+measure(e.Key, hi)), field(g, low)+"|"+field(g, high), true
 		}
-		v.Rows = append(v.Rows, []cell{{Word: p.column(e.Key), Value: e.Key, Exact: true}, p.cell(e.Key, g, format), between})
+		v.Rows = append(v.Rows, []cell{{Word: p.column(orName(names, e.Key)), Value: e.Key, Exact: true}, p.cell(e.Key, g, format), between})
 	}
 	if !limits {
 		v.Columns = v.Columns[:2]
@@ -231,6 +270,19 @@ func (p *page) glance(caption word, g stat.Record) *view {
 		return nil
 	}
 	return v
+}
+
+// measure formats a figure of a glance: ratios to three digits, areas to three decimals, others to five digits.
+func measure(key string, x float64) string {
+	switch {
+	case strings.HasSuffix(key, "odds_ratio") || key == "risk_ratio":
+		return precise(x, 3)
+	case key == "auc" || key == "concordance" || key == "risk_difference" || key == "observed_risk":
+		return decimals(x, 3)
+	case key == "events_per_parameter" || key == "i_squared":
+		return decimals(x, 1)
+	}
+	return alone(x, 5)
 }
 
 // matrix shows a square table.

@@ -167,9 +167,10 @@ func (p *printer) ratios(rows []stat.Record, title, of, kind string) {
 		if term == "(Intercept)" || r.Get(of+"_ratio") == nil {
 			continue
 		}
-		cells := []string{term, precise(number(r, of+"_ratio"), 3)}
+		ratio, low, high := ratios(number(r, of+"_ratio"), number(r, of+"_low"), number(r, of+"_high"))
+		cells := []string{term, ratio}
 		if limits {
-			cells = append(cells, orGone(precise(number(r, of+"_low"), 3), r)+" to "+orGone(precise(number(r, of+"_high"), 3), r))
+			cells = append(cells, orGone(low, r)+" to "+orGone(high, r))
 		}
 		g.add(cells...)
 	}

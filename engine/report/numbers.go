@@ -92,6 +92,25 @@ func precise(x float64, digits int) string {
 	return strconv.FormatFloat(x, 'f', max(0, digits-1-e), 64)
 }
 
+// ratios formats a ratio and its limits, each to three significant digits, and
+// to more where these would not tell a limit from the estimate, or any of them from 1.
+func ratios(estimate, low, high float64) (e, lo, hi string) {
+	digits := 3
+	for ; digits < 6; digits++ {
+		e, lo, hi = precise(estimate, digits), precise(low, digits), precise(high, digits)
+		if (lo != e || low == estimate) && (hi != e || high == estimate) {
+			break
+		}
+	}
+	notOne := func(x float64, s string) string {
+		for n := digits + 1; n <= 6 && x != 1 && parse(s) == 1; n++ {
+			s = precise(x, n)
+		}
+		return s
+	}
+	return notOne(estimate, e), notOne(low, lo), notOne(high, hi)
+}
+
 // decimals formats a number with a fixed number of decimals; a negative zero loses its sign, NaN is NA.
 func decimals(x float64, n int) string {
 	if math.IsNaN(x) {

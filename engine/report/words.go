@@ -132,13 +132,24 @@ func whoLearns(s *study.Spec) string {
 	return text + ", nor does a hospital's own sum." + underEncryption(s)
 }
 
-// underEncryption says what reveal: model keeps from everybody.
+// underEncryption says what reveal: model keeps from everybody, and what it does not.
 func underEncryption(s *study.Spec) string {
-	if s.Privacy.Reveal != "model" {
-		return ""
+	veiled, open := veils(s)
+	text := ""
+	if veiled {
+		text = " What the models need beyond the list is computed under encryption, with a key of which every hospital holds a part: nobody sees it."
 	}
-	var open []string // models all the same
-	veiled := false
+	if open != nil {
+		text += " Not encrypted, but open as with reveal: sums: " + strings.Join(open, ", ") + "."
+	}
+	return text
+}
+
+// veils reports whether an analysis stays encrypted by reveal: model, and which models do not.
+func veils(s *study.Spec) (veiled bool, open []string) {
+	if s.Privacy.Reveal != "model" {
+		return false, nil
+	}
 	for _, a := range s.Analyses {
 		kind, ok := stat.Lookup(a.Kind)
 		if !ok {
@@ -151,14 +162,7 @@ func underEncryption(s *study.Spec) string {
 			open = append(open, a.ID)
 		}
 	}
-	text := ""
-	if veiled {
-		text = " What the models need beyond the list is computed under encryption, with a key of which every hospital holds a part: nobody sees it."
-	}
-	if open != nil {
-		text += " Not encrypted, but open as with reveal: sums: " + strings.Join(open, ", ") + "."
-	}
-	return text
+	return veiled, open
 }
 
 // opened lists what was opened, in a steward's words: first what the result

@@ -15,7 +15,18 @@ document.body.querySelectorAll("*").forEach(function (e) {
   if ((e.tagName === "TD" || e.tagName === "TH" || e.tagName === "DD" || e.tagName === "SUMMARY") && e.scrollWidth > e.clientWidth + 1) { complain("its text is cut", e); }
 });
 
-// Texts of a figure neither overlap nor leave it.
+// What scrolls sideways says so: the name of a row stays when its figures are moved aside.
+document.querySelectorAll(".scroll").forEach(function (e) {
+  if (e.scrollWidth <= e.clientWidth + 1) { return; }
+  if (!/auto|scroll/.test(getComputedStyle(e).overflowX)) { complain("it is cut, and cannot be scrolled", e); }
+  if (getComputedStyle(e).backgroundImage.split("linear-gradient").length < 5) { complain("nothing shows that it scrolls", e); }
+  var name = e.querySelector("tbody th");
+  e.scrollLeft = e.scrollWidth;
+  if (name && Math.abs(name.getBoundingClientRect().left - e.getBoundingClientRect().left) > 1) { complain("the name of a row is moved out of sight", e); }
+  e.scrollLeft = 0;
+});
+
+// Texts of a figure neither overlap nor leave it, and are large enough to be read; no curve runs through one.
 document.querySelectorAll("figure svg").forEach(function (svg) {
   var frame = svg.getBoundingClientRect(), texts = [];
   svg.querySelectorAll("text").forEach(function (t) {
@@ -23,6 +34,17 @@ document.querySelectorAll("figure svg").forEach(function (svg) {
     if (!text.trim()) { return; }
     if (r.left < frame.left - 1 || r.right > frame.right + 1 || r.top < frame.top - 1 || r.bottom > frame.bottom + 1) { complain("outside its figure " + svg.getAttribute("aria-labelledby"), t); }
     texts.push([t, r]);
+  });
+  if (texts.length && parseFloat(getComputedStyle(texts[0][0]).fontSize) * svg.getScreenCTM().a < 9) { complain("letters of less than 9 pixels", svg); }
+  svg.querySelectorAll("polyline,path[fill=none]").forEach(function (line) {
+    var to = line.getScreenCTM(), all = line.getTotalLength();
+    for (var i = 0; i <= 200; i++) {
+      var at = line.getPointAtLength(all * i / 200).matrixTransform(to);
+      texts.forEach(function (t) {
+        var r = t[1], air = r.height / 4;
+        if (at.x > r.left + 1 && at.x < r.right - 1 && at.y > r.top + air && at.y < r.bottom - air) { complain("a curve runs through it in " + svg.getAttribute("aria-labelledby"), t[0]); i = 201; }
+      });
+    }
   });
   // Letters are lower than the line they stand on: a sixth of it above and below is air.
   texts.forEach(function (a, i) {
@@ -60,4 +82,40 @@ document.body.querySelectorAll("*").forEach(function (e) {
     if (!seen[kind]) { seen[kind] = true; complain("contrast " + (front ? ratio(front, back).toFixed(2) : "none"), e); }
   }
 });
+
+// Who hears the page instead of seeing it finds the way: headings in order, tables and figures with names, references that lead somewhere.
+var level = 0;
+document.querySelectorAll("h1,h2,h3,h4").forEach(function (h) {
+  var n = +h.tagName.slice(1);
+  if (n > level + 1) { complain("a heading of a level too low", h); }
+  level = n;
+});
+document.querySelectorAll("table").forEach(function (t) {
+  if (!t.caption || !t.caption.textContent.trim()) { complain("a table without a caption", t); }
+  if (t.querySelector("th:not([scope])") || !t.querySelector("thead th[scope=col]")) { complain("a table without scopes", t); }
+  if (Array.prototype.some.call(t.rows, function (r) { return r.cells.length !== t.rows[0].cells.length; })) { complain("rows of different lengths", t); }
+  if (t.rows.length > 41 && !t.closest("details")) { complain("a long table that cannot be collapsed", t); }
+});
+var ids = {};
+document.querySelectorAll("[id]").forEach(function (e) { if (ids[e.id]) { complain("two are called " + e.id, e); } ids[e.id] = true; });
+document.querySelectorAll("[aria-labelledby]").forEach(function (e) {
+  e.getAttribute("aria-labelledby").split(" ").forEach(function (id) { if (!ids[id] || !document.getElementById(id).textContent.trim()) { complain("there is no name " + id, e); } });
+});
+document.querySelectorAll("a[href]").forEach(function (a) { if (!ids[decodeURIComponent(a.getAttribute("href").slice(1))]) { complain("it leads nowhere", a); } });
+document.querySelectorAll("svg").forEach(function (s) { if (!s.querySelector("title").textContent || !s.querySelector("desc").textContent) { complain("a figure without a description", s); } });
+document.querySelectorAll("[tabindex]").forEach(function (e) { if (e.tabIndex > 0) { complain("out of its turn", e); } });
+
+// What a person reads is words, not the keys of result.json.
+document.querySelectorAll("table").forEach(function (t) {
+  if (/-(vcov|counts|table1)$|covariance|correlation/.test(t.dataset.name)) { return; } // their columns have the names of the study
+  t.querySelectorAll("thead th,tbody th[data-v]").forEach(function (th) {
+    if (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(th.textContent) && th.textContent === (th.dataset.k || th.dataset.v)) { complain("a key for a word in " + t.dataset.name, th); }
+  });
+});
+// In Chinese, what was opened and what was found are told in Chinese.
+if (document.documentElement.lang === "zh-CN") {
+  var told = Array.prototype.slice.call(document.querySelectorAll(".warn li,dl.box dd"));
+  document.querySelectorAll("table[data-name=opened] tbody tr").forEach(function (r) { told.push(r.cells[1]); });
+  told.forEach(function (e) { if (!/[\u4e00-\u9fff]/.test(e.textContent)) { complain("not told in Chinese", e); } });
+}
 return wrong;

@@ -63,9 +63,12 @@
       save(t.dataset.name + ".csv", "text/csv", csv(t));
     }
   });
-  // On paper nothing can be opened: what is not too long is shown.
+  // On paper nothing can be opened: what is neither too long nor too wide is shown.
   window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details.tbl").forEach(function (d) { if (d.querySelectorAll("tbody tr").length <= 80) { d.open = true; } });
+    document.querySelectorAll("details").forEach(function (d) {
+      var head = d.querySelector("thead tr");
+      if (d.querySelectorAll("tbody tr").length <= 80 && (!head || head.cells.length <= 16)) { d.open = true; }
+    });
   });
   if (/^zh\b/i.test(navigator.language || "")) {
     document.getElementById("lang").value = "zh";
