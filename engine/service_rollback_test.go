@@ -1,11 +1,13 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -142,4 +144,46 @@ func (w *town) proved(id party.ID) (codes []wire.Code) {
 		w.t.Fatal(err)
 	}
 	return codes
+}
+
+// A hub that keeps back, changes, repeats or mixes what the others say of an older store does not make
+// it go on: at the latest in the next attempt they say it in their hellos, which it needs.
+func TestHubThatMeddlesWithAnswersDoesNotMakeAnOlderStoreGoOn(t *testing.T) {
+	t.Parallel()
+	want := tidy(t, simulated(t, smallStudy, hospitals...))
+	garbage := bytes.Repeat([]byte{0x5a}, 1000)
+	for name, meddle := range map[string]func(b []byte) [][]byte{
+		"keeps them back":   func([]byte) [][]byte { return nil },
+		"lets one through":  func(b []byte) [][]byte { return slices.Repeat([][]byte{b}, min(1, bytes.Count(b, []byte("davos")))) },
+		"changes each":      func(b []byte) [][]byte { c := bytes.Clone(b); c[len(c)/3] ^= 8; return [][]byte{c} },
+		"cuts each":         func(b []byte) [][]byte { return [][]byte{b[:len(b)-1]} },
+		"repeats each":      func(b []byte) [][]byte { return slices.Repeat([][]byte{b}, 300) },
+		"says other things": func([]byte) [][]byte { return [][]byte{garbage} },
+	} {
+		story(t, name, func(t *testing.T) {
+			w, run := yesterday(t, wire.Type_SEAL, true)
+			w.deadline = 2 * time.Second
+			inner := w.network
+			w.network = func(self party.ID) engine.Network {
+				return between{receive: func(channel string, attempt uint32, _ party.ID, b []byte) [][]byte {
+					if e := prototest.Peek(round.Message{Body: b}); channel == engine.ControlChannel || e == nil || e.Type != wire.Type_RELAYED {
+						return [][]byte{b}
+					}
+					return meddle(b)
+				}}.network(inner(self))
+			}
+			left := w.counting()
+			egg := w.newGateway("egg")
+			w.live(egg.Run)
+			w.until(func() bool { return slices.Contains(w.proved("egg"), wire.Code_ROLLBACK) })
+			if n := left(wire.Type_MASKED) + left(wire.Type_UNLOCK); n > 0 {
+				t.Errorf("%d vectors and unlocks left a gateway with an older store", n)
+			}
+			if left(wire.Type_RECALL) == 0 {
+				t.Error("it asked nobody")
+			}
+			w.until(func() bool { return egg.Restored(run) == nil })
+			equal(t, tidy(t, w.fetch(w.newAnalyst(), run)), want)
+		})
+	}
 }

@@ -205,11 +205,11 @@ func (w *town) until(f func() bool) {
 	w.t.Helper()
 	ctx, cancel := patience()
 	defer cancel()
-	for !f() {
+	for pause := time.Millisecond; !f(); pause = min(2*pause, 50*time.Millisecond) {
 		select {
 		case <-ctx.Done():
 			w.t.Fatal("it does not happen")
-		case <-time.After(time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -24,7 +24,8 @@ type Hub struct {
 	sums     *sums
 	lines    []*line // the sums', then each guest's
 	closes   [][]byte
-	relayed  []int // questions and answers of each member
+	asked    []int // questions of each member that were handed on
+	answered []int // its answers
 	stopping bool
 	summary  Summary
 	done     bool
@@ -55,7 +56,8 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 	if len(cfg.Guests) > 0 && cfg.Charter.Limits.Share == 0 {
 		return nil, errors.New("secagg: hub: guests, yet the charter's limits leave no room for shares")
 	}
-	h := &Hub{cfg: cfg, n: cfg.Roster.Len(), closes: make([][]byte, cfg.Roster.Len()), relayed: make([]int, cfg.Roster.Len())}
+	h := &Hub{cfg: cfg, n: cfg.Roster.Len(), closes: make([][]byte, cfg.Roster.Len())}
+	h.asked, h.answered = make([]int, h.n), make([]int, h.n)
 	h.ctx = round.Context{Charter: cfg.Charter.Digest(), Roster: cfg.Charter.Roster}
 	h.sums = &sums{charter: cfg.Charter, digest: h.ctx.Charter, roster: cfg.Roster, n: h.n}
 	for _, g := range append([]round.Guest{h.sums}, cfg.Guests...) {

@@ -9,10 +9,14 @@ import (
 // relay hands on what a restarted member asks all others, or what one of them
 // answers it (see Recall), whatever is due. Who asks too often is not heard any more.
 func (h *Hub) relay(i int, e *wire.Envelope, raw []byte) ([]round.Message, error) {
-	if h.closes[i] != nil || h.stopping || h.relayed[i] >= mostRecalls*h.n {
+	most, so := mostRecalls, &h.asked[i]
+	if e.Type == wire.Type_SEEN {
+		most, so = mostRecalls*h.n, &h.answered[i]
+	}
+	if h.closes[i] != nil || h.stopping || *so >= most {
 		return h.drop()
 	}
-	h.relayed[i]++
+	*so++
 	if err := round.Verify(h.cfg.Roster.At(i).Key, h.ctx, e); err != nil {
 		return h.stop(h.blame(i, wire.Code_SIGNATURE, err))
 	}

@@ -286,3 +286,12 @@ func (l *ledger) knows(h outboxHead) bool {
 	chain, known := l.chain[h.sequence]
 	return !known || chain == h.chain
 }
+
+// mostLost is more messages than any member sends under a plan.
+const mostLost = 1 << 32
+
+// possible reports whether this member's outbox can have been at h. Where a lie
+// were believed, its outbox would go on behind it (see restored), and at the end of the numbers not at all.
+func (l *ledger) possible(h outboxHead) bool {
+	return h.sequence <= l.outbox.sequence || h.sequence-l.outbox.sequence <= mostLost
+}

@@ -30,7 +30,14 @@ type Recall struct {
 	nonce    []byte            // of the question
 	question []byte            // as sent
 	heads    map[party.ID]seen // the answers
-	answered map[[32]byte]bool // questions of others
+	answered map[asked]bool    // questions of others
+	asks     map[party.ID]int  // how many of them each has asked
+}
+
+// asked is a question: by whom, and its nonce. Another's nonce can be said again, and is another question then.
+type asked struct {
+	by    party.ID
+	nonce [32]byte
 }
 
 // seen is one member's answer.
@@ -39,7 +46,7 @@ type seen struct {
 	message []byte // as it was signed
 }
 
-// mostRecalls is how many questions are answered in one attempt: more restarts than any member has.
+// mostRecalls is how many questions of one member are answered in one attempt: more restarts than any has.
 const mostRecalls = 256
 
 // NewRecall reads from the journal whether there is anything to ask.
@@ -51,7 +58,7 @@ func NewRecall(cfg Config) (*Recall, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recall{cfg: cfg, heads: map[party.ID]seen{}, answered: map[[32]byte]bool{}}
+	r := &Recall{cfg: cfg, heads: map[party.ID]seen{}, answered: map[asked]bool{}, asks: map[party.ID]int{}}
 	r.ctx = round.Context{Charter: cfg.Charter.Digest(), Roster: cfg.Charter.Roster}
 	if a := l.attempts[cfg.Charter.Attempt]; a != nil && a.began != nil && a.closed == nil {
 		r.ledger = l
@@ -137,18 +144,23 @@ func (r *Recall) here(e *wire.Envelope) bool {
 // answer says how far this member has seen another one come, by its journal as it is now.
 func (r *Recall) answer(e *wire.Envelope) ([]round.Message, error) {
 	q := new(wire.Recall)
-	if decodeBody(e.Body, q, r.cfg.Roster.Len()) != nil || r.answered[digest(q.Nonce)] || len(r.answered) >= mostRecalls {
+	if decodeBody(e.Body, q, r.cfg.Roster.Len()) != nil {
+		return nil, nil
+	}
+	one := asked{party.ID(e.Sender), digest(q.Nonce)}
+	if r.answered[one] || r.asks[one.by] >= mostRecalls {
 		return nil, nil
 	}
 	l, err := openLedger(r.cfg.Journal, r.cfg.Charter.Plan)
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.sign(wire.Type_SEEN, &wire.Seen{Nonce: q.Nonce, Who: e.Sender, Head: l.seen[party.ID(e.Sender)].append(nil)})
+	b, err := r.sign(wire.Type_SEEN, &wire.Seen{Nonce: q.Nonce, Who: e.Sender, Head: l.seen[one.by].append(nil)})
 	if err != nil {
 		return nil, err
 	}
-	r.answered[digest(q.Nonce)] = true
+	r.answered[one] = true
+	r.asks[one.by]++
 	return r.toHub(b), nil
 }
 
@@ -162,7 +174,15 @@ func (r *Recall) hear(e *wire.Envelope, raw []byte) error {
 	if a.Who != string(r.cfg.ID) || !bytes.Equal(a.Nonce, r.nonce) {
 		return nil
 	}
-	r.heads[party.ID(e.Sender)] = seen{parseOutboxHead(a.Head), bytes.Clone(raw)}
+	h := parseOutboxHead(a.Head)
+	if !r.ledger.possible(h) {
+		return nil
+	}
+	// Who was restarted itself may answer a second time. What it has shown once, it has seen.
+	before, twice := r.heads[party.ID(e.Sender)]
+	if !twice || r.ledger.knows(before.head) || !r.ledger.knows(h) && h.sequence > before.head.sequence {
+		r.heads[party.ID(e.Sender)] = seen{h, bytes.Clone(raw)}
+	}
 	if len(r.heads) < r.cfg.Roster.Len()-1 {
 		return nil
 	}
@@ -170,14 +190,14 @@ func (r *Recall) hear(e *wire.Envelope, raw []byte) error {
 	for _, s := range r.heads {
 		heads = append(heads, s.head)
 	}
-	h := r.ledger.furthest(heads)
-	if h == nil {
+	lost := r.ledger.furthest(heads)
+	if lost == nil {
 		r.ledger = nil
 		return nil
 	}
 	for _, s := range r.heads {
-		if s.head == *h {
-			return r.rolledBack(*h, s.message)
+		if s.head == *lost {
+			return r.rolledBack(*lost, s.message)
 		}
 	}
 	return nil

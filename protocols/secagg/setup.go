@@ -223,9 +223,14 @@ func (s *setup) twice(what string, journalled, signed []byte) error {
 func (s *setup) checkRollback(hellos []parsedHello) error {
 	var heads []outboxHead
 	for i, h := range hellos {
-		if i != s.me {
-			heads = append(heads, parseOutboxHead(h.Heads[s.me*wire.HeadSize:]))
+		if i == s.me {
+			continue
 		}
+		mine := parseOutboxHead(h.Heads[s.me*wire.HeadSize:])
+		if !s.ledger.possible(mine) {
+			return s.blame(i, wire.Code_MALFORMED, "%s says that it has seen message %d of this member, which nobody can have sent", s.cfg.Roster.At(i).ID, mine.sequence)
+		}
+		heads = append(heads, mine)
 	}
 	if h := s.ledger.furthest(heads); h != nil {
 		return s.ledger.rolledBack(s.cfg.Charter.Plan, *h)

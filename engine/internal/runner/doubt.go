@@ -26,12 +26,20 @@ type doubt struct {
 	deadline time.Duration
 	ctx      context.Context // of the attempt: a journal has none
 	later    []heard         // while the others were waited for
+	held     int             // bytes of it
 }
+
+// mostLater is how many bytes are kept while the others are waited for: the vectors of a hundred sums of a hundred
+// thousand cells. Studies with encrypted steps, which are longer, begin a new attempt after a restart.
+const mostLater = 200 << 20
 
 type heard struct {
 	from party.ID
 	body []byte
 }
+
+// size is what it takes to keep a message, however short.
+func (m heard) size() int { return len(m.body) + 100 }
 
 func newDoubt(ctx context.Context, g *Gateway) (*doubt, error) {
 	recall, err := secagg.NewRecall(g.config([32]byte{}))
@@ -63,7 +71,7 @@ func (d *doubt) Send(ctx context.Context, to party.ID, body []byte) error {
 func (d *doubt) Receive(ctx context.Context) (party.ID, []byte, error) {
 	if len(d.later) > 0 {
 		m := d.later[0]
-		d.later = d.later[1:]
+		d.later, d.held = d.later[1:], d.held-m.size()
 		return m.from, m.body, nil
 	}
 	for {
@@ -113,6 +121,9 @@ func (d *doubt) settle() error {
 		var own bool
 		if m, own, err = d.next(ctx); err != nil || own {
 			continue
+		}
+		if d.held += m.size(); d.held > mostLater {
+			return fmt.Errorf("runner: the hub has sent %d MB and the answers of others are not among it: %w", d.held>>20, d.recall.Expire())
 		}
 		d.later = append(d.later, m)
 		if t, e := wireformat.Peek(m.body); e == nil && t == wireformat.Type_STOP {
