@@ -89,7 +89,7 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 	}
 	c.vars = vars
 	c.lay()
-	p := &program{census: n, parts: append([]part{c}, r.spread(vars, c.u.event)...)}
+	p := &program{census: n, parts: slices.Concat([]part{c}, r.spread(vars, c.u.event), c.within())}
 	p.start = func() error {
 		c.nEvent = n.levels[0][1]
 		if err := r.settle(n); err != nil {

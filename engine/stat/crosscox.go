@@ -35,7 +35,11 @@ type coxFolds struct {
 
 func (c *coxCross) plan() []Opening {
 	q := len(c.of.most.Columns) - 1
-	return append(c.openings(q, c.of.args.Rules), []Opening{
+	folds := c.openings(q, c.of.args.Rules)
+	if c.of.args.Rules.MinCell > 1 {
+		folds[0].What, folds[0].Cells = folds[0].What+", and how many differ in a column from most of their hospital's stratum", folds[0].Cells+q*c.k
+	}
+	return append(folds, []Opening{
 		{What: "how the model fits without each fold, at each step: score, information and log partial likelihood, worked out by each hospital within its own strata and summed: nothing by time. Less those of the whole model they tell of the people of one fold", Cells: c.k * newtonCells(q), MaxTimes: maxNewton},
 		{What: "how many pairs of people within a hospital's stratum the linear predictor without their fold puts in the right order, in the wrong one, and neither, and sums over people of squares of their pairs; the log partial likelihood of the folds, at the coefficients and at 0: cross-validated concordance and log likelihood", Cells: 8, MaxTimes: 1},
 		{What: "score, information and log partial likelihood of the hazard on these linear predictors: slope of calibration", Cells: newtonCells(1), MaxTimes: maxNewton},
@@ -46,6 +50,7 @@ func (c *coxCross) plan() []Opening {
 func (c *coxCross) ask() []Ask {
 	if f := c.of.fit; c.stage == crossWaits && f != nil && f.done {
 		c.begin(f, c.of.regression, c.of.scale)
+		c.askWithin()
 	}
 	return c.asks
 }
@@ -104,6 +109,7 @@ func (c *coxCross) add(rows *table.View, out *fixed.Sums) error {
 			}
 		}
 		c.addCounts(n, events, c.of.args.Rules, out)
+		c.addWithin(f, out)
 	case crossFits:
 		at := 0
 		for k, fit := range c.fits {
@@ -130,7 +136,10 @@ func (c *coxCross) reduce(t fixed.Totals) error {
 		for k := range c.k {
 			c.nEvent += t.Count(2*k + 1)
 		}
-		if c.takeCounts(t, c.of.regression, len(c.of.fit.cols), c.enough) {
+		ready := c.takeCounts(t, c.of.regression, len(c.of.fit.cols), c.enough)
+		if name := c.thinWithin(t); c.why == "" && name != "" {
+			c.end(fmt.Sprintf("in a fold fewer than %d people differ in %s from the others of their hospital's stratum", c.of.args.Rules.MinCell, name))
+		} else if ready {
 			c.start()
 		}
 	case crossObjections:
