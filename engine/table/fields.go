@@ -62,7 +62,7 @@ func (c *fieldReader) value(s string) (x float64, rule Rule) {
 			return math.NaN(), ""
 		}
 	}
-	x, ok := ParseNumber(s)
+	x, decimals, ok := parseNumber(s)
 	if c.field.Kind == Binary {
 		if !ok || x != 0 && x != 1 {
 			return math.NaN(), RuleCode
@@ -72,7 +72,7 @@ func (c *fieldReader) value(s string) (x float64, rule Rule) {
 	if !ok {
 		return math.NaN(), RuleNumber
 	}
-	return c.number(x)
+	return c.number(x, decimals)
 }
 
 // Parse returns the stored value of a text as a field of a file would hold it,
@@ -87,8 +87,8 @@ func (f *Field) Parse(text string) (x float64, problem string) {
 	return x, problem
 }
 
-// number checks a number against the dictionary.
-func (c *fieldReader) number(x float64) (float64, Rule) {
+// number checks a number, written with so many decimals, against the dictionary.
+func (c *fieldReader) number(x float64, decimals int) (float64, Rule) {
 	for _, m := range c.missing {
 		if x == m {
 			return math.NaN(), ""
@@ -102,7 +102,7 @@ func (c *fieldReader) number(x float64) (float64, Rule) {
 		}
 		return math.NaN(), RuleRange
 	}
-	if !f.GridDeclared || f.OnGrid(x) {
+	if !f.GridDeclared || f.Grid.M == 1 && decimals <= -f.Grid.E10 || f.OnGrid(x) {
 		return x, ""
 	}
 	if f.OffGridRound {

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -179,4 +180,17 @@ func TestOnGridIsTheValueOfItsPoint(t *testing.T) {
 			t.Errorf("step 1e%d: %d of 20000 are on the grid", e, on)
 		}
 	}
+}
+
+// A number of no more decimals than the step has is on the grid: reading does not ask again.
+func TestFewDecimalsAreOnTheGrid(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		step := rapid.IntRange(0, 6).Draw(t, "decimals of the step")
+		f := Field{Name: "x", Grid: Grid{1, -step}, GridDeclared: true, Min: -1e8, Max: 1e8}
+		whole, decimals := rapid.Int64Range(0, 1e8-1).Draw(t, "whole"), rapid.StringMatching(fmt.Sprintf(`[0-9]{0,%d}`, step)).Draw(t, "decimals")
+		x, got, ok := parseNumber(fmt.Sprintf("-%d.%s", whole, decimals))
+		if !ok || got != len(decimals) || !f.OnGrid(x) {
+			t.Fatalf("-%d.%s: read as %v with %d decimals, %v; on the grid: %v", whole, decimals, x, got, ok, f.OnGrid(x))
+		}
+	})
 }
