@@ -13,6 +13,7 @@ import (
 //
 // Keys: time, event, formula without a left side; ties? (efron, breslow); strata?; entry?; grid?;
 // zph? (the transform of time in the test of proportional hazards: km, identity, log or none);
+// with strata: site also se? (hc0, cluster_site) and cross_validate?;
 // predict? (people whose survival is predicted, with a value of each covariate), times? (at these, instead of at every time).
 //
 // With the hospital among the strata, every hospital finishes its own partial
