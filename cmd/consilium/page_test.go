@@ -31,7 +31,11 @@ func TestReportsInABrowser(t *testing.T) {
 	b := newBrowser(t)
 	t.Run("a page that asks", func(t *testing.T) { asking(t, b) })
 	asIs := func(s string) string { return s }
-	t.Run("cgd", func(t *testing.T) { look(t, b, writePage(t, "cgd", "../../testdata/cgd/study.yaml", asIs)) })
+	t.Run("cgd", func(t *testing.T) {
+		path := writePage(t, "cgd", "../../testdata/cgd/study.yaml", asIs)
+		look(t, b, path)
+		unscripted(t, b, path)
+	})
 	// The same survival study under the default rules: times are merged, cells suppressed, models refused.
 	rules := regexp.MustCompile(`(?m)^privacy: .*$`)
 	t.Run("lung-rules", func(t *testing.T) {
@@ -132,6 +136,24 @@ func look(t *testing.T, b *browser, path string) {
 	}
 	for _, m := range b.log("browser") {
 		t.Errorf("the console says %s", m)
+	}
+}
+
+// unscripted: where no script may run, everything is there to be read, and nothing that would do nothing.
+func unscripted(t *testing.T, b *browser, path string) {
+	t.Helper()
+	b.devtools("Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
+	defer b.devtools("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
+	b.open(path)
+	var got struct {
+		Text    string
+		Idle    int
+		Figures int
+	}
+	b.run(`var seen = function (e) { return e.getClientRects().length > 0; };
+		return {Text: document.body.innerText, Idle: Array.prototype.filter.call(document.querySelectorAll("button,select"), seen).length, Figures: Array.prototype.filter.call(document.querySelectorAll("svg"), seen).length}`, &got)
+	if !strings.Contains(got.Text, "What was opened") || !strings.Contains(got.Text, "0.332") || got.Figures < 3 || got.Idle > 0 {
+		t.Errorf("without scripts: %d figures, %d buttons that do nothing; %.200s", got.Figures, got.Idle, got.Text)
 	}
 }
 

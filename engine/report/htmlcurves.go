@@ -33,7 +33,7 @@ func (p *page) survival(id string, args stat.Args, f *stat.Frame) (*plot, bool) 
 	}
 	// The first number at risk stands under the origin: names end before it.
 	number := span(count(int64(most)))
-	left := math.Max(54, 23+widest(lengths, 104)+8+number/2)
+	left := math.Max(54, 23+widest(lengths, 104)+9+number/2)
 	x, y := scale{low: 0, high: last, from: left, to: right}, scale{low: 0, high: 1, from: top + tall, to: top}
 	d := &drawing{}
 	d.share(y, left, right)
@@ -59,7 +59,11 @@ func (p *page) survival(id string, args stat.Args, f *stat.Frame) (*plot, bool) 
 		}
 	}
 	below := top + tall + 58
-	d.text(0, below, "start", figureWidth, p.w("plot.atrisk"))
+	atrisk := p.w("plot.atrisk")
+	if args.By != "" {
+		atrisk = p.w("plot.atriskby", args.By)
+	}
+	d.text(0, below, "start", figureWidth, atrisk)
 	for i, g := range groups {
 		below += row
 		line, _, colour := series(i)

@@ -77,11 +77,16 @@ func (d *drawing) faint(x1, y1, x2, y2 float64) {
 
 // text writes w at a place; anchor is start, middle or end. What is wider than room is cut, and says so by a tooltip.
 func (d *drawing) text(x, y float64, anchor string, room float64, w word) {
+	d.part(x, y, anchor, room, w, w)
+}
+
+// part is text of what is a part of a longer one, which the tooltip has.
+func (d *drawing) part(x, y float64, anchor string, room float64, w, whole word) {
 	en, zh := fit(w.En, room), fit(w.Zh, room)
 	fmt.Fprintf(d, `<text class="fi" x="%s" y="%s" text-anchor="%s" fill="#1a1a1a"`, at(x), at(y), anchor)
 	d.say(word{en, zh})
 	if en != w.En || zh != w.Zh {
-		d.WriteString("<title" + d.both(w) + "</title>")
+		d.WriteString("<title" + d.both(whole) + "</title>")
 	}
 	d.WriteString("</text>")
 }
@@ -117,7 +122,7 @@ func (d *drawing) lines(x, y, room float64, name word) int {
 	}
 	rows := wrapped(name.En, room, linesOfName)
 	for i, r := range rows {
-		d.text(x, y+lineHeight*float64(i), "start", room, same(r))
+		d.part(x, y+lineHeight*float64(i), "start", room, same(r), name)
 	}
 	return len(rows)
 }

@@ -32,6 +32,8 @@ document.querySelectorAll("figure svg").forEach(function (svg) {
   svg.querySelectorAll("text").forEach(function (t) {
     var r = t.getBoundingClientRect(), text = Array.prototype.filter.call(t.childNodes, function (n) { return n.nodeName !== "title"; }).map(function (n) { return n.textContent; }).join("");
     if (!text.trim()) { return; }
+    var whole = t.querySelector("title");
+    if (whole && whole.textContent.length < 20) { complain("a short name is cut", t); }
     if (r.left < frame.left - 1 || r.right > frame.right + 1 || r.top < frame.top - 1 || r.bottom > frame.bottom + 1) { complain("outside its figure " + svg.getAttribute("aria-labelledby"), t); }
     texts.push([t, r]);
   });

@@ -1,6 +1,7 @@
 (function () {
   "use strict";
   var root = document.documentElement;
+  root.classList.add("js");
   // Each element that differs between the languages carries its Chinese text; its English one is kept when they change.
   function speak(lang) {
     var zh = lang === "zh";
