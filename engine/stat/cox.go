@@ -47,6 +47,11 @@ func (Cox) Begin(args Args, s *table.Schema) (Program, error) {
 			c.transform = "identity"
 		}
 	}
+	if !c.own {
+		if err := r.offsetBeyond(); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.predicts(args, s); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (c *coxPart) takeRound(t fixed.Totals) error {
 	c.before = f.decrement
 	if !f.done {
 		if !c.own && !c.fits(f.beta) {
-			return &Refusal{Rule: "resolution", Message: "the linear predictor reaches so far over the declared ranges that sums of its exponential do not keep their digits",
+			return &Refusal{Rule: "resolution", Message: tooFar,
 				Remedy: "declare narrower ranges, or take strata: site, which does not need them"}
 		}
 		c.next()
@@ -54,7 +54,7 @@ func (c *coxPart) takeRound(t fixed.Totals) error {
 
 // fits reports whether sums of exp(x'beta) keep enough digits: their step
 // is 2^-94 of the largest possible term, for 2^32 rows.
-func (c *coxPart) fits(beta []float64) bool { return c.far(beta) < 50 }
+func (c *coxPart) fits(beta []float64) bool { return c.far(beta) < expReach }
 
 // monotone finds a likelihood that rises for ever: towards infinity Newton's
 // decrement falls by exp(-1) a step, not with its square. Where it was no more

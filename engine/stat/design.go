@@ -97,6 +97,26 @@ func newRegression(args Args, s *table.Schema) (*regression, error) {
 	return r, checkVIF(args)
 }
 
+// expReach is how far a linear predictor may reach over the declared ranges for
+// sums of its exponential to keep their digits: their step is 2^-94 of the
+// largest possible term. Beyond, Newton's decrement stops falling in their
+// rounding, as if the estimate were infinite.
+const expReach = 40
+
+const tooFar = "the linear predictor reaches so far over the declared ranges that sums of its exponential do not keep their digits"
+
+// offsetBeyond refuses a model whose offset alone reaches too far.
+func (r *regression) offsetBeyond() error {
+	if far := math.Max(math.Abs(r.model.OffsetMin), math.Abs(r.model.OffsetMax)); r.model.HasOffset && !(far < expReach) {
+		remedy := "declare narrower ranges of the offset's variables"
+		if r.args.Kind == "cox" {
+			remedy += ", or take strata: site, which does not need them"
+		}
+		return &Refusal{Rule: "resolution", Message: fmt.Sprintf("%s: the offset alone by %.3g, where %v is the most", tooFar, far, expReach), Remedy: remedy}
+	}
+	return nil
+}
+
 // penalty is the ridge parameter, 0 without one.
 func (r *regression) penalty() float64 {
 	if r.args.Ridge == nil {

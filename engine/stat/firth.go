@@ -142,7 +142,7 @@ func (l *logisticPart) takeFirth(t fixed.Totals) {
 		f.determined = -logDeterminant(v)
 		objective = deviance - f.determined
 	}
-	if f.from != nil && !(objective <= f.objective+1e-10*(math.Abs(f.objective)+1)) && f.steps < maxFirth {
+	if f.from != nil && !(objective <= f.objective+1e-10*(math.Abs(f.objective)+1)) && f.steps < maxFirth-1 {
 		f.steps++
 		for a := range f.step {
 			f.step[a] /= 2

@@ -289,7 +289,9 @@ func (l *logisticPart) reduce(t fixed.Totals) error {
 			return l.settled()
 		}
 	case logisticFirth:
-		l.takeFirth(t)
+		if l.takeFirth(t); len(l.main.cols) == 0 {
+			return &Refusal{Rule: "resolution", Message: "the offset alone decides everybody's risk: no column has any weight beside it", Remedy: "give the offset in the log odds' unit, or leave it out"}
+		}
 	case logisticProfile:
 		l.takeProfile(t)
 	case logisticSandwich:

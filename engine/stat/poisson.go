@@ -43,6 +43,9 @@ func newPoissonPart(args Args, s *table.Schema) (*poissonPart, *census, error) {
 	if g := y.Grid; g.M != 1 || g.E10 != 0 {
 		return nil, nil, fmt.Errorf("%s: outcome %s is not counted in ones: declare it with integer: true", args.Kind, r.model.Outcome)
 	}
+	if err := r.offsetBeyond(); err != nil {
+		return nil, nil, err
+	}
 	c, err := newCensus(args, s, r.model.Variables, slices.Concat(r.model.Factors, r.rare))
 	if err != nil {
 		return nil, nil, err

@@ -92,8 +92,8 @@ func (p *poissonPart) far() float64 {
 
 func (p *poissonPart) next() error {
 	f := p.fit
-	if p.far() > 50 {
-		return &Refusal{Rule: "resolution", Message: "the linear predictor reaches so far over the declared ranges that sums of its exponential do not keep their digits",
+	if p.far() > expReach {
+		return &Refusal{Rule: "resolution", Message: tooFar,
 			Remedy: "declare narrower ranges, of the offset above all, or leave out terms that nobody or everybody with a count has"}
 	}
 	mean := math.Exp(p.far()) * (1 + 0x1p-40)

@@ -1,0 +1,48 @@
+package stat
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Offsets whose exponential has no sum are refused by the plan, before a row is
+// read: a hospital's bound on its term was infinite, or the risk sets were not numbers.
+func TestOffsetsThatReachTooFarAreRefusedByThePlan(t *testing.T) {
+	set := readReference(t, "../../testdata/lung")
+	for _, c := range []struct {
+		args    Args
+		refused string
+	}{
+		{Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ sex + offset(I(age * %v))"}, "strata: site"},
+		{Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ sex + offset(I(age * %v))", Strata: OneOrMore{"site"}}, ""},
+		{Args{Kind: "poisson", Formula: "time ~ sex + offset(I(age * %v))"}, "narrower ranges"},
+		{Args{Kind: "negbin", Formula: "time ~ sex + offset(I(age * %v))"}, "narrower ranges"},
+		{Args{Kind: "logistic", Formula: "death ~ sex + offset(I(age * %v))"}, ""},
+	} {
+		for _, by := range []string{"5", "20", "1000000"} {
+			args := c.args
+			args.Formula, args.Rules = fmt.Sprintf(strings.ReplaceAll(args.Formula, "%v", "%s"), by), rules(1, 1)
+			kind, _ := Lookup(args.Kind)
+			_, err := kind.Statistic.Begin(args, set.schema)
+			var refusal *Refusal
+			if c.refused == "" && err != nil || c.refused != "" && (!errors.As(err, &refusal) || refusal.Rule != "resolution" || !strings.Contains(refusal.Remedy, c.refused)) {
+				t.Errorf("%s by %s: %v, want a refusal: %q", args.Kind, by, err, c.refused)
+			}
+		}
+	}
+}
+
+// Beside an offset that decides every risk no column has any weight: Firth's steps went on for ever.
+func TestAnOffsetThatDecidesEverythingEnds(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	for _, firth := range []bool{true, false} {
+		args := Args{Kind: "logistic", Formula: "low ~ age + offset(I(lwt^3))", Firth: firth, Rules: rules(5, 1)}
+		f, err := try(t, programOf(t, set.schema, args), set.tables...)
+		var refusal *Refusal
+		if firth != (errors.As(err, &refusal) && refusal.Rule == "resolution") || !firth && (err != nil || len(f.Warnings) == 0) {
+			t.Errorf("firth %v: %v, %v", firth, f.Warnings, err)
+		}
+	}
+}
