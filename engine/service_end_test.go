@@ -14,6 +14,7 @@ import (
 	"github.com/consilium-health/consilium/engine/store"
 	"github.com/consilium-health/consilium/engine/study"
 	"github.com/consilium-health/consilium/protocols/party"
+	"github.com/consilium-health/consilium/protocols/wire"
 )
 
 // In the first sum the counts, in the second which analyses hospitals stop, in the third the table; then the model, a sum a step.
@@ -315,5 +316,30 @@ privacy: {reveal: model}`, 1)
 		w.stuck(run)
 		w.end(run)
 		finished(t, w.fetch(w.newAnalyst(), run), simulated(t, twoStudy, hospitals...))
+	})
+}
+
+// A model that leaves the range of its encryption fails every attempt, though all hospitals are there: after
+// some, the study ends with the rest, as if it had been ended.
+func TestModelThatLeavesItsRangeEndsAStudyWithWhatIsFinished(t *testing.T) {
+	unhurried(t, func(t *testing.T) {
+		w := newTown(t)
+		w.insecure, w.hub.Attempts = 8, 2
+		w.all()
+		a := w.newAnalyst()
+		run := w.submit(a, strings.Replace(twoStudy, `"event ~ age + treated"}`, `"event ~ age + treated + offset(1000 * (age - 55))", degree: 3, evaluate: {cells: 0}}
+privacy: {reveal: model}`, 1))
+		r := w.fetch(a, run)
+		equal(t, one(t, r, "effect"), one(t, simulated(t, twoStudy, hospitals...), "effect"))
+		if risk := r.Analyses[1]; risk.Frame != nil || risk.Refused == nil || risk.Refused.Rule != "unfinished" {
+			t.Errorf("the model: frame %v, refused %+v", risk.Frame, risk.Refused)
+		}
+		if r.Absent != nil || len(r.Cost.BytesUp) != len(hospitals) {
+			t.Errorf("absent %v, signed by %v", r.Absent, r.Cost.BytesUp)
+		}
+		all, records := w.evidence("egg")
+		if len(all) != 2 || records[1].Code != wire.Code_RANGE || !w.hears("egg", "the solution under encryption ran away") {
+			t.Errorf("egg has %d pieces of evidence", len(all))
+		}
 	})
 }
