@@ -51,7 +51,7 @@ func (h *Hub) clears(ctx context.Context) error {
 // which is proposed only when it is closed for ever. A hospital that still waits in
 // it is told of the one or the other, and closes it from its own journal.
 func (h *Hub) useless(name string, attempt uint32) time.Time {
-	now := runner.Clock()
+	now := h.began.Add(runner.Clock().Sub(h.began)) // time as it passes: a clock that is put forward makes nothing old
 	if name == ControlChannel {
 		return now.Add(-h.cfg.Notices)
 	}

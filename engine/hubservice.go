@@ -55,6 +55,7 @@ type Hub struct {
 	keys map[party.ID]control.Keys
 	desk desk
 
+	began time.Time
 	clear chan struct{} // a token: something in the log may have become useless
 
 	mu      sync.Mutex
@@ -102,7 +103,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 	}
 	cfg.Log = cfg.Log.With("party", string(party.Hub))
 	return &Hub{cfg: cfg, keys: pinned(cfg.Roster, cfg.Stewards), desk: newDesk(cfg.Network, cfg.Log, cfg.Metrics, peers...),
-		clear: make(chan struct{}, 1)}, nil
+		began: runner.Clock(), clear: make(chan struct{}, 1)}, nil
 }
 
 // hubAuthor writes what the hub says: unsigned.
