@@ -58,7 +58,7 @@ func (c *calibrationPart) addSlope(m *Panels, out *fixed.Sums) {
 
 // finish writes the classes and the tests.
 func (c *calibrationPart) finish(f Frame) Frame {
-	f.Warnings = c.model.warnings
+	f.Warnings = append(c.model.warnings, c.model.lastRound()...)
 	shown := c.mergedClasses()
 	if len(shown) < len(c.classes) {
 		f.Suppressed = true

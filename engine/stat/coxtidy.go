@@ -61,6 +61,7 @@ func (c *coxPart) finish(f Frame) Frame {
 		f.Warnings = append(f.Warnings, "the likelihood rises for ever as the coefficient grows (monotone likelihood): there is no finite estimate of "+strings.Join(grow, ", "))
 	}
 	f.VCov = c.vcov(m, cov, finite)
+	f.Warnings = append(f.Warnings, overflown(f.Tidy, "hazard ratio", "hazard_ratio", "hazard_high")...)
 	f.Glance = c.glance(&f)
 	if m.separated {
 		own = nil

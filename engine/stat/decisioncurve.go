@@ -150,7 +150,7 @@ func (d *decisionPart) reduce(t fixed.Totals) error {
 
 // finish writes a row for each threshold that may be shown.
 func (d *decisionPart) finish(f Frame) Frame {
-	f.Warnings = d.model.warnings
+	f.Warnings = append(d.model.warnings, d.model.lastRound()...)
 	f.Warnings = append(f.Warnings, "the net benefit is among the people whom the model was fitted to: among others it is smaller")
 	least := int64(d.args.Rules.MinCell)
 	classes := mergeSmall(d.classes, least)

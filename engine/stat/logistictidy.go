@@ -58,6 +58,7 @@ func (l *logisticPart) finish(f Frame) Frame {
 	} else {
 		f.VCov = l.vcov(l.main, cov, finite)
 	}
+	f.Warnings = append(f.Warnings, overflown(f.Tidy, "odds ratio", "odds_ratio", "odds_high")...)
 	f.Glance = l.glance(&f)
 	if m.separated {
 		own = nil

@@ -46,3 +46,27 @@ func TestAnOffsetThatDecidesEverythingEnds(t *testing.T) {
 		}
 	}
 }
+
+// What is evaluated of a model that did not converge says so, and a ratio beyond the largest number has its reason.
+func TestFiguresWithoutAMeaningSayWhy(t *testing.T) {
+	set := readReference(t, "../../testdata/birthwt")
+	model := Args{ID: "m", Kind: "logistic", Formula: "low ~ age + offset(I(lwt^3))", Rules: rules(5, 1)}
+	for _, kind := range []string{"calibration", "decision_curve"} {
+		of := model
+		f, err := try(t, programOf(t, set.schema, Args{Kind: kind, Model: "m", Of: &of, Rules: rules(5, 1)}), set.tables...)
+		if err != nil || !warned(f, "the model did not converge") {
+			t.Errorf("%s: %q, %v", kind, f.Warnings, err)
+		}
+	}
+	for args, want := range map[*Args]any{
+		{Kind: "logistic", Formula: "low ~ I(lwt / 1000000)"}: 0.0, {Kind: "cox", Time: "age", Event: "low", Formula: "~ I(lwt / 1000000)"}: 0.0,
+		{Kind: "logistic", Formula: "low ~ I(-lwt / 1000000)"}: nil,
+	} {
+		kind, _ := Lookup(args.Kind)
+		f := run(t, begin(t, kind.Statistic, set, *args), set.tables...)
+		last := f.Tidy[len(f.Tidy)-1]
+		if name := map[string]string{"logistic": "odds_high", "cox": "hazard_high"}[args.Kind]; last.Get(name) != want || !warned(f, "is beyond the numbers there are") {
+			t.Errorf("%s: %v, %q", args.Kind, last, f.Warnings)
+		}
+	}
+}

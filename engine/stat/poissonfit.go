@@ -220,6 +220,7 @@ func (p *poissonPart) coefficients(f *Frame, est []float64, cov *symmetric) {
 		all = append(all, at)
 		at++
 	}
+	f.Warnings = append(f.Warnings, overflown(f.Tidy, "rate ratio", "rate_ratio", "rate_high")...)
 	f.VCov = p.vcov(m, cov, all)
 }
 

@@ -1,6 +1,7 @@
 package stat
 
 import (
+	"fmt"
 	"math"
 	"strings"
 )
@@ -92,6 +93,14 @@ func (l *logisticPart) separation(infinite []string) []string {
 		what = "every outcome is predicted perfectly (complete separation)"
 	}
 	return []string{what + ": there is no finite estimate of " + strings.Join(grow, ", ") + "; ridge gives one"}
+}
+
+// lastRound warns whoever evaluates the risks of a model that did not converge.
+func (l *logisticPart) lastRound() []string {
+	if l.main.converged {
+		return nil
+	}
+	return []string{fmt.Sprintf("the model did not converge in %d rounds: its risks are those of the last round", l.main.rounds)}
 }
 
 // separatedRefusal refuses to evaluate the risks of a model that has none.
