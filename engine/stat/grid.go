@@ -13,13 +13,14 @@ import (
 // maxGridCells bounds the cells of one sum of a statistic on the grid.
 const maxGridCells = 65536
 
-// branch is the number of sub-cells of a cell in a descent.
+// branch is the number of sub-cells of a cell in a descent, where there is room for as many.
 const branch = 64
 
 // gridPart opens how many rows lie on each point of a variable's grid. Up to
 // maxGridCells points are opened at once; a finer grid by descent, 64 sub-cells
-// of every cell of at least max(2, min_cell) people a round. With classes it
-// counts each class of rows apart.
+// of every cell of at least max(2, min_cell) people a round, or 8 and more in
+// two rounds where 64 are too many at once. With classes it counts each class
+// of rows apart.
 type gridPart struct {
 	field    *table.Field
 	vars     []string // rows missing one of these are left out
@@ -33,7 +34,8 @@ type gridPart struct {
 	released bool // what is counted is written, after the rules on small cells
 
 	lo, hi int64    // first and last grid point
-	levels int      // rounds of descent after the first
+	rounds int      // of descent after the first, at most: two for one that would do with room enough
+	left   int      // of them
 	spans  []span   // cells asked this round; none when done
 	first  bool     // round
 	asks   []Ask    // of this round, once needed
@@ -78,13 +80,17 @@ func (g *gridPart) begin() {
 		g.lo, g.hi = math.MinInt64, math.MaxInt64
 		g.lo, g.hi = g.point(g.field.Min), g.point(g.field.Max)
 	}
-	k := g.hi - g.lo + 1
-	width := int64(1)
-	g.levels = 0
-	for (k+width-1)/width*int64(g.classes) > maxGridCells {
+	k, width := g.hi-g.lo+1, int64(1)
+	cells := func(width int64) int64 { return (k + width - 1) / width * int64(g.classes) }
+	g.rounds = 0
+	for cells(width) > maxGridCells {
 		width *= branch
-		g.levels++
+		g.rounds += 2
 	}
+	for g.fully && width > 1 && cells(width/2) <= maxGridCells { // every point will be opened: narrow cells at first are fewer later
+		width /= 2
+	}
+	g.left = g.rounds
 	g.open([]span{{lo: g.lo, hi: g.hi, width: width}})
 	g.first = true
 }
@@ -105,13 +111,13 @@ func (g *gridPart) floor() float64 {
 func (g *gridPart) plan() []Opening {
 	k := g.hi - g.lo + 1
 	n := maxGridCells
-	if g.levels == 0 {
+	if g.rounds == 0 {
 		n = int(k) * g.classes
 	}
 	if !g.gridDeclared() {
 		n++
 	}
-	return []Opening{{What: g.what, Cells: n, MaxTimes: 1 + g.levels, CountsPeople: true, Released: g.released}}
+	return []Opening{{What: g.what, Cells: n, MaxTimes: 1 + g.rounds, CountsPeople: true, Released: g.released}}
 }
 
 // ask writes the legend of the cells when it is first needed.
@@ -229,7 +235,6 @@ func (g *gridPart) reduce(total fixed.Totals) error {
 		g.off = total.Count(n)
 	}
 	var next []span
-	cells := 0
 	for _, s := range g.spans {
 		for c := range s.cells() {
 			l := leaf{lo: s.lo + int64(c)*s.width, n: make([]int64, g.classes)}
@@ -242,13 +247,11 @@ func (g *gridPart) reduce(total fixed.Totals) error {
 			case l.hi == l.lo || !g.fully && n < int64(max(2, g.rules.MinCell)):
 				g.leaves = append(g.leaves, l)
 			default:
-				sub := span{lo: l.lo, hi: l.hi, width: s.width / branch}
-				next = append(next, sub)
-				cells += sub.cells() * g.classes
+				next = append(next, span{lo: l.lo, hi: l.hi, width: s.width})
 			}
 		}
 	}
-	if cells > maxGridCells {
+	if !g.narrow(next) {
 		g.stop()
 		remedy := fmt.Sprintf("declare a coarser unit for it, step:, at least (max-min)/%d", maxGridCells/g.classes)
 		if g.classes > 1 {
@@ -268,4 +271,25 @@ func (g *gridPart) reduce(total fixed.Totals) error {
 		})
 	}
 	return nil
+}
+
+// narrow sets the width of the next cells, as narrow as there is room for, and
+// reports whether single points can still be reached in the rounds left.
+func (g *gridPart) narrow(next []span) bool {
+	if len(next) == 0 {
+		return true
+	}
+	g.left--
+	width := next[0].width
+	for w := max(1, width/branch); w < width; w *= 2 {
+		cells := 0
+		for i := range next {
+			next[i].width = w
+			cells += next[i].cells() * g.classes
+		}
+		if cells <= maxGridCells {
+			return math.Pow(branch, float64(g.left)) >= float64(w)
+		}
+	}
+	return false
 }

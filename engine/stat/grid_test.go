@@ -42,30 +42,61 @@ func scattered(n int) (xs, gs, ys []float64) {
 	return xs, gs, ys
 }
 
+// Of 300 people 64 sub-cells of every occupied cell are opened at once; of 1500 there is room for fewer.
 func TestDescentRanksAsThePlacesOfValuesDo(t *testing.T) {
-	xs, gs, ys := scattered(300)
-	s, tables := clinic(t, fine, xs, gs, ys)
-	plain, placed := clinic(t, integers, places(xs), gs, ys)
-	for _, args := range []Args{{Kind: "rank", Variable: "x", By: "g"}, {Kind: "rank", Variable: "x", By: "y"}, {Kind: "correlation", Variables: []string{"x", "y"}, Method: "spearman"}, {Kind: "roc", Outcome: "y", Score: "x"}} {
-		args.Rules = rules(1, 1)
-		f, record, err := drive(t, programOf(t, s, args), views(t, tables)...)
+	for _, people := range []int{300, 1500} {
+		xs, gs, ys := scattered(people)
+		s, tables := clinic(t, fine, xs, gs, ys)
+		plain, placed := clinic(t, table.Field{Integer: true, Max: 2000, Grid: table.Grid{M: 1}, GridDeclared: true}, places(xs), gs, ys)
+		for _, args := range []Args{{Kind: "rank", Variable: "x", By: "g"}, {Kind: "rank", Variable: "x", By: "y"}, {Kind: "correlation", Variables: []string{"x", "y"}, Method: "spearman"}, {Kind: "roc", Outcome: "y", Score: "x"}} {
+			args.Rules = rules(1, 1)
+			f, record, err := drive(t, programOf(t, s, args), views(t, tables)...)
+			if err != nil {
+				t.Fatalf("%s of %d: %v", args.Kind, people, err)
+			}
+			g := run(t, programOf(t, plain, args), placed...)
+			for i := range f.Tidy {
+				for k, e := range f.Tidy[i] {
+					if e.Key != "threshold" && e.Value != g.Tidy[i][k].Value {
+						t.Errorf("%s: %s is %v, of places %v", args.Kind, e.Key, e.Value, g.Tidy[i][k].Value)
+					}
+				}
+			}
+			if args.Kind == "roc" && (f.Glance.Get("auc") != g.Glance.Get("auc") || f.Glance.Get("auc_bound") != 0.0) {
+				t.Errorf("roc: %v, of places %v", f.Glance, g.Glance)
+			}
+			if warned(f, "count as equal") || len(record) < 4 || len(record[1].ask.Cells) > maxGridCells+1 {
+				t.Errorf("%s: %d sums, warnings %q", args.Kind, len(record), f.Warnings)
+			}
+		}
+	}
+}
+
+// Days over many years in sixteen groups are more than can be opened at once, people are few: not refused,
+// and the test is that of the same days in a short declared range.
+func TestDaysOfManyGroupsAreNotRefused(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	cols := make([][]float64, 4)
+	for range 400 {
+		for i, n := range []int{300, 2, 2, 8} {
+			cols[i] = append(cols[i], float64(r.IntN(n)))
+		}
+	}
+	var frames []Frame
+	for _, most := range []float64{300, 5000} {
+		s := &table.Schema{Sites: []string{"one", "two", "three"}, Fields: []table.Field{
+			{Name: "days", Integer: true, Max: most, Grid: table.Grid{M: 1}, GridDeclared: true}, {Name: "event", Kind: table.Binary}, {Name: "g", Kind: table.Binary},
+			{Name: "h", Kind: table.Category, Levels: []string{"a", "b", "c", "d", "e", "f", "g", "h"}}}}
+		whole, err := table.New(s, "one", cols)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := run(t, programOf(t, plain, args), placed...)
-		for i := range f.Tidy {
-			for k, e := range f.Tidy[i] {
-				if e.Key != "threshold" && e.Value != g.Tidy[i][k].Value {
-					t.Errorf("%s: %s is %v, of places %v", args.Kind, e.Key, e.Value, g.Tidy[i][k].Value)
-				}
-			}
-		}
-		if args.Kind == "roc" && (f.Glance.Get("auc") != g.Glance.Get("auc") || f.Glance.Get("auc_bound") != 0.0) {
-			t.Errorf("roc: %v, of places %v", f.Glance, g.Glance)
-		}
-		if warned(f, "count as equal") || len(record) < 4 || len(record[1].ask.Cells) > maxGridCells+1 {
-			t.Errorf("%s: %d sums, warnings %q", args.Kind, len(record), f.Warnings)
-		}
+		args := Args{Kind: "logrank", Time: "days", Event: "event", By: "g", Strata: OneOrMore{"h"}, Rules: rules(1, 1)}
+		frames = append(frames, run(t, programOf(t, s, args), deal(t, whole, func(i int) int { return i % 3 })...))
+	}
+	sameTables(t, frames[1], frames[0])
+	if a, b := frames[0].Glance.Get("statistic"), frames[1].Glance.Get("statistic"); a != b {
+		t.Errorf("statistic %v with a short range, %v with a long one", a, b)
 	}
 }
 
@@ -110,8 +141,12 @@ func TestDescentDoesNotLookAtFewPeople(t *testing.T) {
 func TestTooFineGridIsRefused(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	var xs, gs, ys []float64
-	for range 6000 {
-		xs = append(xs, fine.Value(r.Int64N(1_000_000_000)))
+	for i := range 24000 { // pairs of equal values: nobody is alone in a cell
+		x := fine.Value(r.Int64N(1_000_000_000))
+		if i%2 == 1 {
+			x = xs[i-1]
+		}
+		xs = append(xs, x)
 		gs = append(gs, float64(r.IntN(2)))
 		ys = append(ys, float64(r.IntN(2)))
 	}

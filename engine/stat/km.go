@@ -54,7 +54,7 @@ func (KaplanMeier) Begin(args Args, s *table.Schema) (Program, error) {
 		return nil, err
 	}
 	k := &km{args: args, u: u, c: c}
-	p := &program{census: c, parts: u.parts(), blind: u.stop.levels == 0 && (u.start == nil || u.start.levels == 0)}
+	p := &program{census: c, parts: u.parts(), blind: u.stop.rounds == 0 && (u.start == nil || u.start.rounds == 0)}
 	p.finish = func() (Frame, error) { return k.frame(), nil }
 	return p, nil
 }

@@ -33,6 +33,7 @@ func newPoissonPart(args Args, s *table.Schema) (*poissonPart, *census, error) {
 	}
 	y := r.model.OutcomeColumn
 	switch {
+	case r.model.OutcomeKind == table.Binary && args.Kind == "poisson": // counted in ones, 0 or 1: rate ratios are risk ratios
 	case r.model.OutcomeKind != table.Number || y.Grid == nil || y.Min < 0:
 		return nil, nil, fmt.Errorf("%s: outcome %s is not a count: declare it as a number with integer: true and min: 0 or more", args.Kind, r.model.Outcome)
 	case !r.model.Intercept:

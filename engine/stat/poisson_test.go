@@ -46,6 +46,26 @@ func TestPoissonAgreesWithR(t *testing.T) {
 	}
 }
 
+// Risk ratios of a yes/no outcome (Zou, Am J Epidemiol 2004;159:702).
+// R 4.2.2: glm(y ~ x + g, family = poisson, control = list(epsilon = 1e-15)), sandwich::vcovHC(, type = "HC0").
+func TestPoissonOfABinaryAgreesWithR(t *testing.T) {
+	s, tables := trial(t, 3, trialEntry, trialTime, []float64{1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 0}, trialX, trialG)
+	f := run(t, programOf(t, s, Args{Kind: "poisson", Formula: "event ~ x + g", SE: "hc0", Rules: rules(1, 1)}), tables...)
+	for i, want := range [][2]float64{{-1.7361751584701797, 0.65270186059865964}, {0.2030784404633622, 0.09829204868868392}, {-0.2295868972434222, 0.50374434858483008}} {
+		if e, se := f.Tidy[i].Get("estimate"), f.Tidy[i].Get("std_error"); !near(e, want[0]) || !near(se, want[1]) {
+			t.Errorf("%v is %v with standard error %v, R has %v", f.Tidy[i].Get("term"), e, se, want)
+		}
+	}
+	for key, want := range map[string]float64{"null_deviance": 11.090354888959125, "deviance": 8.901496786207309} {
+		if got := f.Glance.Get(key); !near(got, want) {
+			t.Errorf("%s is %v, R has %v", key, got, want)
+		}
+	}
+	if _, err := (NegBin{}).Begin(Args{Kind: "negbin", Formula: "event ~ x", Rules: rules(1, 1)}, s); err == nil {
+		t.Error("negbin takes a binary outcome")
+	}
+}
+
 func TestPoissonRefusesWhatHasNoMaximum(t *testing.T) {
 	none := make([]float64, 16)
 	split := append([]float64{}, visited...)

@@ -43,7 +43,7 @@ func (ROC) Begin(args Args, s *table.Schema) (Program, error) {
 	if args.Veil {
 		return beginVeiledROC(args, r, c)
 	}
-	p := &program{census: c, parts: []part{r.grid}, blind: r.grid.levels == 0}
+	p := &program{census: c, parts: []part{r.grid}, blind: r.grid.rounds == 0}
 	if len(args.Thresholds) > 0 {
 		r.cuts = newCutPart(score, outcome, args.Thresholds)
 		p.parts = append(p.parts, r.cuts)

@@ -42,6 +42,9 @@ func newFollowUp(args Args, s *table.Schema, by []table.Factor) (*followUp, erro
 	if args.Entry == args.Time {
 		return nil, fmt.Errorf("%s: entry and time are both %q, want two variables", args.Kind, args.Time)
 	}
+	if groups := u.groups(); groups > maxGridCells/2 {
+		return nil, fmt.Errorf("%s: groups and strata have %d combinations of levels, want at most %d", args.Kind, groups, maxGridCells/2)
+	}
 	if err := u.grids(args); err != nil {
 		return nil, fmt.Errorf("%s: %w", args.Kind, err)
 	}
