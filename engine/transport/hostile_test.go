@@ -122,6 +122,32 @@ func TestJunkOfOnePartyDoesNotReachAnother(t *testing.T) {
 	}
 }
 
+// Few messages are a flood, too, if they are large enough; another party does not notice it.
+func TestAFloodOfBytesIsCutOff(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.start()
+	hub, b := w.open(w.hub(), 1, "a", "b"), w.open(w.dial(w.dialer("b")), 1)
+	nc, _ := w.raw("a")
+	nc.SetErrorHandler(nil)
+	body := make([]byte, 500_000)
+	n := 0
+	for ; n < 2000 && !nc.IsClosed(); n++ {
+		_ = nc.Publish("consilium.nowhere", body) // which nobody may, so that nothing is stored
+	}
+	if !nc.IsClosed() {
+		t.Errorf("%d messages of %d bytes were taken", n, len(body))
+	}
+	if again, err := nats.Connect("tls://"+w.config.TLS, nats.UserInfo("a", ""), nats.TLSHandshakeFirst(), nats.NoReconnect(),
+		nats.Secure(&tls.Config{RootCAs: w.authority.Pool(), Certificates: []tls.Certificate{w.certificate("a")}})); err == nil {
+		again.Close()
+		t.Error("a is let in at once")
+	}
+	send(t, b, party.Hub, []byte("of b"))
+	if from, got := receive(t, hub); from != "b" || string(got) != "of b" {
+		t.Errorf("the hub got %q of %s", got, from)
+	}
+}
+
 // A size is refused before anything is kept for it.
 func TestAnAnnouncedSizeTakesNoMemory(t *testing.T) {
 	w := newWorld(t, "a")

@@ -10,12 +10,14 @@ import (
 	"github.com/consilium-health/consilium/protocols/party"
 )
 
-// What a party may say, in messages and requests of any size; a new connection counts for several.
-// An honest one says a few hundred a second where its line is very fast.
+// What a party may say, in messages and requests; a large one and a new connection count for several.
+// An honest party says a few hundred a second where its line is very fast, and in an encrypted study,
+// which computes most of the time, some tens of megabytes.
 const (
 	quotaSecond  = 1024
 	quotaBurst   = 8 * quotaSecond
 	quotaConnect = 256
+	quotaBytes   = 64 << 10 // that count for one message: 64 MB a second, 512 MB at once
 	quotaLook    = 50 * time.Millisecond
 	barFirst     = 2 * time.Minute // and twice as long each time, as long as there is no longest without
 	barLongest   = time.Hour
@@ -35,11 +37,11 @@ type warden struct {
 	door *door
 	log  *slog.Logger
 	last time.Time
-	said map[uint64]int64 // messages, by connection
+	said map[uint64]float64 // messages, by connection
 }
 
 func (w *warden) run(ctx context.Context) {
-	w.last, w.said = time.Now(), map[uint64]int64{}
+	w.last, w.said = time.Now(), map[uint64]float64{}
 	tick := time.NewTicker(quotaLook)
 	defer tick.Stop()
 	for {
@@ -57,9 +59,9 @@ func (w *warden) look() {
 	if err != nil {
 		return // the server is ending
 	}
-	said := make(map[uint64]int64, len(all.Conns))
+	said := make(map[uint64]float64, len(all.Conns))
 	for _, c := range all.Conns {
-		said[c.Cid] = c.InMsgs
+		said[c.Cid] = float64(c.InMsgs) + float64(c.InBytes)/quotaBytes
 	}
 	now := time.Now()
 	earned := now.Sub(w.last).Seconds() * quotaSecond
@@ -70,7 +72,7 @@ func (w *warden) look() {
 		q.free = min(quotaBurst, q.free+earned)
 		for _, c := range d.conns[id] {
 			if n, there := said[c.conn]; there {
-				q.free -= float64(n - w.said[c.conn])
+				q.free -= n - w.said[c.conn]
 			}
 		}
 		if q.free < 0 && now.After(q.until) {
