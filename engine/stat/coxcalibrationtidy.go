@@ -66,8 +66,12 @@ func (c *coxCalibrationPart) finish(f Frame) Frame {
 		f.warn(fmt.Sprintf("many people have the same predicted risk: %d classes instead of %d", len(c.classes), c.args.Bins))
 	}
 	risk, few := 0.0, false
+	var below, belowEvents int64
 	for k, r := range shown {
+		of := f.cutByHazard(c.args.Of, c.args.At, below, c.horizon.n)
+		f.cutBy(belowEvents, c.horizon.events, of, "event by "+number(c.args.At))
 		events, _ := r.left()
+		below, belowEvents = below+r.n, belowEvents+events
 		share, low, high, merged := observed(r.exits, r.n, least)
 		few = few || merged
 		if math.IsNaN(low) {

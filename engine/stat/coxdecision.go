@@ -105,6 +105,7 @@ func (d *coxDecisionPart) finish(f Frame) Frame {
 	var rows []Record
 	for i := len(shown) - 1; i > 0; i-- {
 		treated = shown[i].plus(treated)
+		f.cutByHazard(d.args.Of, d.args.At, d.horizon.n-treated.n, d.horizon.n)
 		share, _, _, merged := observed(treated.exits, treated.n, least)
 		few = few || merged
 		tp, odds := share*float64(treated.n), treated.from/(1-treated.from)

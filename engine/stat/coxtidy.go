@@ -148,6 +148,9 @@ func (c *coxPart) glance(f *Frame) Record {
 	if math.IsNaN(value) && !c.unranked {
 		f.Warnings = append(f.Warnings, "there is no concordance: no pair of people can be put in order, or there are too many times to count classes of risk at each (grid: makes them fewer)")
 	}
+	if !math.IsNaN(value) && math.IsNaN(c.ranking.stdError()) {
+		f.Warnings = append(f.Warnings, "the concordance has no standard error where people enter late")
+	}
 	if slopes := df; float64(c.nEvent) < 10*slopes {
 		f.Warnings = append(f.Warnings, fmt.Sprintf("%.2g events per parameter: below 10, estimates may be far off and their limits too narrow", float64(c.nEvent)/slopes))
 	}

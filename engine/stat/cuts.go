@@ -1,6 +1,9 @@
 package stat
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Cut is a place at which a result tells people apart by a quantity: between
 // two cuts of one analysis are never a few people, but between those of two may be.
@@ -22,4 +25,15 @@ func (f *Frame) cutByRisk(model *Args, below, n, belowEvents, events int64) {
 	f.cutBy(below, n, risk)
 	f.cutBy(belowEvents, events, risk, "event")
 	f.cutBy(below-belowEvents, n-events, risk, "no event")
+}
+
+// cutByHazard is that of a hazard model. Without strata people have the same
+// order of risk at every horizon.
+func (f *Frame) cutByHazard(model *Args, at float64, below, n int64) (risk string) {
+	risk = "predicted hazard of " + model.Formula
+	if len(model.Strata) > 0 {
+		risk = fmt.Sprintf("%s by %s %s, strata %v", risk, model.Time, number(at), model.Strata)
+	}
+	f.cutBy(below, n, risk)
+	return risk
 }
