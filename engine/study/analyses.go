@@ -98,12 +98,31 @@ func (p *parser) analysis(n *yaml.Node, number int) (stat.Args, bool) {
 	args.Rules = stat.Rules{MinCell: v.MinCell, MinSites: v.MinSites, MaxParametersPerRow: v.MaxParametersPerRow, MaxRows: v.MaxRows}
 	args.Veil, args.Sealed = veiled, v.Release == "analyst"
 	args.PerHospital = p.cohortSites || p.spec.namesSite(args) || args.Apart
+	if !p.sameFolds(args, n, what) {
+		return args, false
+	}
 	// A rule that can already tell refuses the analysis when the study runs; the others still do.
 	if _, err := kind.Statistic.Begin(args, p.spec.Schema); err != nil && !errors.As(err, new(*stat.Refusal)) {
 		p.fail(n, "%s: %s", what, bare(err))
 		return args, false
 	}
 	return args, true
+}
+
+// sameFolds refuses two ways of dealing rows to folds: everybody can tell which
+// rows of a hospital a fold has, and sums over enough different folds of the same people are solved for single ones.
+func (p *parser) sameFolds(args stat.Args, n *yaml.Node, what string) bool {
+	v := args.CrossValidate
+	if v == nil || args.Rules.MinCell <= 1 {
+		return true
+	}
+	for _, of := range p.spec.Analyses {
+		if w := of.CrossValidate; w != nil && *w != *v {
+			p.fail(child(n, "cross_validate"), "%s: cross_validate: folds and seed are not those of %s: sums over different parts of the same people could be solved for single ones; use the same for all analyses of the study", what, of.ID)
+			return false
+		}
+	}
+	return true
 }
 
 // models finds the analyses that model and models name: their rows are those of this one.

@@ -183,6 +183,7 @@ func TestMistakesAreToldWithLineAndRemedy(t *testing.T) {
 		{"no paired", "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2", "kind: ttest, by: disease", 19, "analysis all: ttest: "},
 		{"crosstab of numbers", "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2", "kind: crosstab, rows: age, columns: sex", 19, `analysis all: crosstab: variable "age" is a number`},
 		{"formula", "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2", "kind: linear, formula: \"age ~ (sex\"", 19, "analysis all: linear: formula: column"},
+		{"two ways of dealing folds", "kind: describe, ", "kind: logistic, formula: disease ~ age, cross_validate: {folds: 5}}\n  - {id: x, kind: logistic, formula: disease ~ sex, cross_validate: {folds: 5, seed: 1}}\n  - {id: y, kind: describe, ", 20, "analysis x: cross_validate: folds and seed are not those of all"},
 		{"an empty list", "[0.25, 0.5]", "[]", 19, "analysis all: quantiles: the list is empty"},
 		{"no thresholds", "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2", "kind: roc, outcome: disease, score: oldpeak, thresholds: []", 19, "thresholds: the list is empty"},
 		{"a step of 0", "kind: describe, variables: [age, oldpeak, sex], by: disease, quantiles: [0.25, 0.5], quantile_type: 2", "kind: roc, outcome: disease, score: oldpeak, grid: 0", 19, "analysis all: grid is 0; want a number above 0"},
