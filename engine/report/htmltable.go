@@ -135,7 +135,7 @@ func (p *page) cell(key string, r stat.Record, shown string) cell {
 	switch v := r.Get(key).(type) {
 	case string:
 		c := cell{Word: same(v)}
-		if slices.Contains(coded, key) {
+		if slices.Contains(coded, key) || key == "term" && (v == "Residuals" || v == "GLOBAL") {
 			c.Word = p.maybe("method", v)
 			c.Value, c.Exact = v, true
 		}
