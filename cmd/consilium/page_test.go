@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -41,6 +42,7 @@ func TestReportsInABrowser(t *testing.T) {
 	t.Run("lung-rules", func(t *testing.T) {
 		look(t, b, writePage(t, "lung-rules", "../../testdata/lung/oracle.yaml", func(s string) string { return rules.ReplaceAllString(s, "privacy: {min_sites: 3}") }))
 	})
+	t.Run("many", func(t *testing.T) { look(t, b, writePage(t, "many", manyStudy(t), asIs)) })
 	t.Run("hostile", func(t *testing.T) { look(t, b, writePage(t, "hostile", hostileStudy(t), asIs)) })
 	dir := os.Getenv("CONSILIUM_PAGES")
 	if dir == "" {
@@ -271,6 +273,38 @@ func hostileStudy(t *testing.T) string {
 		"  - {id: model, kind: cox, time: time, event: event, formula: " + q("~ group + "+columns[0]) + ", strata: site}", "  - {id: risk, kind: logistic, formula: " + q("event ~ group + "+columns[0]) + "}",
 		"  - {id: few, kind: logistic, formula: event ~ group, where: time == 20}", ""}, "\n")
 	for name, text := range map[string]string{"study.yaml": text, "a.csv": rows.String()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "study.yaml")
+}
+
+// manyStudy is a study of 41 hospitals, with a Table 1 of 60 rows and 28 analyses.
+func manyStudy(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	var head, rows, fields, names, sites, more strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&head, "v%d,", i)
+		fmt.Fprintf(&fields, "  v%d: {type: binary}\n", i)
+		fmt.Fprintf(&names, "v%d, ", i)
+	}
+	for i := range 41 {
+		fmt.Fprintf(&sites, "hospital%d: {csv: a.csv}, ", i)
+	}
+	for i := range 25 {
+		fmt.Fprintf(&more, "  - {id: ages%d, kind: histogram, variable: age, breaks: [0, 45, 99]}\n", i)
+	}
+	for i := range 40 {
+		for j := range 20 {
+			fmt.Fprintf(&rows, "%d,", (i*i+3*i*j+j)%5%2)
+		}
+		fmt.Fprintf(&rows, "%d\n", 20+i)
+	}
+	text := "study: many\nsites: {" + sites.String() + "}\nvariables:\n" + fields.String() + "  age: {type: number, integer: true, min: 0, max: 99}\nanalyses:\n  - {id: t1, kind: table1, by: v0, variables: [" + names.String() + "age]}\n" +
+		"  - {id: tab, kind: crosstab, rows: site, columns: v1}\n  - {id: risk, kind: logistic, formula: v2 ~ age + v3}\n" + more.String()
+	for name, text := range map[string]string{"study.yaml": text, "a.csv": head.String() + "age\n" + rows.String()} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

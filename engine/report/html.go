@@ -235,7 +235,10 @@ func (p *page) chapter(a Analysis) chapter {
 	}
 	f := a.Frame
 	s.Blocks = p.body(a, args)
-	used := p.w("state.used", count(f.N), count(f.Excluded), count(f.Filtered), f.Sites, len(p.Spec.Sites), max(1, p.minCell()))
+	used := p.w("state.usedby", count(f.N), count(f.Excluded), count(f.Filtered), f.Sites, len(p.Spec.Sites))
+	if p.minCell() > 1 {
+		used = p.w("state.used", count(f.N), count(f.Excluded), count(f.Filtered), f.Sites, len(p.Spec.Sites), p.minCell())
+	}
 	s.Used = &used
 	if f.Suppressed {
 		s.Tags = append(s.Tags, p.w("state.suppressedtag"))

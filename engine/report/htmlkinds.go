@@ -130,6 +130,9 @@ func (p *page) further(a Analysis, args stat.Args, table func(string, *view)) {
 		if slices.Contains([]string{"linear", "logistic", "cox", "poisson", "negbin"}, a.Kind) {
 			caption = p.w("table.fit")
 		}
+		if a.Kind == "histogram" {
+			caption = p.w("table.outside")
+		}
 		var names map[string]string
 		if a.Kind == "linear" {
 			names = map[string]string{"statistic": "f_statistic", "df": "f_df1", "p_value": "f_p"}

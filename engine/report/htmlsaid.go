@@ -8,17 +8,19 @@ import (
 
 // sentence is what an analysis says in words of its own, with places for names and numbers.
 type sentence struct {
+	begin   string // before the first place
 	pattern *regexp.Regexp
 	word    word
 }
 
 var placeOf = regexp.MustCompile(`\\\{(\d)\\\}`)
 
-// sentences compiles the terms of the group said, those with more words of their own first.
+// sentences are the terms of the group said, those with more words of their own first.
 func (d dictionary) sentences() (out []sentence) {
 	for key, w := range d {
 		if strings.HasPrefix(key, "said.") {
-			out = append(out, sentence{regexp.MustCompile("^" + placeOf.ReplaceAllString(regexp.QuoteMeta(w.En), "(?P<p$1>.+?)") + "$"), w})
+			begin, _, _ := strings.Cut(w.En, "{")
+			out = append(out, sentence{begin: begin, word: w})
 		}
 	}
 	slices.SortFunc(out, func(a, b sentence) int {
@@ -58,7 +60,14 @@ func (p *page) translated(s string, parts int) string {
 	if len(s) > longSentence {
 		return s
 	}
-	for _, t := range p.spoken {
+	for i := range p.spoken {
+		t := &p.spoken[i]
+		if !strings.HasPrefix(s, t.begin) {
+			continue
+		}
+		if t.pattern == nil { // a page needs few of them
+			t.pattern = regexp.MustCompile("^" + placeOf.ReplaceAllString(regexp.QuoteMeta(t.word.En), "(?P<p$1>.+?)") + "$")
+		}
 		m := t.pattern.FindStringSubmatch(s)
 		if m == nil {
 			continue

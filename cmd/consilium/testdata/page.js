@@ -104,6 +104,7 @@ document.querySelectorAll("[aria-labelledby]").forEach(function (e) {
   e.getAttribute("aria-labelledby").split(" ").forEach(function (id) { if (!ids[id] || !document.getElementById(id).textContent.trim()) { complain("there is no name " + id, e); } });
 });
 document.querySelectorAll("a[href]").forEach(function (a) { if (!ids[decodeURIComponent(a.getAttribute("href").slice(1))]) { complain("it leads nowhere", a); } });
+document.querySelectorAll("main section").forEach(function (s) { if (!document.querySelector('nav a[href="#' + s.id + '"]')) { complain("the contents do not lead to " + s.id, s); } });
 document.querySelectorAll("svg").forEach(function (s) { if (!s.querySelector("title").textContent || !s.querySelector("desc").textContent) { complain("a figure without a description", s); } });
 document.querySelectorAll("[tabindex]").forEach(function (e) { if (e.tabIndex > 0) { complain("out of its turn", e); } });
 

@@ -68,7 +68,7 @@
   window.addEventListener("beforeprint", function () {
     document.querySelectorAll("details").forEach(function (d) {
       var head = d.querySelector("thead tr");
-      if (d.querySelectorAll("tbody tr").length <= 80 && (!head || head.cells.length <= 16)) { d.open = true; }
+      if (d.querySelectorAll("tbody tr").length <= 80 && (!head || head.cells.length <= 11)) { d.open = true; }
     });
   });
   if (/^zh\b/i.test(navigator.language || "")) {
