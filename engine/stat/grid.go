@@ -13,6 +13,10 @@ import (
 // maxGridCells bounds the cells of one sum of a statistic on the grid.
 const maxGridCells = 65536
 
+// maxTimeCells is how many cells the grid of a follow-up may have in all to be
+// opened down to every point, in however many groups: days over decades.
+const maxTimeCells = 1 << 18
+
 // branch is the number of sub-cells of a cell in a descent, where there is room for as many.
 const branch = 64
 
@@ -34,6 +38,7 @@ type gridPart struct {
 	released bool // what is counted is written, after the rules on small cells
 
 	lo, hi int64    // first and last grid point
+	most   int      // cells opened at once, in a descent
 	rounds int      // of descent after the first, at most: two for one that would do with room enough
 	left   int      // of them
 	spans  []span   // cells asked this round; none when done
@@ -82,6 +87,10 @@ func (g *gridPart) begin() {
 	}
 	k, width := g.hi-g.lo+1, int64(1)
 	cells := func(width int64) int64 { return (k + width - 1) / width * int64(g.classes) }
+	g.most = maxGridCells
+	if g.fully && k <= maxTimeCells && cells(1) <= maxTimeCells {
+		g.most = max(maxGridCells, int(cells(1)))
+	}
 	g.rounds = 0
 	for cells(width) > maxGridCells {
 		width *= branch
@@ -110,7 +119,7 @@ func (g *gridPart) floor() float64 {
 
 func (g *gridPart) plan() []Opening {
 	k := g.hi - g.lo + 1
-	n := maxGridCells
+	n := g.most
 	if g.rounds == 0 {
 		n = int(k) * g.classes
 	}
@@ -253,12 +262,12 @@ func (g *gridPart) reduce(total fixed.Totals) error {
 	}
 	if !g.narrow(next) {
 		g.stop()
-		remedy := fmt.Sprintf("declare a coarser unit for it, step:, at least (max-min)/%d", maxGridCells/g.classes)
+		remedy := fmt.Sprintf("declare a coarser unit for it, step:, at least (max-min)/%d", g.most/g.classes)
 		if g.classes > 1 {
 			remedy += ", or set grid:"
 		}
 		return &Refusal{Rule: "resolution",
-			Message: fmt.Sprintf("%s is recorded so finely that more than %d cells would be opened at once", g.field.Name, maxGridCells),
+			Message: fmt.Sprintf("%s is recorded so finely that more than %d cells would be opened at once", g.field.Name, g.most),
 			Remedy:  remedy}
 	}
 	g.open(next)
@@ -287,7 +296,7 @@ func (g *gridPart) narrow(next []span) bool {
 			next[i].width = w
 			cells += next[i].cells() * g.classes
 		}
-		if cells <= maxGridCells {
+		if cells <= g.most {
 			return math.Pow(branch, float64(g.left)) >= float64(w)
 		}
 	}

@@ -72,18 +72,31 @@ func TestDescentRanksAsThePlacesOfValuesDo(t *testing.T) {
 	}
 }
 
-// Days over many years in sixteen groups are more than can be opened at once, people are few: not refused,
-// and the test is that of the same days in a short declared range.
+// Days over many years in sixteen groups are more than is opened at first. It is not refused, whether people
+// are few or leave on most days, and the test is that of the same days in a short declared range.
 func TestDaysOfManyGroupsAreNotRefused(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 8))
-	cols := make([][]float64, 4)
-	for range 400 {
-		for i, n := range []int{300, 2, 2, 8} {
-			cols[i] = append(cols[i], float64(r.IntN(n)))
+	for _, crowd := range []struct{ people, days, short, long int }{{400, 300, 300, 5000}, {5000, 2000, 2000, 5000}} {
+		r := rand.New(rand.NewPCG(7, 8))
+		cols := make([][]float64, 4)
+		for range crowd.people {
+			for i, n := range []int{crowd.days, 2, 2, 8} {
+				cols[i] = append(cols[i], float64(r.IntN(n)))
+			}
 		}
+		longRangeIsShort(t, cols, float64(crowd.short), float64(crowd.long))
 	}
+}
+
+func longRangeIsShort(t *testing.T, cols [][]float64, short, long float64) {
+	t.Helper()
 	var frames []Frame
-	for _, most := range []float64{300, 5000} {
+	for i, most := range []float64{short, long} {
+		if i == 1 { // only the order of days counts
+			cols[0] = slices.Clone(cols[0])
+			for k := range cols[0] {
+				cols[0][k] *= math.Floor(long / short)
+			}
+		}
 		s := &table.Schema{Sites: []string{"one", "two", "three"}, Fields: []table.Field{
 			{Name: "days", Integer: true, Max: most, Grid: table.Grid{M: 1}, GridDeclared: true}, {Name: "event", Kind: table.Binary}, {Name: "g", Kind: table.Binary},
 			{Name: "h", Kind: table.Category, Levels: []string{"a", "b", "c", "d", "e", "f", "g", "h"}}}}
