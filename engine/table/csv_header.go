@@ -79,5 +79,5 @@ func notInHeader(f *Field, column string, header []string) string {
 	if near, ok := Near(column, header); ok {
 		msg += fmt.Sprintf("; nearest is %q", near)
 	}
-	return msg + fmt.Sprintf("; when it has another name write columns: {%s: NAME} at the site", f.Name)
+	return msg + fmt.Sprintf("; when it has another name write columns: {%s: NAME} at the site; a hospital that did not record it adds the column, empty", f.Name)
 }
