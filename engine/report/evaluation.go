@@ -76,7 +76,7 @@ func (p *printer) decisionCurve(f *stat.Frame) {
 	g := grid{}
 	g.add("threshold", "treated", "true positives", "false positives", "net benefit", "treat all", "avoided per 100")
 	for _, r := range f.Tidy {
-		g.add(show(r, "threshold"), show(r, "n_treated"), show(r, "true_positives"), show(r, "false_positives"),
+		g.add(show(r, "threshold"), show(r, "n_treated"), people(r, "true_positives"), people(r, "false_positives"),
 			decimals(number(r, "net_benefit"), 4), decimals(number(r, "treat_all"), 4), decimals(100*number(r, "avoided"), 1))
 	}
 	g.write(&p.Builder, "")
@@ -86,6 +86,16 @@ func (p *printer) decisionCurve(f *stat.Frame) {
 		by = " by " + show(f.Glance, "at")
 	}
 	p.line("Events%s: %s of %s. Treating no one has a net benefit of 0.", by, show(f.Glance, "n_event"), show(f.Glance, "n"))
+}
+
+// people shows a number of people; one that Kaplan-Meier estimates has a decimal.
+func people(r stat.Record, key string) string {
+	x, estimated := r.Get(key).(float64)
+	if !estimated {
+		return show(r, key)
+	}
+	tenths := math.Round(10 * x)
+	return count(int64(tenths/10)) + "." + string('0'+rune(math.Mod(tenths, 10)))
 }
 
 // performance prints apparent and cross-validated figures side by side.

@@ -292,7 +292,7 @@ func about(a stat.Args) string {
 	case a.Model != "":
 		return a.Model + when
 	case a.Formula != "" && a.Time != "":
-		return "Surv(" + a.Time + ", " + a.Event + ") " + breakable(a.Formula) + within
+		return "Surv(" + a.Time + ", " + a.Event + ") ~ " + breakable(strings.TrimLeft(a.Formula, "~ ")) + within
 	case a.Formula != "":
 		return breakable(a.Formula)
 	case a.Time != "" && a.By != "":

@@ -130,6 +130,14 @@ func (p *printer) body(kind string, args stat.Args, f *stat.Frame) {
 		p.calibration(f)
 	case "decision_curve":
 		p.decisionCurve(f)
+	case "lrtest":
+		p.likelihoodRatio(f)
+	case "heterogeneity":
+		p.heterogeneity(f)
+	case "mantel_haenszel":
+		p.mantelHaenszel(args, f)
+	case "propensity":
+		p.propensity(args, f)
 	default:
 		p.tidy(f.Tidy)
 		p.glance(f.Glance)
