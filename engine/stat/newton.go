@@ -85,9 +85,13 @@ func readNewton(t fixed.Totals, q int) (score, info []float64, deviance float64)
 func (f *newton) take(score, info []float64, deviance float64) {
 	q := len(f.cols)
 	f.rounds++
+	known := finite(score) && finite(info)
+	if !known { // of predictors beyond what an exponential can tell: no step leads on from here
+		score, info = make([]float64, q), make([]float64, q*q)
+	}
 	if f.rounds == 1 {
 		f.start = deviance
-		if f.aliased != nil {
+		if f.aliased != nil && known {
 			score, info = f.dropAliased(score, info)
 			q = len(f.cols)
 		}
@@ -103,6 +107,10 @@ func (f *newton) take(score, info []float64, deviance float64) {
 		return
 	}
 	f.accept(score, info, objective, deviance)
+}
+
+func finite(x []float64) bool {
+	return !slices.ContainsFunc(x, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 }
 
 // dropAliased decides at the first round, where the information is X'X/4
