@@ -81,7 +81,7 @@ func finished(t *testing.T, r *report.Report, whole *report.Report) {
 func TestStudyEndsWithWhatIsFinished(t *testing.T) {
 	t.Parallel()
 	whole := simulated(t, twoStudy, hospitals...)
-	for n, where := range map[int64]string{9: "after a masked vector", 12: "after an unlock, a step later"} {
+	for n, where := range map[int64]string{11: "after a masked vector", 12: "after an unlock, a step later"} {
 		story(t, where, func(t *testing.T) {
 			w, run, back := goneFrom(t, twoStudy, n)
 			w.stuck(run)
