@@ -1,6 +1,10 @@
 package stat
 
-import "github.com/consilium-health/consilium/engine/internal/fixed"
+import (
+	"math"
+
+	"github.com/consilium-health/consilium/engine/internal/fixed"
+)
 
 // takeRound goes on from a round of Newton's method.
 func (c *coxPart) takeRound(t fixed.Totals) error {
@@ -18,6 +22,9 @@ func (c *coxPart) takeRound(t fixed.Totals) error {
 			t = t.Slice(q+1, t.Len())
 		}
 		c.readTimes(t)
+		if c.faint() {
+			return c.tooFar()
+		}
 		p := newPartial(q)
 		for _, r := range c.strata {
 			for i, e := range r.exits {
@@ -42,8 +49,7 @@ func (c *coxPart) takeRound(t fixed.Totals) error {
 	c.before = f.decrement
 	if !f.done {
 		if !c.own && !c.fits(f.beta) {
-			return &Refusal{Rule: "resolution", Message: tooFar,
-				Remedy: "declare narrower ranges, or take strata: site, which does not need them"}
+			return c.tooFar()
 		}
 		c.next()
 		return nil
@@ -55,6 +61,24 @@ func (c *coxPart) takeRound(t fixed.Totals) error {
 // fits reports whether sums of exp(x'beta) keep enough digits: their step
 // is 2^-94 of the largest possible term, for 2^32 rows.
 func (c *coxPart) fits(beta []float64) bool { return c.far(beta) < expReach }
+
+func (c *coxPart) tooFar() *Refusal {
+	return &Refusal{Rule: "resolution", Message: tooFar, Remedy: "declare narrower ranges, or take strata: site, which does not need them"}
+}
+
+// faint reports whether the risk of those under observation at some event is all
+// but lost in the steps of the sums: of people far below the rest.
+func (c *coxPart) faint() bool {
+	step := fixed.Binary(math.Exp(c.far(c.fit.beta))*(1+0x1p-40), c.rows).Step.Float()
+	for _, r := range c.strata {
+		for i, e := range r.exits {
+			if e.events > 0 && !(r.risk[i].w > 0x1p30*step) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // monotone finds a likelihood that rises for ever: towards infinity Newton's
 // decrement falls by exp(-1) a step, not with its square. Where it was no more

@@ -70,3 +70,19 @@ func TestFiguresWithoutAMeaningSayWhy(t *testing.T) {
 		}
 	}
 }
+
+// Those who stay longest have 10^-33 of the risk of the others: their risk sets are lost in the steps of the sums. Within hospitals nothing is summed by time.
+func TestRiskSetsLostBesideOthersAreRefused(t *testing.T) {
+	set := readReference(t, "../../testdata/lung")
+	for strata, refused := range map[string]bool{"": true, "site": false} {
+		args := Args{Kind: "cox", Time: "time", Event: "death", Formula: "~ sex + offset(I(37 - time / 14))", Rules: rules(1, 1)}
+		if strata != "" {
+			args.Strata = OneOrMore{strata}
+		}
+		f, err := try(t, begin(t, Cox{}, set, args), set.tables...)
+		var refusal *Refusal
+		if refused != (errors.As(err, &refusal) && refusal.Rule == "resolution") || !refused && (err != nil || f.Tidy[0].Get("std_error") == nil) {
+			t.Errorf("strata %q: %v, %v, want a refusal: %v", strata, f.Tidy, err, refused)
+		}
+	}
+}
