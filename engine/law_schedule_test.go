@@ -313,6 +313,7 @@ func (at *scheduled) hold(s *schedule, roster party.Roster) {
 
 // No two opened totals over one cohort differ by one hospital, whatever the schedule.
 func TestNoScheduleOpensTwoRosters(t *testing.T) {
+	t.Parallel()
 	s := &schedule{t: t, sites: map[party.ID]*scheduled{}}
 	var members []party.Member
 	for _, id := range hospitals[:4] {

@@ -48,6 +48,7 @@ const blindKinds = `  - {id: effect, kind: crosstab, rows: treat, columns: infec
 
 // The analyst opens what the hospitals would have seen with release: all, and nobody else can.
 func TestAnalystOpensWhatHospitalsCannotSee(t *testing.T) {
+	t.Parallel()
 	analyst, err := party.NewIdentity(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

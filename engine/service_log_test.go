@@ -127,7 +127,7 @@ func TestTheLogOfStudiesThatAreOverIsCleared(t *testing.T) {
 	w := newWired(t)
 	w.all()
 	a := w.newAnalyst()
-	const n = 20
+	const n = 12
 	var early, notices int64
 	for i := range n {
 		w.fetch(a, w.submit(a, strings.Replace(smallStudy, "study: five", fmt.Sprint("study: s", i), 1)))
