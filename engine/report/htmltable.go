@@ -130,12 +130,15 @@ func (p *page) column(key string) word {
 // coded are the columns whose texts are words of the program's own.
 var coded = []string{"method", "test", "performance", "limits", "zph_transform", "se", "estimand"}
 
+// codedTerms are the program's own words among the names of terms.
+var codedTerms = []string{"Residuals", "GLOBAL", "fixed effect", "random effects"}
+
 // cell shows one value.
 func (p *page) cell(key string, r stat.Record, shown string) cell {
 	switch v := r.Get(key).(type) {
 	case string:
 		c := cell{Word: same(v)}
-		if slices.Contains(coded, key) || key == "term" && (v == "Residuals" || v == "GLOBAL") {
+		if slices.Contains(coded, key) || key == "term" && slices.Contains(codedTerms, v) {
 			c.Word = p.maybe("method", v)
 			c.Value, c.Exact = v, true
 		}
