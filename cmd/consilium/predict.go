@@ -187,6 +187,15 @@ func (p *predictor) read(s *study.Spec, path string) error {
 		return fmt.Errorf("analysis %s: the result has no baseline to predict survival from: a cox model has one with times: or predict: in the study, and without site among its strata", p.f.analysis)
 	}
 	p.done = predictions{Study: s.Name, Analysis: p.f.analysis, Kind: m.Kind, Out: p.f.out, Warnings: []string{}, MissingIn: map[string]int{}}
+	if n := len(p.f.times); n > 0 {
+		last := math.Inf(-1)
+		for _, b := range m.Baseline {
+			last = math.Max(last, b.Time)
+		}
+		if p.f.times[n-1] > last {
+			p.done.Warnings = append(p.done.Warnings, fmt.Sprintf("the released baseline ends at %v: survival at later times is left empty", last))
+		}
+	}
 	if plan, err := engine.Plan(s); err != nil || plan.Digest != m.PlanDigest {
 		p.done.Warnings = append(p.done.Warnings, "the result was made from another study file than this, or by another version of consilium: the model's terms are the same, units and codes may not be")
 	}
@@ -265,6 +274,9 @@ func (p *predictor) check() error {
 	})
 	switch invalid := (*table.Invalid)(nil); {
 	case errors.As(err, &invalid):
+		if p.f.site == "" {
+			conformance.Site = ""
+		}
 		return &status{exitConformance, fmt.Errorf("%s does not conform to the dictionary; nothing was predicted\n%s", p.source.CSV, strings.TrimSuffix(report.Violations(conformance), "\n"))}
 	case err != nil:
 		return &status{exitFailure, err}

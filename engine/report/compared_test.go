@@ -86,3 +86,31 @@ func TestEstimatedPeopleHaveADecimal(t *testing.T) {
 		}
 	}
 }
+
+// A long curve is printed to its fortieth time, and says where the rest is.
+func TestLongPredictedCurvesAreCut(t *testing.T) {
+	r := evaluated()
+	rows := &r.Analyses[4].Frame.Tables[1].Rows
+	*rows = nil
+	for i := range mostTimes + 2 {
+		*rows = append(*rows, rec("person", 1, "covariates", "age = 60", "time", float64(i+1), "estimate", 0.5, "std_error", 0.1, "conf_low", 0.4, "conf_high", 0.6))
+	}
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); strings.Count(s, "0.4 to 0.6") != mostTimes || !strings.Contains(s, "and 2 times more: see result.json") {
+		t.Errorf("of %d times %d are printed", mostTimes+2, strings.Count(s, "0.4 to 0.6"))
+	}
+}
+
+// What has no model says so, instead of what its table lacks.
+func TestOnlyModelsAreReadBack(t *testing.T) {
+	var b strings.Builder
+	if err := compare().WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadModel([]byte(b.String()), "nested"); err == nil || !strings.Contains(err.Error(), "kind lrtest, which has no model") {
+		t.Errorf("the model of a likelihood-ratio test is read: %v", err)
+	}
+}

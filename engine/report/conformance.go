@@ -63,8 +63,11 @@ func Violations(c *table.Conformance) string {
 
 // source is a site with its file.
 func source(c *table.Conformance) string {
-	if c.File == "" {
+	switch {
+	case c.File == "":
 		return c.Site
+	case c.Site == "": // records that are no site's of the study
+		return c.File
 	}
 	return c.Site + " (" + c.File + ")"
 }

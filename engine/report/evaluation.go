@@ -134,8 +134,10 @@ func (p *printer) performance(rows []stat.Record) {
 	}
 }
 
-// predicted prints survival of the people asked for, one after the other.
+// predicted prints survival of the people asked for, one after the other; of long curves the beginning, as of Kaplan-Meier's.
 func (p *printer) predicted(rows []stat.Record) {
+	all := len(rows)
+	rows = rows[:min(all, mostTimes)]
 	survival, errors := column(values(rows, "estimate"), 3), column(values(rows, "std_error"), 3)
 	g := grid{left: 1}
 	g.add("", "time", "survival", "std.err", "95% CI (log)")
@@ -153,4 +155,7 @@ func (p *printer) predicted(rows []stat.Record) {
 		g.add(name, plain(number(r, "time")), orGone(survival[i], r), orGone(errors[i], r), interval(r, "conf_low", "conf_high", 3))
 	}
 	g.write(&p.Builder, "")
+	if rest := all - len(rows); rest > 0 {
+		p.line("and %s more: see result.json, or name times: in the study", plural(int64(rest), "time"))
+	}
 }

@@ -65,6 +65,11 @@ func ReadModel(b []byte, id string) (*Model, error) {
 		case a.Sealed:
 			return nil, fmt.Errorf("report: analysis %s is sealed: consilium open opens it with the analyst's key", id)
 		}
+		switch a.Kind {
+		case "linear", "logistic", "poisson", "negbin", "cox":
+		default:
+			return nil, fmt.Errorf("report: analysis %s is of kind %s, which has no model to apply; want linear, logistic, poisson, negbin or cox", id, a.Kind)
+		}
 		m := &Model{Kind: a.Kind, PlanDigest: r.PlanDigest}
 		m.Levels, m.DF = a.Levels, math.NaN()
 		var glance struct {

@@ -6,6 +6,9 @@ import (
 	"github.com/consilium-health/consilium/engine/stat"
 )
 
+// mostTimes is how many times of a curve the readable report prints.
+const mostTimes = 40
+
 // km prints the groups as R's print of a survfit does, then the curve as its summary does.
 func (p *printer) km(args stat.Args, f *stat.Frame) {
 	groups := f.Glances
@@ -42,8 +45,7 @@ func (p *printer) km(args stat.Args, f *stat.Frame) {
 		return
 	}
 	p.line("")
-	const most = 40
-	shown := f.Tidy[:min(len(f.Tidy), most)]
+	shown := f.Tidy[:min(len(f.Tidy), mostTimes)]
 	survival, errors := column(values(shown, "estimate"), 3), column(values(shown, "std_error"), 3)
 	g = head("time", "n.risk", "n.event", "n.censor", "survival", "std.err", "95% CI (log-log)")
 	for i, r := range shown {

@@ -108,7 +108,7 @@ const tooFar = "the linear predictor reaches so far over the declared ranges tha
 // offsetBeyond refuses a model whose offset alone reaches too far.
 func (r *regression) offsetBeyond() error {
 	if far := math.Max(math.Abs(r.model.OffsetMin), math.Abs(r.model.OffsetMax)); r.model.HasOffset && !(far < expReach) {
-		remedy := "declare narrower ranges of the offset's variables"
+		remedy := "write offset(log(x)) where x is person-time; or declare narrower ranges of the offset's variables"
 		if r.args.Kind == "cox" {
 			remedy += ", or take strata: site, which does not need them"
 		}

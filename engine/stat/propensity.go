@@ -46,8 +46,8 @@ func (Propensity) Begin(args Args, s *table.Schema) (Program, error) {
 	of := args
 	of.Kind, of.Evaluate = "logistic", &Evaluate{}
 	p, err := Logistic{}.Begin(of, s)
-	if err != nil {
-		return nil, err
+	if err != nil { // of a model that the study file calls by another name
+		return nil, fmt.Errorf("propensity: the model of treatment: %w", err)
 	}
 	q := p.(*program)
 	w := &propensityPart{args: args, model: q.parts[0].(*logisticPart)}

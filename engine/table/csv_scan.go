@@ -55,9 +55,9 @@ func (d *csvReader) keeps(header []string) {
 		if i < 0 {
 			d.add(1, name, RuleColumn, func() string {
 				if near, ok := Near(name, trimmed(header)); ok {
-					return fmt.Sprintf("the header has no such column, which is to be kept; nearest is %q", near)
+					return fmt.Sprintf("the header has no column of this name to keep; nearest is %q", near)
 				}
-				return "the header has no such column, which is to be kept"
+				return "the header has no column of this name to keep"
 			})
 		}
 		d.keepAt = append(d.keepAt, i)
