@@ -94,6 +94,9 @@ func (s *sandwich) opening(q int) Opening {
 
 // few refuses clusters that are too few. sites is the number of hospitals that contribute.
 func (s *sandwich) few(q int, sites int64, rules Rules) error {
+	if s != nil && s.of == "cox" {
+		q-- // its scores have no intercept
+	}
 	if s == nil || !s.clustered() || rules.MinCell <= 1 || sites >= int64(q)+3 {
 		return nil
 	}
