@@ -94,6 +94,7 @@ document.querySelectorAll("h1,h2,h3,h4").forEach(function (h) {
 });
 document.querySelectorAll("table").forEach(function (t) {
   if (!t.caption || !t.caption.textContent.trim()) { complain("a table without a caption", t); }
+  else if (shown(t.caption) && t.caption.firstElementChild.getBoundingClientRect().right > innerWidth) { complain("a caption that is cut", t.caption); }
   if (t.querySelector("th:not([scope])") || !t.querySelector("thead th[scope=col]")) { complain("a table without scopes", t); }
   if (Array.prototype.some.call(t.rows, function (r) { return r.cells.length !== t.rows[0].cells.length; })) { complain("rows of different lengths", t); }
   if (t.rows.length > 41 && !t.closest("details")) { complain("a long table that cannot be collapsed", t); }
