@@ -51,7 +51,7 @@ func (v *view) Class(column int, c cell) string {
 }
 
 // Wide reports whether the table needs small letters on paper.
-func (v *view) Wide() bool { return len(v.Columns) > 9 }
+func (v *view) Wide() bool { return len(v.Columns) > 7 }
 
 const (
 	rowsShown = 12  // a longer table begins collapsed
