@@ -137,6 +137,20 @@ func (e *Eval) Row(i int, x []float64) {
 	}
 }
 
+// Column writes column j of the model matrix for some rows into x, which has a place per row.
+func (e *Eval) Column(j int, rows []int, x []float64) {
+	c := &e.columns[j]
+	if c.plain != nil {
+		for k, i := range rows {
+			x[k] = c.plain[i]
+		}
+		return
+	}
+	for k, i := range rows {
+		x[k] = c.value(i)
+	}
+}
+
 func (c *column) value(i int) float64 {
 	for _, d := range c.dummies {
 		if d.stored[i] != d.level {

@@ -36,16 +36,12 @@ func NewPanels(p, n int, offset bool) *Panels {
 }
 
 // Append adds the rows of x, stored one after the other, with their outcomes
-// and offsets (nil without). Some 16 rows at a time fill whole cache lines of each column.
+// and offsets (nil without).
 func (m *Panels) Append(x, y, offset []float64) {
 	for len(y) > 0 {
 		i := m.N % PanelRows
 		if i == 0 {
-			m.X = grow(m.X, m.P*PanelRows)
-			m.Y = grow(m.Y, PanelRows)
-			if m.Offset != nil {
-				m.Offset = grow(m.Offset, PanelRows)
-			}
+			m.next(0)
 		}
 		n := min(len(y), PanelRows-i)
 		for j := range m.P {
@@ -62,6 +58,18 @@ func (m *Panels) Append(x, y, offset []float64) {
 		m.N += n
 		x, y = x[n*m.P:], y[n:]
 	}
+}
+
+// next adds a panel behind full ones, with room for PanelRows rows of which n count, and returns its number.
+func (m *Panels) next(n int) int {
+	k := m.Len()
+	m.X = grow(m.X, m.P*PanelRows)
+	m.Y = grow(m.Y, PanelRows)
+	if m.Offset != nil {
+		m.Offset = grow(m.Offset, PanelRows)
+	}
+	m.N += n
+	return k
 }
 
 // grow appends n zeros. Room that NewPanels made has not been written to and is zero already.

@@ -128,15 +128,17 @@ func (r *regression) build(t *table.Table, rows []int) (*Panels, error) {
 		return nil, err
 	}
 	m := NewPanels(len(r.columns), len(rows), r.model.HasOffset)
-	const chunk = 16
-	q := len(r.columns)
-	x, y, offset := make([]float64, chunk*q), make([]float64, chunk), make([]float64, chunk)
-	for rows := range slices.Chunk(rows, chunk) {
-		for k, i := range rows {
-			e.Row(i, x[k*q:(k+1)*q])
-			y[k], offset[k] = e.Outcome(i), e.Offset(i)
+	for rows := range slices.Chunk(rows, PanelRows) { // column by column: each is read and written in the order of memory
+		k := m.next(len(rows))
+		for j := range r.columns {
+			e.Column(j, rows, m.column(k, j))
 		}
-		m.Append(x, y[:len(rows)], offset)
+		for at, i := range rows {
+			m.Y[k*PanelRows+at] = e.Outcome(i)
+			if m.Offset != nil {
+				m.Offset[k*PanelRows+at] = e.Offset(i)
+			}
+		}
 	}
 	return m, nil
 }
